@@ -1,0 +1,28 @@
+//! The means that a test needs and a machine may lack: a tool, a namespace, root.
+//!
+//! On a developer's machine a test that lacks one says so and passes; with `CI=true` it fails.
+
+use std::process::{Command, Stdio};
+
+/// Whether every tool is on the path; says which one is not, and fails where nothing may be missing.
+#[must_use]
+pub fn have_tools(test: &str, tools: &[&str]) -> bool {
+    tools.iter().all(|tool| {
+        let found = Command::new("sh")
+            .args(["-c", "command -v \"$0\"", tool])
+            .stdout(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success());
+        found || skip(test, &format!("`{tool}` is not installed"))
+    })
+}
+
+/// Says that a test is skipped and why. Returns `false`, or panics with `CI=true`.
+pub fn skip(test: &str, why: &str) -> bool {
+    assert!(
+        std::env::var_os("CI").is_none_or(|value| value != "true"),
+        "{test} cannot run here: {why}"
+    );
+    eprintln!("SKIPPED {test}: {why}");
+    false
+}
