@@ -1,0 +1,10 @@
+//! Errors are values: each says what was being done, to what, for which segment and why, and gives
+//! the segment back.
+
+mod send;
+mod sink;
+mod write;
+
+pub use send::SendError;
+pub use sink::{Recovery, SinkError};
+pub use write::{WriteError, WriteErrorKind};

@@ -1,0 +1,70 @@
+//! A third view of a stream, for whoever neither sends nor iterates.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::intake::Intake;
+use crate::stats::StreamStats;
+
+/// Closes a stream and reads its numbers, from any thread and while another one iterates: for a
+/// progress display, or a Ctrl-C handler.
+///
+/// It keeps neither half of the stream alive, and goes on answering when both are gone.
+///
+/// ```
+/// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig};
+/// use std::thread;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let (mut stream, sender) = SegmentStream::new(SegmentStreamConfig::default())?;
+/// let handle = stream.handle();
+/// let producer = thread::spawn(move || {
+///     let mut sent = 0;
+///     while sender.send(ProducedSegment::media(sent, vec![0; 100], 2.0)).is_ok() {
+///         sent += 1;
+///     }
+///     sent
+/// });
+/// // Iterates until somebody closes: here, after ten segments.
+/// while let Some(item) = stream.next() {
+///     if item?.sequence == 9 {
+///         handle.close();
+///     }
+/// }
+/// let sent = producer.join().expect("the producer does not panic");
+/// assert_eq!(handle.stats().yielded.segments, sent);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct StreamHandle {
+    intake: Arc<Intake>,
+}
+
+impl StreamHandle {
+    pub(crate) fn new(intake: Arc<Intake>) -> Self {
+        Self { intake }
+    }
+
+    /// Closes the stream: every `send` from now on, and every one that waits, gets its segment back.
+    /// What was accepted before is still written and yielded, and then the iteration ends. Returns
+    /// at once.
+    pub fn close(&self) {
+        self.intake.close();
+    }
+
+    /// What the stream has done so far.
+    #[must_use]
+    pub fn stats(&self) -> StreamStats {
+        self.intake.stats()
+    }
+}
+
+impl fmt::Debug for StreamHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamHandle")
+            .field("closed", &self.intake.is_closed())
+            .field("stats", &self.stats())
+            .finish()
+    }
+}

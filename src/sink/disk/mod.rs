@@ -1,0 +1,260 @@
+//! The disk sink: whole files under their final names, or none.
+//!
+//! A segment goes through [`target`] (what may be written at all), [`folders`] (where it will
+//! stand), [`temp`] (the file that nobody sees) and [`publish`] (its final name).
+
+mod allocate;
+mod folders;
+mod publish;
+mod sweep;
+mod target;
+mod temp;
+
+pub use allocate::pre_allocate_file;
+pub use sweep::Swept;
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use self::folders::Folders;
+use self::target::Target;
+use self::temp::TempFiles;
+use crate::error::SinkError;
+use crate::segment::ProducedSegment;
+use crate::sink::{SegmentSink, WriteContext};
+
+/// What survives a power cut once a segment was yielded as `Ok`.
+///
+/// None of it changes what a reader sees while the power is on: a whole file or none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Durability {
+    /// Nothing is promised: the operating system writes in its own time. After a power cut a name
+    /// may be missing, or name an empty file. The default, and the fastest.
+    #[default]
+    None,
+    /// The content is synced before the file gets its name: after a power cut the name may be
+    /// missing, but a file that is there is whole. Errors that only a sync or a close reveals are
+    /// reported from here on.
+    File,
+    /// Besides, the folder is synced after the file got its name, and so is every folder above that
+    /// this sink had not seen yet: what was yielded as `Ok` is there after a power cut. Unix only;
+    /// elsewhere every write is an error.
+    Full,
+}
+
+/// What to do where the target already exists as a regular file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Existing {
+    /// Replace it, atomically: a reader sees the old content or the new one. The default.
+    #[default]
+    Replace,
+    /// Refuse, so that a session started again cannot overwrite what a playlist still names.
+    Refuse,
+}
+
+/// Writes each segment to the path in its hint; the sink behind
+/// [`SegmentStream::new`](crate::SegmentStream::new).
+///
+/// **Never half.** The payload goes to a temp file in the target's own folder and is renamed when it
+/// is whole, so that no reader ever sees part of it under its final name. Missing folders are made.
+/// After an error no temp file is left; after a killed process [`DiskSink::sweep`] takes them.
+///
+/// **What stands at the target.** A regular file is replaced, or refused
+/// ([`existing`](DiskSink::existing)). A folder, a FIFO, a device, a socket or a symbolic link is an
+/// error and stays as it is; a link is neither followed nor replaced. (On a file system that cannot
+/// rename without replacing, and whenever a regular file is replaced, the look and the rename are
+/// two steps.)
+///
+/// **The new file** has mode 0666 less the umask. It is a new file: owner, ACL, extended attributes,
+/// labels and hard links of the one that it replaces are not carried over, and who watches the
+/// folder sees a move and no close.
+///
+/// **A segment without a path hint** has no destination: it passes as `Ok` and is counted apart.
+///
+/// Without [`Durability::File`] an error that the system reveals only at `close` (NFS, quotas) goes
+/// unseen, since [`std::fs::File`] has no way to report it.
+///
+/// ```
+/// use segment_stream::{DiskSink, Durability, Existing};
+/// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig};
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let folder = tempfile::tempdir()?;
+/// # let root = folder.path();
+/// let sink = DiskSink::rooted(root)
+///     .durability(Durability::Full)
+///     .existing(Existing::Refuse);
+/// let (stream, sender) = SegmentStream::with_sink(SegmentStreamConfig::default(), sink)?;
+/// sender.send(ProducedSegment::media(0, vec![0x47; 188], 2.0).with_path("video/00000.ts"))?;
+/// stream.finish()?;
+/// assert_eq!(std::fs::read(root.join("video/00000.ts"))?.len(), 188);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Default)]
+#[must_use]
+pub struct DiskSink {
+    root: Option<PathBuf>,
+    durability: Durability,
+    existing: Existing,
+    pre_allocate: bool,
+    folders: Folders,
+    temps: TempFiles,
+}
+
+impl DiskSink {
+    /// A sink that takes path hints as they are: relative ones from the current directory, absolute
+    /// ones from anywhere. Use [`rooted`](DiskSink::rooted) where hints come from elsewhere.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A sink that writes nothing outside `root`, whatever the hint says.
+    ///
+    /// A hint must be relative and name a file below the root: a hint that is empty, absolute, has a
+    /// `..` in it, ends in `/` or `.`, or passes through a symbolic link below the root, is an error.
+    /// The root itself may be a link, and is made if it is missing. (Against somebody who exchanges
+    /// folders for links while it works, only the permissions of the folder help.)
+    pub fn rooted(root: impl Into<PathBuf>) -> Self {
+        Self {
+            root: Some(root.into()),
+            ..Self::default()
+        }
+    }
+
+    /// What survives a power cut; the default is [`Durability::None`].
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// What to do with a regular file at the target; the default is [`Existing::Replace`].
+    pub fn existing(mut self, existing: Existing) -> Self {
+        self.existing = existing;
+        self
+    }
+
+    /// Sets the length of each temp file before it is written (`ftruncate`), as a hint to the file
+    /// system. By default it is not done.
+    ///
+    /// It reserves nothing on most file systems: a length of 100 MB succeeds on a disk of 1 MB, and
+    /// the disk is full all the same when the bytes come.
+    pub fn pre_allocate(mut self) -> Self {
+        self.pre_allocate = true;
+        self
+    }
+
+    /// Removes the temp files that killed processes left in `folder` and the folders below it, and
+    /// nothing else. Call it before a session starts, on the folder that it is going to fill.
+    ///
+    /// A temp file that a living writer is using stays, be the writer in this process, in another
+    /// one or in another container: a writer holds a lock on it ([`File::lock`]), and only what can
+    /// be locked is removed. Symbolic links are not followed. A folder that does not exist is as
+    /// good as swept.
+    ///
+    /// # Errors
+    ///
+    /// The first folder that could not be read or temp file that could not be looked at or removed
+    /// (each one is logged); the rest is swept all the same. On a file system without locks a temp
+    /// file cannot be told from one in use, so it stays and is such an error.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # let folder = tempfile::tempdir()?;
+    /// let swept = segment_stream::DiskSink::sweep(folder.path())?;
+    /// assert!(swept.removed.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn sweep(folder: impl AsRef<Path>) -> Result<Swept, SinkError> {
+        sweep::sweep(folder.as_ref())
+    }
+
+    fn target(&self, hint: &Path) -> Result<Target, SinkError> {
+        Target::resolve(self.root.as_deref(), hint)
+            .map_err(|cause| failed("use the path hint", hint, cause))
+    }
+
+    fn create_temp(&mut self, target: &Target) -> Result<NamedTempFile<File>, SinkError> {
+        let folder = &target.folder;
+        if self.durability == Durability::Full && !self.folders.is_durable(folder) {
+            self.folders.make_durable(folder)?;
+        }
+        let first = self.temps.create(folder);
+        let created = match first {
+            // Folders are made only where opening fails for want of one, not for every segment.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.make_folder(folder)?;
+                self.temps.create(folder)
+            }
+            result => result,
+        };
+        created.map_err(|cause| failed("create a temp file for", &target.path, cause))
+    }
+
+    fn make_folder(&mut self, folder: &Path) -> Result<(), SinkError> {
+        match self.durability {
+            Durability::Full => self.folders.make_durable(folder),
+            Durability::None | Durability::File => folders::make(folder).map(drop),
+        }
+    }
+
+    fn fill(&self, mut file: &File, data: &[u8], target: &Path) -> Result<(), SinkError> {
+        if self.pre_allocate {
+            // On the temp file and never on the final name, where a reader would see the zeros.
+            file.set_len(data.len() as u64)
+                .map_err(|cause| failed("pre-allocate", target, cause))?;
+        }
+        file.write_all(data)
+            .map_err(|cause| failed("write", target, cause))?;
+        if self.durability != Durability::None {
+            // A failed sync is final for this file: the kernel may forget the dirty pages and call
+            // the next sync a success. Whoever tries again starts from memory, with a new file.
+            file.sync_all()
+                .map_err(|cause| failed("sync", target, cause))?;
+        }
+        Ok(())
+    }
+}
+
+impl SegmentSink for DiskSink {
+    fn write(
+        &mut self,
+        segment: &ProducedSegment,
+        context: &WriteContext,
+    ) -> Result<(), SinkError> {
+        let Some(hint) = &segment.path_hint else {
+            context.no_destination();
+            return Ok(());
+        };
+        let target = self.target(hint)?;
+        let temp = self.create_temp(&target)?;
+        if let Err(error) = self.fill(temp.as_file(), &segment.data, &target.path) {
+            temp::discard(temp);
+            return Err(error);
+        }
+        publish::publish(temp, &target.path, self.existing)?;
+        if self.durability == Durability::Full {
+            folders::sync(&target.folder)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the file at this path hint, if it is a regular one.
+    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+        let target = self.target(path)?;
+        publish::withdraw(&target.path)
+    }
+}
+
+/// An error of the disk sink always says what it was doing and to which path.
+fn failed(operation: &'static str, path: &Path, cause: io::Error) -> SinkError {
+    SinkError::from(cause)
+        .with_operation(operation)
+        .with_path(path)
+}

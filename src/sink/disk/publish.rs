@@ -1,0 +1,117 @@
+//! The final name: given in one step, and taken away again.
+
+use std::fs::{self, File, FileType};
+use std::io;
+use std::path::Path;
+
+use tempfile::{NamedTempFile, PersistError};
+
+use super::{Existing, failed, temp};
+use crate::error::SinkError;
+
+/// Renames the whole temp file to its final name, or removes it.
+///
+/// A rename that refuses to replace is tried first: in the usual case it is the only call. Only if
+/// something is in the way, or the file system knows no such rename, is the target looked at.
+pub(super) fn publish(
+    temp: NamedTempFile<File>,
+    target: &Path,
+    existing: Existing,
+) -> Result<(), SinkError> {
+    let (cause, temp) = match temp.persist_noclobber(target) {
+        Ok(_) => return Ok(()),
+        Err(PersistError { error, file: temp }) => match may_replace(error, target, existing) {
+            Err(cause) => (cause, temp),
+            Ok(()) => match temp.persist(target) {
+                Ok(_) => return Ok(()),
+                Err(PersistError { error, file: temp }) => (error, temp),
+            },
+        },
+    };
+    temp::discard(temp);
+    Err(failed("rename the temp file to", target, cause))
+}
+
+/// Whether a plain rename may follow a rename that would not replace; if not, why.
+fn may_replace(refusal: io::Error, target: &Path, existing: Existing) -> io::Result<()> {
+    let in_the_way = refusal.kind() == io::ErrorKind::AlreadyExists;
+    // What a file system answers that knows neither such a rename nor hard links.
+    let cannot_tell = matches!(
+        refusal.kind(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied
+    );
+    if !in_the_way && !cannot_tell {
+        return Err(refusal);
+    }
+    match fs::symlink_metadata(target) {
+        Ok(metadata) => only_a_regular_file(metadata.file_type())?,
+        // It was there a moment ago: somebody else is at work on this name.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return match (in_the_way, existing) {
+                (true, Existing::Refuse) => Err(refusal),
+                _ => Ok(()),
+            };
+        }
+        Err(error) => return Err(error),
+    }
+    match existing {
+        Existing::Replace => Ok(()),
+        Existing::Refuse => Err(if in_the_way {
+            refusal
+        } else {
+            io::ErrorKind::AlreadyExists.into()
+        }),
+    }
+}
+
+/// A rename over a device or a FIFO would take it away from the whole host, and one over a link
+/// would leave what it names stale.
+fn only_a_regular_file(found: FileType) -> io::Result<()> {
+    if found.is_file() {
+        return Ok(());
+    }
+    let kind = if found.is_dir() {
+        io::ErrorKind::IsADirectory
+    } else {
+        io::ErrorKind::AlreadyExists
+    };
+    let what = describe(found);
+    Err(io::Error::new(
+        kind,
+        format!("{what} stands there, which is not a regular file"),
+    ))
+}
+
+fn describe(found: FileType) -> &'static str {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        if found.is_fifo() {
+            return "a FIFO";
+        }
+        if found.is_socket() {
+            return "a socket";
+        }
+        if found.is_block_device() || found.is_char_device() {
+            return "a device";
+        }
+    }
+    if found.is_dir() {
+        "a folder"
+    } else if found.is_symlink() {
+        "a symbolic link"
+    } else {
+        "something else than a file"
+    }
+}
+
+/// Removes a regular file; one that is already gone is as good as removed.
+pub(super) fn withdraw(target: &Path) -> Result<(), SinkError> {
+    let gone = fs::symlink_metadata(target)
+        .and_then(|metadata| only_a_regular_file(metadata.file_type()))
+        .and_then(|()| fs::remove_file(target));
+    match gone {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result.map_err(|cause| failed("remove", target, cause)),
+    }
+}

@@ -1,0 +1,104 @@
+//! From a path hint to the file that may be written.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use super::temp;
+
+/// A file that may be written, and the folder that it is in.
+pub(super) struct Target {
+    pub(super) path: PathBuf,
+    pub(super) folder: PathBuf,
+}
+
+impl Target {
+    /// Fails for what names no file, or one outside the root.
+    pub(super) fn resolve(root: Option<&Path>, hint: &Path) -> io::Result<Self> {
+        names_a_file(hint)?;
+        let path = match root {
+            None => hint.to_path_buf(),
+            Some(root) => {
+                stays_below(hint)?;
+                passes_no_link(root, hint)?;
+                root.join(hint)
+            }
+        };
+        let folder = match path.parent() {
+            Some(parent) if parent != Path::new("") => parent.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        Ok(Self { path, folder })
+    }
+}
+
+fn names_a_file(hint: &Path) -> io::Result<()> {
+    let text = hint.as_os_str().as_encoded_bytes();
+    if text.is_empty() {
+        return refuse("it is empty");
+    }
+    if text.contains(&0) {
+        return refuse("it contains a NUL byte");
+    }
+    // `Path` drops what trails, so "a/" and "a/." would otherwise pass for the file "a".
+    if ends_like_a_folder(text) {
+        return refuse("it names a folder and not a file");
+    }
+    match hint.file_name() {
+        None => refuse("it names no file"),
+        Some(name) if temp::is_temp_name(name) => {
+            refuse("that name is kept for temp files, which a sweep removes")
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+fn ends_like_a_folder(text: &[u8]) -> bool {
+    let text = text.strip_suffix(b".").unwrap_or(text);
+    text.last()
+        .is_none_or(|last| std::path::is_separator(char::from(*last)))
+}
+
+fn stays_below(hint: &Path) -> io::Result<()> {
+    for component in hint.components() {
+        match component {
+            Component::Normal(_) | Component::CurDir => {}
+            Component::ParentDir => return refuse("it contains \"..\", which may leave the root"),
+            Component::RootDir | Component::Prefix(_) => {
+                return refuse("it is absolute, and must be relative to the root");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A link below the root may lead out of it, so none is passed through. The last component is not
+/// looked at: a link there is neither followed nor replaced by `publish`.
+fn passes_no_link(root: &Path, hint: &Path) -> io::Result<()> {
+    let mut folder = root.to_path_buf();
+    let names: Vec<&OsStr> = hint
+        .components()
+        .filter_map(|component| match component {
+            Component::Normal(name) => Some(name),
+            _ => None,
+        })
+        .collect();
+    for name in names.iter().take(names.len().saturating_sub(1)) {
+        folder.push(name);
+        match fs::symlink_metadata(&folder) {
+            Ok(metadata) if metadata.is_symlink() => {
+                return refuse("it passes through a symbolic link, which may leave the root");
+            }
+            Ok(_) => {}
+            // What is not there yet will be made, and not as a link.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn refuse<T>(why: &'static str) -> io::Result<T> {
+    Err(io::Error::new(io::ErrorKind::InvalidInput, why))
+}
