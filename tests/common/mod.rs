@@ -1,4 +1,15 @@
 //! What several test files share. Each of them uses a part of it.
-#![allow(dead_code, reason = "each test file is a crate of its own and uses a part of this")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file is a crate of its own and uses a part of this"
+)]
 
+pub mod again;
+pub mod example;
+pub mod folder;
+pub mod gate;
 pub mod means;
+pub mod segments;
+pub mod sinks;
+pub mod threads;

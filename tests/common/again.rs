@@ -1,0 +1,51 @@
+//! Runs one test of this binary again, in a process of its own: under another umask, in another
+//! folder, in a namespace, under a tracer.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+const FOLDER: &str = "SEGMENT_STREAM_TEST_FOLDER";
+
+/// A command that runs the ignored test `test` behind `prefix`, such as `["nice"]`, and tells it the
+/// folder to work in.
+pub fn again(prefix: &[&str], test: &str, folder: impl Into<OsString>) -> Command {
+    let this = env::current_exe().expect("a running program has a path");
+    let mut words: Vec<OsString> = prefix.iter().map(Into::into).collect();
+    words.push(this.into());
+    words.extend(
+        [
+            "--exact",
+            "--ignored",
+            "--nocapture",
+            "--test-threads=1",
+            test,
+        ]
+        .map(Into::into),
+    );
+    let mut words = words.into_iter();
+    let mut command = Command::new(words.next().expect("it holds this program at least"));
+    command.args(words).env(FOLDER, folder.into());
+    command
+}
+
+/// The folder that [`again`] told this process.
+pub fn folder() -> PathBuf {
+    env::var_os(FOLDER)
+        .expect("this test is a part of another, which runs it")
+        .into()
+}
+
+/// Runs it to its end and demands that exactly one test passed.
+pub fn must_pass(command: &mut Command) -> Output {
+    let output = command.output().expect("it can be started");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{}\n{text}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}

@@ -1,0 +1,81 @@
+//! A watchdog, and a look at whether a thread is really waiting.
+
+use std::fs;
+use std::panic;
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{RecvTimeoutError, bounded};
+
+/// Far more than any test here needs; only what hangs for ever comes to it.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Runs the test on a thread of its own and fails if it does not end.
+pub fn must_end<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, ended) = bounded(1);
+    let body = thread::Builder::new()
+        .name("test-body".into())
+        .spawn(move || {
+            let result = panic::catch_unwind(panic::AssertUnwindSafe(test));
+            done.send(result).expect("the watchdog waits for this");
+        })
+        .expect("a thread can be started");
+    match ended.recv_timeout(PATIENCE) {
+        Ok(Ok(value)) => {
+            body.join().expect("it has caught its panic");
+            value
+        }
+        Ok(Err(payload)) => panic::resume_unwind(payload),
+        Err(RecvTimeoutError::Timeout) => panic!("stuck: not done after {PATIENCE:?}"),
+        Err(RecvTimeoutError::Disconnected) => unreachable!("the body always sends"),
+    }
+}
+
+/// The kernel's number of the calling thread.
+#[cfg(target_os = "linux")]
+pub fn thread_number() -> String {
+    let link = fs::read_link("/proc/thread-self").expect("/proc is mounted");
+    let number = link.file_name().expect("it ends in the thread's number");
+    number.to_str().expect("it is a number").to_owned()
+}
+
+/// Waits, without sleeping, until the kernel says that the thread sleeps. A thread that is known to
+/// be on its way into a blocking call has arrived there.
+#[cfg(target_os = "linux")]
+pub fn wait_until_asleep(thread_number: &str) {
+    loop {
+        let stat = fs::read_to_string(format!("/proc/self/task/{thread_number}/stat"))
+            .expect("the thread lives");
+        // "pid (name) state …", and a name may have spaces and brackets in it.
+        let state = stat
+            .rsplit(')')
+            .next()
+            .and_then(|rest| rest.trim().chars().next());
+        if state == Some('S') {
+            return;
+        }
+        thread::yield_now();
+    }
+}
+
+/// Starts a thread whose call is going to block, and returns once it does.
+pub fn spawn_asleep<T: Send + 'static>(
+    call: impl FnOnce() -> T + Send + 'static,
+) -> thread::JoinHandle<T> {
+    let (tell, told) = bounded(1);
+    let thread = thread::spawn(move || {
+        #[cfg(target_os = "linux")]
+        tell.send(thread_number())
+            .expect("its starter waits for this");
+        #[cfg(not(target_os = "linux"))]
+        tell.send(String::new())
+            .expect("its starter waits for this");
+        call()
+    });
+    let number = told.recv().expect("the thread says its number");
+    #[cfg(target_os = "linux")]
+    wait_until_asleep(&number);
+    #[cfg(not(target_os = "linux"))]
+    drop(number);
+    thread
+}

@@ -1,0 +1,232 @@
+//! A rooted sink writes nothing outside its root, whatever the path hint says.
+#![cfg(unix)]
+
+mod common;
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use common::folder::{entries, temps};
+use common::segments::{segment, segment_at};
+use proptest::prelude::*;
+use segment_stream::{DiskSink, Durability, SegmentSink, WriteContext};
+use tempfile::{TempDir, tempdir};
+
+/// A root with something around it that must stay as it is.
+struct Surroundings {
+    around: TempDir,
+    root: PathBuf,
+    before: Vec<PathBuf>,
+}
+
+impl Surroundings {
+    fn new() -> Self {
+        let around = tempdir().unwrap();
+        let root = around.path().join("root");
+        fs::create_dir_all(around.path().join("outside")).unwrap();
+        fs::create_dir_all(root.join("inside")).unwrap();
+        fs::write(around.path().join("outside/file"), b"untouched").unwrap();
+        symlink("../outside", root.join("out")).unwrap();
+        symlink(around.path().join("outside"), root.join("absolute")).unwrap();
+        symlink("inside", root.join("in")).unwrap();
+        symlink("../outside/file", root.join("file")).unwrap();
+        symlink("nowhere", root.join("dangling")).unwrap();
+        let before = Self::outside_of(&around);
+        Self {
+            around,
+            root,
+            before,
+        }
+    }
+
+    fn outside_of(around: &TempDir) -> Vec<PathBuf> {
+        let mut found = entries(around.path());
+        found.retain(|path| !path.starts_with("root/"));
+        found
+    }
+
+    fn assert_untouched(&self) {
+        assert_eq!(Self::outside_of(&self.around), self.before);
+        let file = fs::read(self.around.path().join("outside/file")).unwrap();
+        assert_eq!(file, b"untouched");
+        assert!(temps(self.around.path()).is_empty());
+    }
+
+    fn write(&self, hint: &Path) -> Result<(), segment_stream::SinkError> {
+        DiskSink::rooted(&self.root).write(&segment_at(0, hint), &WriteContext::default())
+    }
+}
+
+#[test]
+fn hints_that_name_no_file_below_the_root_are_refused() {
+    let hints: &[&[u8]] = &[
+        b"",
+        b".",
+        b"..",
+        b"/",
+        b"./",
+        b"../",
+        b"../x",
+        b"../outside/file",
+        b"a/../../x",
+        b"a/../x",
+        b"inside/..",
+        b"inside/../../outside/x",
+        b"/etc/segment-stream-test",
+        b"//etc/x",
+        b"/",
+        b"x/",
+        b"inside/",
+        b"x/.",
+        b"x/./",
+        b"nul\0byte",
+        b"\0",
+        b"inside/nul\0",
+        b"out/x",
+        b"out/file",
+        b"absolute/x",
+        b"in/x",
+        b"./out/x",
+        b"inside/../out/x",
+        b".segment-abcdef123456.tmp",
+        b"inside/.segment-ABCDEF123456.tmp",
+    ];
+    for hint in hints {
+        let surroundings = Surroundings::new();
+        let inside = entries(&surroundings.root);
+        let hint = PathBuf::from(OsString::from_vec(hint.to_vec()));
+        let error = surroundings.write(&hint).expect_err("it must be refused");
+        assert_eq!(
+            error.io_kind(),
+            io::ErrorKind::InvalidInput,
+            "{hint:?}: {error}"
+        );
+        assert_eq!(error.path(), Some(&*hint));
+        assert_eq!(error.operation(), Some("use the path hint"));
+        surroundings.assert_untouched();
+        assert_eq!(entries(&surroundings.root), inside, "{hint:?}");
+    }
+}
+
+#[test]
+fn a_link_at_the_target_is_neither_followed_nor_replaced() {
+    for hint in ["file", "dangling", "in", "out"] {
+        let surroundings = Surroundings::new();
+        let error = surroundings.write(Path::new(hint)).unwrap_err();
+        assert_eq!(error.io_kind(), io::ErrorKind::AlreadyExists, "{error}");
+        assert!(surroundings.root.join(hint).is_symlink());
+        surroundings.assert_untouched();
+    }
+}
+
+#[test]
+fn a_missing_root_is_made_and_a_root_that_is_a_link_is_followed() {
+    let surroundings = Surroundings::new();
+    let root = surroundings.around.path().join("made/here");
+    let mut sink = DiskSink::rooted(&root);
+    sink.write(&segment_at(0, "0.ts"), &WriteContext::default())
+        .unwrap();
+    assert_eq!(entries(&root), [Path::new("0.ts")]);
+
+    let link = surroundings.around.path().join("link");
+    symlink(&surroundings.root, &link).unwrap();
+    let mut sink = DiskSink::rooted(&link);
+    sink.write(&segment_at(0, "inside/0.ts"), &WriteContext::default())
+        .unwrap();
+    assert!(surroundings.root.join("inside/0.ts").exists());
+}
+
+#[test]
+fn a_planted_link_in_place_of_a_temp_file_is_not_followed() {
+    // Names cannot be guessed, so here is the next best: links under every name that a sweep would
+    // take for a temp file. It leaves them alone, and a write beside them succeeds.
+    let surroundings = Surroundings::new();
+    let planted = surroundings.root.join(".segment-abcdef123456.tmp");
+    symlink("../outside/file", &planted).unwrap();
+    assert!(
+        DiskSink::sweep(&surroundings.root)
+            .unwrap()
+            .removed
+            .is_empty()
+    );
+    surroundings.write(Path::new("0.ts")).unwrap();
+    assert!(planted.is_symlink());
+    let file = fs::read(surroundings.around.path().join("outside/file")).unwrap();
+    assert_eq!(file, b"untouched");
+}
+
+/// Parts that attack, parts that are links in the surroundings, and any bytes at all.
+fn part() -> impl Strategy<Value = Vec<u8>> {
+    let known: Vec<&[u8]> = vec![
+        b"..",
+        b".",
+        b"",
+        b"/",
+        b"out",
+        b"absolute",
+        b"in",
+        b"inside",
+        b"file",
+        b"dangling",
+        b"x",
+        b"...",
+        b"~",
+        b" ",
+        b"outside",
+    ];
+    prop_oneof![
+        4 => prop::sample::select(known).prop_map(<[u8]>::to_vec),
+        1 => prop::collection::vec(any::<u8>(), 0..8),
+        1 => (200_usize..300).prop_map(|length| vec![b'n'; length]),
+    ]
+}
+
+fn hint() -> impl Strategy<Value = PathBuf> {
+    let separator = prop::sample::select(vec!["/", "//", "/./"]);
+    (
+        any::<bool>(),
+        prop::collection::vec((part(), separator), 0..6),
+        any::<bool>(),
+    )
+        .prop_map(|(absolute, parts, trailing)| {
+            let mut bytes = if absolute { b"/".to_vec() } else { Vec::new() };
+            for (number, (part, separator)) in parts.iter().enumerate() {
+                if number > 0 {
+                    bytes.extend_from_slice(separator.as_bytes());
+                }
+                bytes.extend_from_slice(part);
+            }
+            if trailing {
+                bytes.push(b'/');
+            }
+            PathBuf::from(OsString::from_vec(bytes))
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_hint_touches_anything_outside_the_root(hint in hint(), full in any::<bool>()) {
+        let surroundings = Surroundings::new();
+        let durability = if full { Durability::Full } else { Durability::None };
+        let mut sink = DiskSink::rooted(&surroundings.root).durability(durability);
+        let written = sink.write(&segment_at(0, &hint), &WriteContext::default());
+        surroundings.assert_untouched();
+        if written.is_ok() {
+            // It is below the root, links and all, and whole.
+            let found = fs::canonicalize(surroundings.root.join(&hint)).unwrap();
+            let root = fs::canonicalize(&surroundings.root).unwrap();
+            prop_assert!(found.starts_with(root));
+            prop_assert_eq!(fs::read(found).unwrap(), segment(0).data);
+            sink.remove(&hint).unwrap();
+        } else {
+            let _ = sink.remove(&hint);
+        }
+        surroundings.assert_untouched();
+    }
+}

@@ -1,0 +1,377 @@
+//! Files as a user expects them, and a clear error where there can be none.
+#![cfg(unix)]
+
+mod common;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
+
+use common::again;
+use common::folder::{entries, temps};
+use common::segments::{segment, segment_at};
+use common::threads::must_end;
+use segment_stream::{
+    DiskSink, Durability, Existing, ProducedSegment, SegmentSink, SegmentStream,
+    SegmentStreamConfig, SinkError, WriteContext, WriteError, pre_allocate_file,
+};
+use tempfile::{TempDir, tempdir};
+
+const DURABILITIES: [Durability; 3] = [Durability::None, Durability::File, Durability::Full];
+
+fn write(sink: &mut DiskSink, segment: &ProducedSegment) -> Result<(), SinkError> {
+    sink.write(segment, &WriteContext::default())
+}
+
+#[test]
+fn a_segment_lands_whole_and_missing_folders_are_made() {
+    for durability in DURABILITIES {
+        let folder = tempdir().unwrap();
+        for sink in [
+            DiskSink::rooted(folder.path()),
+            DiskSink::rooted(folder.path()).pre_allocate(),
+        ] {
+            let mut sink = sink.durability(durability);
+            for path in ["0.ts", "a/b/c/1.ts", "a/b/2.ts", "./a/./3.ts"] {
+                let segment = segment_at(7, path);
+                write(&mut sink, &segment).unwrap();
+                assert_eq!(fs::read(folder.path().join(path)).unwrap(), segment.data);
+            }
+            write(
+                &mut sink,
+                &ProducedSegment::media(8, Vec::new(), 2.0).with_path("empty"),
+            )
+            .unwrap();
+            assert_eq!(fs::read(folder.path().join("empty")).unwrap(), b"");
+            assert!(temps(folder.path()).is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_vanishes_between_two_segments_is_made_again() {
+    for durability in DURABILITIES {
+        let folder = tempdir().unwrap();
+        let root = folder.path().join("root");
+        let mut sink = DiskSink::rooted(&root).durability(durability);
+        write(&mut sink, &segment_at(0, "a/0.ts")).unwrap();
+        fs::remove_dir_all(&root).unwrap();
+        write(&mut sink, &segment_at(1, "a/1.ts")).unwrap();
+        assert_eq!(entries(&root), [Path::new("a"), Path::new("a/1.ts")]);
+    }
+}
+
+#[test]
+fn an_unrooted_sink_takes_hints_as_they_are() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("x/../y/0.ts");
+    fs::create_dir(folder.path().join("x")).unwrap();
+    write(&mut DiskSink::new(), &segment_at(0, &path)).unwrap();
+    assert_eq!(
+        fs::read(folder.path().join("y/0.ts")).unwrap(),
+        segment(0).data
+    );
+}
+
+#[test]
+fn relative_paths_start_at_the_current_folder() {
+    let folder = tempdir().unwrap();
+    // The current folder belongs to the whole process, so another one has to do this.
+    let part = "writes_to_relative_paths";
+    again::must_pass(again::again(&[], part, folder.path()).current_dir(folder.path()));
+    let names: Vec<_> = entries(folder.path())
+        .into_iter()
+        .filter(|it| it.extension().is_some())
+        .collect();
+    assert_eq!(names.len(), 6, "{names:?}");
+}
+
+#[test]
+#[ignore = "a part of relative_paths_start_at_the_current_folder"]
+fn writes_to_relative_paths() {
+    for (number, durability) in (0..).zip(DURABILITIES) {
+        let mut sink = DiskSink::rooted("root").durability(durability);
+        write(&mut sink, &segment_at(0, format!("a/{number}.ts"))).unwrap();
+        let mut sink = DiskSink::new().durability(durability);
+        write(&mut sink, &segment_at(0, format!("{number}.ts"))).unwrap();
+    }
+}
+
+#[test]
+fn the_mode_is_0666_less_the_umask() {
+    for (umask, mode) in [
+        ("022", 0o644),
+        ("077", 0o600),
+        ("000", 0o666),
+        ("027", 0o640),
+    ] {
+        let folder = tempdir().unwrap();
+        let under_umask = format!("umask {umask}; exec \"$@\"");
+        let prefix = ["sh", "-c", &under_umask, "sh"];
+        again::must_pass(&mut again::again(
+            &prefix,
+            "writes_one_segment",
+            folder.path(),
+        ));
+        let written = fs::metadata(folder.path().join("new/0.ts")).unwrap();
+        assert_eq!(written.permissions().mode() & 0o7777, mode);
+    }
+}
+
+#[test]
+#[ignore = "a part of the_mode_is_0666_less_the_umask"]
+fn writes_one_segment() {
+    let (stream, sender) = SegmentStream::new(SegmentStreamConfig::default()).unwrap();
+    sender
+        .send(segment_at(0, again::folder().join("new/0.ts")))
+        .unwrap();
+    stream.finish().unwrap();
+}
+
+#[test]
+fn names_may_be_as_long_as_the_file_system_allows_and_no_longer() {
+    let folder = tempdir().unwrap();
+    let mut sink = DiskSink::rooted(folder.path());
+    for length in [1, 249, 250, 251, 252, 253, 254, 255] {
+        let name = "n".repeat(length);
+        write(&mut sink, &segment_at(0, &name)).unwrap();
+        assert!(folder.path().join(&name).exists());
+    }
+    let before = entries(folder.path());
+    let error = write(&mut sink, &segment_at(0, "n".repeat(256))).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(36), "{error}");
+    assert_eq!(entries(folder.path()), before);
+}
+
+#[test]
+fn names_need_not_be_text() {
+    let folder = tempdir().unwrap();
+    let mut sink = DiskSink::rooted(folder.path());
+    for name in [
+        b"\xff\xfe.ts".as_slice(),
+        b"line\nbreak",
+        b"-rf",
+        b" ",
+        b"...",
+    ] {
+        write(&mut sink, &segment_at(0, OsStr::from_bytes(name))).unwrap();
+        assert!(folder.path().join(OsStr::from_bytes(name)).exists());
+    }
+}
+
+/// Sends to `path` through a stream and demands an error that says everything, that left no temp
+/// file, and after which the next segment succeeds.
+fn refused(folder: &TempDir, path: &Path) -> WriteError {
+    let before = entries(folder.path());
+    let (mut stream, sender) = SegmentStream::new(SegmentStreamConfig::default()).unwrap();
+    sender.send(segment_at(41, path)).unwrap();
+    let error = stream.next().unwrap().unwrap_err();
+    assert!(!error.operation().is_empty());
+    assert_eq!(error.path(), Some(path));
+    let message = error.to_string();
+    assert!(message.starts_with("segment 41: cannot "), "{message}");
+    assert!(message.contains(&format!("{path:?}")), "{message}");
+    assert_eq!(message.lines().count(), 1);
+    assert!(std::error::Error::source(&error).is_some());
+    assert_eq!(*error.segment(), segment_at(41, path));
+    assert!(temps(folder.path()).is_empty());
+
+    sender
+        .send(segment_at(42, folder.path().join("next.ts")))
+        .unwrap();
+    assert!(stream.next().unwrap().is_ok());
+    fs::remove_file(folder.path().join("next.ts")).unwrap();
+    assert_eq!(entries(folder.path()), before);
+    error
+}
+
+#[test]
+fn what_is_no_regular_file_is_never_replaced() {
+    must_end(|| {
+        let folder = tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("folder")).unwrap();
+        let error = refused(&folder, &at("folder"));
+        assert_eq!(error.io_kind(), io::ErrorKind::IsADirectory);
+        assert!(
+            error.to_string().contains("a folder stands there"),
+            "{error}"
+        );
+
+        assert!(
+            Command::new("mkfifo")
+                .arg(at("fifo"))
+                .status()
+                .unwrap()
+                .success()
+        );
+        let error = refused(&folder, &at("fifo"));
+        assert_eq!(error.io_kind(), io::ErrorKind::AlreadyExists);
+        assert!(error.to_string().contains("a FIFO stands there"), "{error}");
+        assert!(
+            fs::symlink_metadata(at("fifo"))
+                .unwrap()
+                .file_type()
+                .is_fifo()
+        );
+
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+        let error = refused(&folder, &at("socket"));
+        assert_eq!(error.io_kind(), io::ErrorKind::AlreadyExists);
+        assert!(
+            error.to_string().contains("a socket stands there"),
+            "{error}"
+        );
+
+        // Links are neither followed nor replaced, be what they name there or not.
+        fs::write(at("file"), b"untouched").unwrap();
+        symlink(at("file"), at("link")).unwrap();
+        symlink(at("missing"), at("dangling")).unwrap();
+        for link in ["link", "dangling"] {
+            let error = refused(&folder, &at(link));
+            assert_eq!(error.io_kind(), io::ErrorKind::AlreadyExists);
+            assert!(
+                error.to_string().contains("a symbolic link stands there"),
+                "{error}"
+            );
+            assert!(fs::symlink_metadata(at(link)).unwrap().is_symlink());
+        }
+        assert_eq!(fs::read(at("file")).unwrap(), b"untouched");
+    });
+}
+
+#[test]
+fn a_device_is_never_replaced() {
+    let folder = tempdir().unwrap();
+    let device = folder.path().join("null");
+    let made = Command::new("mknod")
+        .arg(&device)
+        .args(["c", "1", "3"])
+        .output()
+        .unwrap();
+    if !made.status.success() {
+        common::means::skip("a_device_is_never_replaced", "making a device takes root");
+        return;
+    }
+    let error = refused(&folder, &device);
+    assert_eq!(error.io_kind(), io::ErrorKind::AlreadyExists);
+    assert!(
+        error.to_string().contains("a device stands there"),
+        "{error}"
+    );
+    assert!(
+        fs::symlink_metadata(&device)
+            .unwrap()
+            .file_type()
+            .is_char_device()
+    );
+}
+
+#[test]
+fn a_parent_that_is_a_file_or_a_loop_is_an_error() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("file"), b"untouched").unwrap();
+    let error = refused(&folder, &folder.path().join("file/0.ts"));
+    assert_eq!(error.io_kind(), io::ErrorKind::NotADirectory);
+    assert_eq!(error.raw_os_error(), Some(20));
+    let deep = folder.path().join("file/a/b/0.ts");
+    let error = refused(&folder, &deep);
+    assert_eq!(error.io_kind(), io::ErrorKind::NotADirectory);
+    assert_eq!(error.raw_os_error(), Some(20));
+    assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"untouched");
+
+    symlink("loop", folder.path().join("loop")).unwrap();
+    let error = refused(&folder, &folder.path().join("loop/0.ts"));
+    assert_eq!(error.raw_os_error(), Some(40));
+}
+
+#[test]
+fn an_existing_file_is_replaced_or_refused_as_asked() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("0.ts");
+    fs::write(
+        &path,
+        b"the old content, longer than the new one, by far and by design",
+    )
+    .unwrap();
+    let hard_link = folder.path().join("other name");
+    fs::hard_link(&path, &hard_link).unwrap();
+    let old = fs::read(&path).unwrap();
+
+    let mut sink = DiskSink::rooted(folder.path()).existing(Existing::Refuse);
+    let error = write(&mut sink, &segment_at(0, "0.ts")).unwrap_err();
+    assert_eq!(error.io_kind(), io::ErrorKind::AlreadyExists);
+    assert_eq!(error.raw_os_error(), Some(17));
+    assert_eq!(fs::read(&path).unwrap(), old);
+    assert!(temps(folder.path()).is_empty());
+    write(&mut sink, &segment_at(1, "1.ts")).unwrap();
+
+    let mut sink = DiskSink::rooted(folder.path());
+    write(&mut sink, &segment_at(0, "0.ts")).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), segment(0).data);
+    // It is a new file: what else had the old one's content still has it.
+    assert_eq!(fs::read(&hard_link).unwrap(), old);
+    assert_eq!(fs::metadata(&path).unwrap().nlink(), 1);
+}
+
+#[test]
+fn remove_takes_a_regular_file_and_nothing_else() {
+    let folder = tempdir().unwrap();
+    let mut sink = DiskSink::rooted(folder.path());
+    write(&mut sink, &segment_at(0, "a/0.ts")).unwrap();
+    sink.remove(Path::new("a/0.ts")).unwrap();
+    assert!(!folder.path().join("a/0.ts").exists());
+    // Already gone is removed.
+    sink.remove(Path::new("a/0.ts")).unwrap();
+    sink.remove(Path::new("never/there.ts")).unwrap();
+
+    symlink("/etc", folder.path().join("link")).unwrap();
+    for (path, kind) in [
+        ("a", io::ErrorKind::IsADirectory),
+        ("link", io::ErrorKind::AlreadyExists),
+        ("../0.ts", io::ErrorKind::InvalidInput),
+        ("link/hostname", io::ErrorKind::InvalidInput),
+    ] {
+        let error = sink.remove(Path::new(path)).unwrap_err();
+        assert_eq!(error.io_kind(), kind, "{error}");
+    }
+}
+
+#[test]
+fn a_sink_that_cannot_remove_says_so() {
+    let mut sink = segment_stream::sink::from_fn(|_| Ok(()));
+    let error = sink.remove(Path::new("0.ts")).unwrap_err();
+    assert_eq!(error.io_kind(), io::ErrorKind::Unsupported);
+    assert_eq!(error.path(), Some(Path::new("0.ts")));
+}
+
+#[test]
+fn pre_allocate_file_makes_parents_truncates_and_sets_the_length() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("a/b/0.mp4");
+    pre_allocate_file(&path, 1000).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), [0; 1000]);
+    fs::write(&path, [1; 2000]).unwrap();
+    pre_allocate_file(&path, 10).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), [0; 10]);
+    let error = pre_allocate_file(folder.path(), 10).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::IsADirectory);
+}
+
+#[test]
+fn pre_allocation_leaves_no_zeros_behind() {
+    let folder = tempdir().unwrap();
+    let config = SegmentStreamConfig {
+        pre_allocate: true,
+        ..Default::default()
+    };
+    let (stream, sender) = SegmentStream::new(config).unwrap();
+    let path = folder.path().join("0.ts");
+    sender.send(segment_at(3, &path)).unwrap();
+    stream.finish().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), segment(3).data);
+}

@@ -1,0 +1,248 @@
+//! A sink that panics takes nobody with it and nothing with it.
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use common::gate::Gate;
+use common::segments::segment;
+use common::sinks::panicking_on;
+use common::threads::{must_end, spawn_asleep};
+use segment_stream::{
+    ProducedSegment, SegmentSink, SegmentStream, SegmentStreamConfig, SinkError, WriteContext,
+    WriteErrorKind,
+};
+
+fn depth(channel_depth: usize) -> SegmentStreamConfig {
+    SegmentStreamConfig {
+        channel_depth,
+        ..Default::default()
+    }
+}
+
+#[test]
+fn a_panic_on_any_segment_gives_every_segment_back_and_wakes_every_sender() {
+    // On the first, one in the middle and the last, with twenty senders that wait for a slot.
+    for panics_on in [0, 4, 7] {
+        must_end(move || {
+            let gate = Gate::default();
+            let (mut stream, sender) =
+                SegmentStream::with_sink(depth(8), panicking_on(panics_on, &gate)).unwrap();
+            (0..8).for_each(|number| sender.send(segment(number)).unwrap());
+            let waiting: Vec<_> = (0..20)
+                .map(|number| {
+                    let sender = sender.clone();
+                    spawn_asleep(move || sender.send(segment(100 + number)))
+                })
+                .collect();
+            gate.open();
+            // The consumer has the stream in hand and does nothing yet.
+            for (number, thread) in (100..).zip(waiting) {
+                let error = thread.join().unwrap().unwrap_err();
+                assert!(error.is_closed());
+                assert_eq!(error.into_segment(), segment(number));
+            }
+            assert!(sender.is_closed());
+            for number in 0..8 {
+                let item = stream.next().unwrap();
+                if number < panics_on {
+                    assert_eq!(item.unwrap(), segment(number));
+                    continue;
+                }
+                let error = item.unwrap_err();
+                let (kind, attempts) = if number == panics_on {
+                    (WriteErrorKind::Panicked, 1)
+                } else {
+                    (WriteErrorKind::Aborted, 0)
+                };
+                assert_eq!((error.kind(), error.attempts()), (kind, attempts));
+                assert!(error.to_string().contains("panicked"), "{error}");
+                assert_eq!(error.into_segment(), segment(number));
+            }
+            assert!(stream.next().is_none());
+            // Though each failure was yielded, a sink that was never finished is no clean end.
+            let report = stream.finish().unwrap_err().into_report();
+            assert!(report.failed.is_empty() && report.written.is_empty());
+            let sink_error = report.sink_error.unwrap();
+            assert_eq!(sink_error.operation(), Some("finish"));
+        });
+    }
+}
+
+#[test]
+fn the_panics_own_message_is_in_the_error() {
+    must_end(|| {
+        let gate = Gate::default();
+        gate.open();
+        let (mut stream, sender) =
+            SegmentStream::with_sink(depth(8), panicking_on(0, &gate)).unwrap();
+        sender.send(segment(0)).unwrap();
+        let error = stream.next().unwrap().unwrap_err();
+        let message = error.to_string();
+        assert!(
+            message.contains("the sink was made to panic here"),
+            "{message}"
+        );
+    });
+}
+
+#[test]
+fn a_panic_in_the_report_of_finish_or_drain_is_a_failure() {
+    must_end(|| {
+        for drained in [true, false] {
+            let gate = Gate::default();
+            let (mut stream, sender) =
+                SegmentStream::with_sink(depth(4), panicking_on(0, &gate)).unwrap();
+            (0..4).for_each(|number| sender.send(segment(number)).unwrap());
+            gate.wait_for_arrivals(1);
+            let ending = spawn_asleep(move || {
+                if drained {
+                    stream.drain().unwrap_err()
+                } else {
+                    stream.finish().unwrap_err()
+                }
+            });
+            gate.open();
+            let report = ending.join().unwrap().into_report();
+            let numbers: Vec<_> = report.failed.iter().map(|it| it.sequence()).collect();
+            assert_eq!(numbers, [0, 1, 2, 3]);
+            assert!(report.sink_error.is_some());
+        }
+    });
+}
+
+#[test]
+fn a_stream_that_is_dropped_survives_the_panic_of_its_sink() {
+    must_end(|| {
+        let gate = Gate::default();
+        let (stream, sender) = SegmentStream::with_sink(depth(4), panicking_on(1, &gate)).unwrap();
+        let handle = stream.handle();
+        (0..4).for_each(|number| sender.send(segment(number)).unwrap());
+        gate.open();
+        drop(stream);
+        let stats = handle.stats();
+        assert_eq!((stats.yielded.segments, stats.failed.segments), (1, 3));
+    });
+}
+
+/// Panics wherever it is told to, and tells whether `finish` was called.
+struct Explosive {
+    in_write: bool,
+    in_finish: bool,
+    in_drop: bool,
+    finished: Arc<AtomicBool>,
+}
+
+impl SegmentSink for Explosive {
+    fn write(&mut self, _: &ProducedSegment, _: &WriteContext) -> Result<(), SinkError> {
+        assert!(!self.in_write, "made to panic in write");
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), SinkError> {
+        self.finished.store(true, Ordering::Relaxed);
+        assert!(!self.in_finish, "made to panic in finish");
+        Ok(())
+    }
+}
+
+impl Drop for Explosive {
+    fn drop(&mut self) {
+        assert!(!self.in_drop, "made to panic in drop");
+    }
+}
+
+#[test]
+fn a_panic_in_the_sinks_finish_or_drop_is_reported() {
+    must_end(|| {
+        for choice in 0..8 {
+            let finished = Arc::new(AtomicBool::new(false));
+            let sink = Explosive {
+                in_write: choice & 1 != 0,
+                in_finish: choice & 2 != 0,
+                in_drop: choice & 4 != 0,
+                finished: Arc::clone(&finished),
+            };
+            let in_write = sink.in_write;
+            let (mut stream, sender) = SegmentStream::with_sink(depth(4), sink).unwrap();
+            sender.send(segment(0)).unwrap();
+            assert_eq!(stream.next().unwrap().is_err(), in_write);
+            drop(sender);
+            assert!(stream.next().is_none());
+            assert_eq!(finished.load(Ordering::Relaxed), !in_write);
+            match stream.finish() {
+                Ok(_) => assert_eq!(choice, 0),
+                Err(error) => {
+                    assert_ne!(choice, 0);
+                    assert!(error.to_string().contains("panicked"), "{error}");
+                }
+            }
+        }
+    });
+}
+
+/// A payload of a panic that panics in turn when it is dropped.
+struct Grenade;
+
+impl Drop for Grenade {
+    fn drop(&mut self) {
+        panic!("made to panic in the drop of a panic's payload");
+    }
+}
+
+#[test]
+fn a_payload_that_panics_as_it_is_dropped_is_contained() {
+    must_end(|| {
+        let sink = segment_stream::sink::from_fn(|_| std::panic::panic_any(Grenade));
+        let (mut stream, sender) = SegmentStream::with_sink(depth(4), sink).unwrap();
+        sender.send(segment(0)).unwrap();
+        let error = stream.next().unwrap().unwrap_err();
+        assert_eq!(error.kind(), WriteErrorKind::Panicked);
+        assert!(stream.next().is_none());
+        assert!(sender.is_closed());
+    });
+}
+
+/// A logger is somebody else's code, and runs on the writer thread.
+struct PanickingLogger;
+
+impl log::Log for PanickingLogger {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        assert!(
+            !record.args().to_string().contains("poison for the logger"),
+            "the logger was made to panic here"
+        );
+    }
+
+    fn flush(&self) {}
+}
+
+#[test]
+fn a_panicking_logger_loses_no_segment_and_leaves_nobody_waiting() {
+    must_end(|| {
+        log::set_logger(&PanickingLogger).unwrap();
+        log::set_max_level(log::LevelFilter::Trace);
+        let gate = Gate::default();
+        let inner = gate.clone();
+        let sink = segment_stream::sink::from_fn(move |_| {
+            inner.pass();
+            Err(std::io::Error::other("poison for the logger"))
+        });
+        let (mut stream, sender) = SegmentStream::with_sink(depth(3), sink).unwrap();
+        (0..3).for_each(|number| sender.send(segment(number)).unwrap());
+        let waiting = spawn_asleep(move || sender.send(segment(3)));
+        gate.open();
+        assert!(waiting.join().unwrap().unwrap_err().is_closed());
+        for number in 0..3 {
+            let error = stream.next().unwrap().unwrap_err();
+            assert_eq!(error.into_segment(), segment(number));
+        }
+        assert!(stream.next().is_none());
+        assert!(stream.finish().is_err());
+    });
+}
