@@ -1,4 +1,7 @@
 //! Placeholder.
+#![forbid(unsafe_code)]
+#![deny(clippy::unwrap_used)]
+
 mod config;
 mod error;
 mod handle;

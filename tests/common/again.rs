@@ -3,7 +3,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 const FOLDER: &str = "SEGMENT_STREAM_TEST_FOLDER";
@@ -12,8 +12,18 @@ const FOLDER: &str = "SEGMENT_STREAM_TEST_FOLDER";
 /// folder to work in.
 pub fn again(prefix: &[&str], test: &str, folder: impl Into<OsString>) -> Command {
     let this = env::current_exe().expect("a running program has a path");
+    again_with(&this, prefix, test, folder)
+}
+
+/// The same with a copy of this program.
+pub fn again_with(
+    program: &Path,
+    prefix: &[&str],
+    test: &str,
+    folder: impl Into<OsString>,
+) -> Command {
     let mut words: Vec<OsString> = prefix.iter().map(Into::into).collect();
-    words.push(this.into());
+    words.push(program.into());
     words.extend(
         [
             "--exact",

@@ -1,0 +1,102 @@
+//! What cut segments have to be: the input, byte for byte, but for tables that were put in front of a
+//! segment. Knows nothing of the code that cuts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+const PACKET_LEN: usize = 188;
+const PAT_PID: u16 = 0;
+
+pub fn pid(packet: &[u8]) -> u16 {
+    u16::from_be_bytes([packet[1] & 0x1F, packet[2]])
+}
+
+fn starts_unit(packet: &[u8]) -> bool {
+    packet[1] & 0x40 != 0
+}
+
+fn counter(packet: &[u8]) -> u8 {
+    packet[3] & 0x0F
+}
+
+pub fn packets(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    assert_eq!(bytes.len() % PACKET_LEN, 0, "whole packets");
+    bytes.chunks_exact(PACKET_LEN)
+}
+
+/// The PIDs of the program map tables, by every program association table in the stream, each of
+/// which has to fit into a packet.
+pub fn pmt_pids(bytes: &[u8]) -> BTreeSet<u16> {
+    let mut pids = BTreeSet::new();
+    for packet in packets(bytes).filter(|packet| pid(packet) == PAT_PID && starts_unit(packet)) {
+        let section = &packet[5..];
+        let end = 3 + usize::from(section[2]) - 4;
+        for program in section[8..end].chunks_exact(4) {
+            if program[..2] != [0, 0] {
+                pids.insert(u16::from_be_bytes([program[2] & 0x1F, program[3]]));
+            }
+        }
+    }
+    pids
+}
+
+/// Checks that the joined segments are the input and inserted tables, counters included, and returns
+/// how many segments got tables inserted.
+///
+/// Tables may be inserted in front of any segment; where the input goes on with the same packet, they
+/// count as the input's.
+pub fn check(input: &[u8], segments: &[Vec<u8>]) -> usize {
+    let tables: BTreeSet<u16> = pmt_pids(input).into_iter().chain([PAT_PID]).collect();
+    let mut inserted: BTreeMap<u16, u8> = BTreeMap::new();
+    let mut latest: BTreeMap<u16, u8> = BTreeMap::new();
+    let mut of_input = packets(input).peekable();
+    let mut segments_with_tables = 0;
+    for (index, segment) in segments.iter().enumerate() {
+        let mut is_in_front = true;
+        let mut got_tables = false;
+        for packet in packets(segment) {
+            let pid = pid(packet);
+            let by = inserted.entry(pid).or_default();
+            let same = of_input.peek().is_some_and(|original| {
+                let mut expected = original.to_vec();
+                if tables.contains(&pid) {
+                    expected[3] = expected[3] & 0xF0 | expected[3].wrapping_add(*by) & 0x0F;
+                }
+                expected == packet
+            });
+            if same {
+                of_input.next();
+                is_in_front &= tables.contains(&pid);
+            } else {
+                let why = format!("segment {index}: a packet of PID {pid:#x} is not the input's");
+                assert!(is_in_front && tables.contains(&pid), "{why}");
+                if let Some(latest) = latest.get(&pid) {
+                    assert_eq!(counter(packet), (latest + 1) & 0x0F, "{why}, and does not count on");
+                }
+                *by = (*by + 1) & 0x0F;
+                got_tables = true;
+            }
+            latest.insert(pid, counter(packet));
+        }
+        segments_with_tables += usize::from(got_tables);
+    }
+    assert_eq!(of_input.count(), 0, "packets of the input are missing at the end");
+    segments_with_tables
+}
+
+/// Checks that a segment begins with a PAT, a PMT and then the start of a picture, or of audio; returns
+/// where that packet is.
+pub fn check_beginning(segment: &[u8], track_pid: u16) -> Range<usize> {
+    let pmt_pids = pmt_pids(segment);
+    let found: Vec<_> = packets(segment).take(32).map(|packet| (pid(packet), starts_unit(packet))).collect();
+    let mut rest = &found[..];
+    for is_wanted in [&|pid| pid == PAT_PID, &|pid| pmt_pids.contains(&pid)] as [&dyn Fn(u16) -> bool; 2] {
+        let (first, after) = rest.split_first().expect("packets");
+        assert!(is_wanted(first.0) && first.1, "a table is missing: {found:x?}");
+        let more = after.iter().take_while(|(pid, starts)| is_wanted(*pid) && !starts).count();
+        rest = &after[more..];
+    }
+    assert_eq!(rest.first(), Some(&(track_pid, true)), "no picture after the tables: {found:x?}");
+    let at = (found.len() - rest.len()) * PACKET_LEN;
+    at..at + PACKET_LEN
+}

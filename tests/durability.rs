@@ -1,0 +1,275 @@
+//! What each [`Durability`] syncs and when, and what becomes of a system call that fails, as the
+//! kernel sees it: the tests read the trace of a process of their own.
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::again::{again, folder, must_pass};
+use common::folder::temps;
+use common::means::have_tools;
+use common::segments::{segment, segment_at};
+use segment_stream::{DiskSink, Durability, SegmentStream, SegmentStreamConfig};
+use tempfile::tempdir;
+
+const DURABILITY: &str = "SEGMENT_STREAM_TEST_DURABILITY";
+const CALLS: &str = "openat,write,ftruncate,flock,fsync,fdatasync,mkdir,rmdir,rename,renameat,renameat2,link,unlink";
+
+/// Two segments in a new folder, one in another: what is to be seen in the traces.
+const HINTS: [&str; 3] = ["new/a/0.ts", "new/a/1.ts", "b/2.ts"];
+
+#[test]
+#[ignore = "the part of these tests that is traced"]
+fn stores_three_segments() {
+    let root = folder().join("root");
+    let durability = match env::var(DURABILITY).as_deref() {
+        Ok("none") => Durability::None,
+        Ok("file") => Durability::File,
+        _ => Durability::Full,
+    };
+    let sink = DiskSink::rooted(&root)
+        .durability(durability)
+        .pre_allocate();
+    let (mut stream, sender) =
+        SegmentStream::with_sink(SegmentStreamConfig::default(), sink).unwrap();
+    let mut failed = 0;
+    for (number, hint) in (0..).zip(HINTS) {
+        sender.send(segment_at(number, hint)).unwrap();
+        match stream.next().unwrap() {
+            Ok(_) => assert_eq!(fs::read(root.join(hint)).unwrap(), segment(number).data),
+            Err(error) => {
+                failed += 1;
+                assert_eq!(error.raw_os_error(), Some(5), "{error}");
+                assert!(error.path().is_some());
+                // Where the last sync fails it is there all the same, and never in part.
+                if let Ok(found) = fs::read(root.join(hint)) {
+                    assert_eq!(found, segment(number).data);
+                }
+            }
+        }
+        if root.exists() {
+            assert!(temps(&root).is_empty());
+        }
+        // Seen in the trace: from here on the publisher knows of it.
+        fs::write(folder().join(format!("yielded-{number}")), b"").unwrap();
+    }
+    fs::write(folder().join("failed"), failed.to_string()).unwrap();
+}
+
+/// One line of a trace: the call, its text, and whether it succeeded.
+#[derive(Debug)]
+struct Call {
+    name: String,
+    text: String,
+}
+
+struct Traced {
+    calls: Vec<Call>,
+    failed: u32,
+    injected: bool,
+    folder: PathBuf,
+}
+
+/// Runs the part under strace, which makes `inject` happen.
+fn trace(durability: &str, inject: Option<&str>) -> Traced {
+    let work = tempdir().unwrap();
+    let path = fs::canonicalize(work.path()).unwrap();
+    let file = path.join("trace");
+    let only = format!("trace={CALLS}");
+    let mut prefix = vec![
+        "strace",
+        "-f",
+        "-y",
+        "-e",
+        &only,
+        "-o",
+        file.to_str().unwrap(),
+    ];
+    let inject = inject.map(|it| format!("inject={it}"));
+    if let Some(inject) = &inject {
+        prefix.extend(["-e", inject]);
+    }
+    must_pass(again(&prefix, "stores_three_segments", &path).env(DURABILITY, durability));
+    let text = fs::read_to_string(&file).unwrap();
+    let failed = fs::read_to_string(path.join("failed")).unwrap();
+    Traced {
+        calls: text.lines().filter_map(parse).collect(),
+        failed: failed.parse().unwrap(),
+        injected: text.contains("(INJECTED)"),
+        folder: path,
+    }
+}
+
+/// `123 fsync(5</path>) = 0`; lines of calls that failed are no events.
+fn parse(line: &str) -> Option<Call> {
+    let (_, call) = line.split_once(' ')?;
+    let (name, text) = call.trim_start().split_once('(')?;
+    (!line.contains(" = -1 ")).then(|| Call {
+        name: name.to_owned(),
+        text: text.to_owned(),
+    })
+}
+
+impl Traced {
+    /// The positions of the calls of this name whose text contains all of these.
+    fn all(&self, name: &str, parts: &[&str]) -> Vec<usize> {
+        (0..)
+            .zip(&self.calls)
+            .filter(|(_, call)| {
+                call.name.starts_with(name) && parts.iter().all(|part| call.text.contains(part))
+            })
+            .map(|(position, _)| position)
+            .collect()
+    }
+
+    fn the(&self, name: &str, parts: &[&str]) -> usize {
+        let found = self.all(name, parts);
+        assert_eq!(found.len(), 1, "{name} {parts:?} in {:#?}", self.calls);
+        found[0]
+    }
+
+    fn synced(&self, path: &Path) -> Vec<usize> {
+        self.all("fsync", &[&format!("<{}>", path.display())])
+    }
+
+    /// Where the temp file of this segment was written, synced (if it was), and renamed.
+    fn steps(&self, hint: &str) -> (usize, Option<usize>, usize) {
+        let target = format!("{}\"", self.folder.join("root").join(hint).display());
+        let renamed = self.the("rename", &[&target]);
+        let temp = self.calls[renamed]
+            .text
+            .split('"')
+            .find(|part| part.contains(".segment-"))
+            .expect("it is renamed from a temp file");
+        let held = format!("<{temp}>");
+        let synced = self.all("fsync", &[&held]);
+        assert!(
+            synced.len() <= 1,
+            "a sync is never repeated on the same file"
+        );
+        (
+            self.the("write", &[&held]),
+            synced.first().copied(),
+            renamed,
+        )
+    }
+
+    fn yielded(&self, number: usize) -> usize {
+        self.the("openat", &[&format!("yielded-{number}\"")])
+    }
+}
+
+#[test]
+fn without_durability_nothing_is_synced() {
+    if !have_tools("without_durability_nothing_is_synced", &["strace"]) {
+        return;
+    }
+    let traced = trace("none", None);
+    assert_eq!(traced.failed, 0);
+    assert!(traced.all("fsync", &[]).is_empty() && traced.all("fdatasync", &[]).is_empty());
+    for (number, hint) in HINTS.iter().enumerate() {
+        let (written, _, renamed) = traced.steps(hint);
+        assert!(written < renamed && renamed < traced.yielded(number));
+    }
+}
+
+#[test]
+fn a_durable_file_is_synced_before_it_gets_its_name() {
+    if !have_tools(
+        "a_durable_file_is_synced_before_it_gets_its_name",
+        &["strace"],
+    ) {
+        return;
+    }
+    let traced = trace("file", None);
+    for (number, hint) in HINTS.iter().enumerate() {
+        let (written, synced, renamed) = traced.steps(hint);
+        let synced = synced.expect("it is synced");
+        assert!(written < synced && synced < renamed && renamed < traced.yielded(number));
+    }
+    assert_eq!(
+        traced.all("fsync", &[]).len(),
+        HINTS.len(),
+        "folders are left alone"
+    );
+}
+
+#[test]
+fn full_durability_syncs_file_name_and_every_new_folder_before_the_segment_is_yielded() {
+    if !have_tools("full_durability_syncs_…", &["strace"]) {
+        return;
+    }
+    let traced = trace("full", None);
+    let root = traced.folder.join("root");
+    for (number, hint) in HINTS.iter().enumerate() {
+        let (written, synced, renamed) = traced.steps(hint);
+        let synced = synced.expect("it is synced");
+        assert!(written < synced && synced < renamed);
+        let parent = root.join(hint).parent().unwrap().to_path_buf();
+        let until = traced.yielded(number);
+        let synced_name = |position: &usize| *position > renamed && *position < until;
+        assert!(traced.synced(&parent).iter().any(synced_name));
+        // Every folder that it stands in is found again after a power cut.
+        for folder in parent.ancestors().take_while(|it| it.starts_with(&root)) {
+            let made = traced.the("mkdir", &[&format!("{}\"", folder.display())]);
+            let above = traced.synced(folder.parent().unwrap());
+            assert!(
+                above
+                    .iter()
+                    .any(|position| *position > made && *position < until)
+            );
+        }
+    }
+}
+
+#[test]
+fn a_system_call_that_fails_once_costs_that_segment_and_no_other() {
+    if !have_tools("a_system_call_that_fails_once_…", &["strace"]) {
+        return;
+    }
+    for durability in ["none", "full"] {
+        for call in ["fsync", "ftruncate", "renameat2", "mkdir"] {
+            let mut number = 1;
+            loop {
+                // Counted in each thread by itself; of these calls only the writer makes any.
+                let traced = trace(durability, Some(&format!("{call}:error=EIO:when={number}")));
+                if !traced.injected {
+                    break;
+                }
+                assert_eq!(traced.failed, 1, "{durability}: {call} {number}");
+                number += 1;
+            }
+            let expected = (durability, call) != ("none", "fsync");
+            assert_eq!(
+                number > 1,
+                expected,
+                "{durability}: {call} was tried {number} times"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_system_call_that_fails_for_ever_costs_every_segment_and_nothing_hangs() {
+    if !have_tools("a_system_call_that_fails_for_ever_…", &["strace"]) {
+        return;
+    }
+    for call in ["fsync", "ftruncate", "renameat2", "mkdir"] {
+        let traced = trace("full", Some(&format!("{call}:error=EIO")));
+        assert!(traced.injected);
+        assert_eq!(traced.failed, 3, "{call}");
+    }
+}
+
+#[test]
+fn a_lock_that_fails_costs_nothing() {
+    if !have_tools("a_lock_that_fails_costs_nothing", &["strace"]) {
+        return;
+    }
+    let traced = trace("full", Some("flock:error=ENOLCK"));
+    assert!(traced.injected);
+    assert_eq!(traced.failed, 0);
+}
