@@ -1,4 +1,115 @@
-//! Placeholder.
+//! Takes finished HLS and DASH segments out of a threaded program's memory and onto its disk, or to
+//! any other destination: bounded, atomic, accounted for, and without an async runtime.
+//!
+//! ```text
+//!  packager ──► SegmentSender ──(bounded channel)──► writer thread ──► SegmentSink ──► disk, …
+//!                    ▲                                    │
+//!                    └── back-pressure: a slot is free ───┤
+//!                        when the iterator has yielded    ▼
+//!                                            for segment in SegmentStream ──► manifest publisher
+//! ```
+//!
+//! The producer hands each finished segment over with [`SegmentSender::send`] and goes on encoding;
+//! it waits only where the destination is [`channel_depth`](SegmentStreamConfig::channel_depth)
+//! segments behind. A writer thread stores them. The iterator yields each one once it is stored, so
+//! that a manifest made from the iteration never names what is not there.
+//!
+//! # Quick start
+//!
+//! ```
+//! use segment_stream::{DiskSink, ProducedSegment, SegmentStream, SegmentStreamConfig};
+//! use std::thread;
+//!
+//! fn main() -> std::io::Result<()> {
+//!     let folder = std::env::temp_dir().join("segment-stream-quick-start");
+//!     let sink = DiskSink::rooted(&folder);
+//!     let (mut stream, sender) = SegmentStream::with_sink(SegmentStreamConfig::default(), sink)?;
+//!
+//!     thread::spawn(move || {
+//!         for number in 0..10 {
+//!             let payload = vec![0x47; 188_000]; // A finished segment, from your encoder.
+//!             let path = format!("{number:05}.ts");
+//!             let segment = ProducedSegment::media(number, payload, 2.0).with_path(path);
+//!             if sender.send(segment).is_err() {
+//!                 break; // The stream was closed.
+//!             }
+//!         }
+//!     });
+//!
+//!     for item in &mut stream {
+//!         match item {
+//!             Ok(segment) => println!("segment {} is on disk", segment.sequence),
+//!             Err(error) => eprintln!("{error}"),
+//!         }
+//!     }
+//!     stream.finish()?;
+//! #   std::fs::remove_dir_all(folder)?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Where to look
+//!
+//! | You want to | Look at |
+//! |---|---|
+//! | hand segments over, from one thread or several | [`SegmentSender`] |
+//! | iterate over what is stored; end, report, discard | [`SegmentStream`] |
+//! | use your own event loop instead of `for` | [`SegmentStream::try_next`], [`SegmentStream::next_timeout`] |
+//! | close from a Ctrl-C handler, show progress | [`StreamHandle`], [`StreamStats`] |
+//! | write files, confined to a folder, durable or not | [`DiskSink`], [`Durability`], [`Existing`] |
+//! | clean up after a killed process | [`DiskSink::sweep`] |
+//! | send segments elsewhere | [`SegmentSink`], [`sink::from_fn`] |
+//! | know what failed, and have the segment back | [`WriteError`], [`SendError`], [`FinishError`] |
+//!
+//! # Promises
+//!
+//! 1. **Accounted.** A segment whose `send` returned `Ok` comes out exactly once, in the order of
+//!    acceptance: as `Ok`, and then it is whole at its destination, or as an `Err` with the reason
+//!    and the segment inside; from the iterator, or in the report of
+//!    [`finish`](SegmentStream::finish) or [`drain`](SegmentStream::drain). A `send` that returns
+//!    `Err` hands the segment back. Dropping the stream writes what was accepted, and logs, but hands
+//!    nothing back. (A segment without a path hint has no destination on the disk sink: it passes as
+//!    `Ok`, and is counted apart.)
+//! 2. **Never half.** No reader ever sees part of a file under its final name, whatever fails and
+//!    whenever the process dies; with [`Durability::Full`] also whenever the power fails. This is the
+//!    promise of [`DiskSink`]; a closure that calls `fs::write` does not make it.
+//! 3. **Bounded.** Between acceptance and being yielded there are never more than `channel_depth`
+//!    segments. Payloads are moved, never copied.
+//! 4. **Never stuck.** Either half may be dropped at any time, in any order, on any thread, with
+//!    senders alive, blocked or leaked, and with a sink that panics: nothing deadlocks, and everybody
+//!    is told. The only thing that is ever waited for is a `write` of the sink that is under way.
+//! 5. **Never silent.** No I/O error is swallowed. What nobody is left to be told of is logged.
+//! 6. **Confined.** A [rooted](DiskSink::rooted) disk sink writes nothing outside its root.
+//!
+//! # Ways to wait for oneself
+//!
+//! No library can prevent these, so know them:
+//!
+//! - One thread that sends more than `channel_depth` segments before it iterates. Iterate on another
+//!   thread, or use [`try_send`](SegmentSender::try_send).
+//! - A consumer that sends into the stream that it iterates over: when the stream is full, the slot
+//!   that it waits for is the one that it should free.
+//! - A sink that keeps a [`SegmentSender`] of its own stream: the last sender is never gone, so the
+//!   iteration ends only when somebody closes the stream. (A `send` from inside the sink is an error
+//!   and not a deadlock; `next` inside the sink does wait for itself.)
+//! - Two chained streams driven by one thread: each link needs a thread of its own.
+//!
+//! # When the process ends
+//!
+//! - **`process::exit`, or the return from `main`,** with a stream that was neither finished nor
+//!   dropped: the writer thread ends where it stands, and up to `channel_depth` accepted segments are
+//!   lost. No half file is seen; a temp file may stay for [`DiskSink::sweep`]. So
+//!   [`finish`](SegmentStream::finish) first.
+//! - **`fork`:** the child has no writer thread. A stream that crosses a fork is of no use there, and
+//!   waiting for it waits for ever; leave it alone, and call `exec`.
+//! - **`panic = "abort"`:** a panic of the sink ends the process like any other, and what is said
+//!   here about sinks that panic does not apply.
+//!
+//! # Features
+//!
+//! None yet: what is here is the base. It depends on `crossbeam-channel`, `log` and `tempfile`.
+//! Messages go to the [`log`] facade.
+
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used)]
 
@@ -26,3 +137,8 @@ pub use sink::{
 };
 pub use stats::{StreamStats, Tally};
 pub use stream::{NoNext, SegmentStream};
+
+/// Has the code of the README compiled and run with the other doctests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -23,16 +23,17 @@ fn depth(channel_depth: usize) -> SegmentStreamConfig {
 
 /// Fills every free slot; returns how many there were.
 fn fill(sender: &SegmentSender) -> usize {
-    (0..)
-        .take_while(|number| match sender.try_send(segment(*number)) {
-            Ok(()) => true,
+    let mut accepted = 0;
+    loop {
+        match sender.try_send(segment(accepted)) {
+            Ok(()) => accepted += 1,
             Err(error) => {
                 assert!(error.is_full() && !error.is_closed() && !error.is_timeout());
-                assert_eq!(error.segment().sequence, *number);
-                false
+                assert_eq!(error.segment().sequence, accepted);
+                return usize::try_from(accepted).unwrap();
             }
-        })
-        .count()
+        }
+    }
 }
 
 #[test]
@@ -154,7 +155,7 @@ fn the_end_of_a_time_out_loses_no_wake_up() {
     // Senders that give up at about the moment in which a slot becomes free: whoever was woken and
     // gives up all the same would leave a free slot and a sender asleep beside it.
     must_end(|| {
-        let (mut stream, sender) = SegmentStream::new(depth(1)).unwrap();
+        let (stream, sender) = SegmentStream::new(depth(1)).unwrap();
         let impatient: Vec<_> = (0..3)
             .map(|_| {
                 let sender = sender.clone();
@@ -172,11 +173,7 @@ fn the_end_of_a_time_out_loses_no_wake_up() {
             (0..3_000).for_each(|number| sender.send(segment(number)).unwrap());
             3_000
         });
-        let mut yielded = 0;
-        while let Some(item) = stream.next() {
-            item.unwrap();
-            yielded += 1;
-        }
+        let yielded = stream.map(Result::unwrap).count() as u64;
         let impatient: u64 = impatient.into_iter().map(|it| it.join().unwrap()).sum();
         assert_eq!(yielded, impatient + patient.join().unwrap());
     });

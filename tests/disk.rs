@@ -174,7 +174,10 @@ fn refused(folder: &TempDir, path: &Path) -> WriteError {
     assert_eq!(error.path(), Some(path));
     let message = error.to_string();
     assert!(message.starts_with("segment 41: cannot "), "{message}");
-    assert!(message.contains(&format!("{path:?}")), "{message}");
+    assert!(
+        message.contains(&format!("\"{}\"", path.display())),
+        "{message}"
+    );
     assert_eq!(message.lines().count(), 1);
     assert!(std::error::Error::source(&error).is_some());
     assert_eq!(*error.segment(), segment_at(41, path));

@@ -53,6 +53,10 @@ fn moody() -> impl segment_stream::SegmentSink {
 
 /// Sends from several threads until each has sent its share or the stream refuses; returns, for each
 /// producer, how many were accepted.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is the last sender of its own"
+)]
 fn produce(sender: SegmentSender, each: u64) -> Vec<thread::JoinHandle<u64>> {
     (0..PRODUCERS)
         .map(|producer| {

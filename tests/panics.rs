@@ -105,7 +105,11 @@ fn a_panic_in_the_report_of_finish_or_drain_is_a_failure() {
             });
             gate.open();
             let report = ending.join().unwrap().into_report();
-            let numbers: Vec<_> = report.failed.iter().map(|it| it.sequence()).collect();
+            let numbers: Vec<_> = report
+                .failed
+                .iter()
+                .map(segment_stream::WriteError::sequence)
+                .collect();
             assert_eq!(numbers, [0, 1, 2, 3]);
             assert!(report.sink_error.is_some());
         }

@@ -70,8 +70,7 @@ fn a_full_disk() {
 #[ignore = "a part of a_full_disk"]
 fn fills_the_disk() {
     let root = folder();
-    type Setting = fn(DiskSink) -> DiskSink;
-    let settings: [Setting; 3] = [
+    let settings: [fn(DiskSink) -> DiskSink; 3] = [
         |sink| sink,
         DiskSink::pre_allocate,
         |sink| sink.durability(Durability::Full),

@@ -58,6 +58,11 @@ impl SinkError {
         Self::new(cause.into(), Recovery::Permanent)
     }
 
+    /// What went wrong in a call to the operating system, with all that there is to say about it.
+    pub(crate) fn during(operation: &'static str, path: &Path, cause: io::Error) -> Self {
+        Self::from(cause).with_operation(operation).with_path(path)
+    }
+
     fn new(cause: Box<dyn Error + Send + Sync>, recovery: Recovery) -> Self {
         Self(Box::new(Inner {
             operation: None,

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use super::SinkError;
+use super::sink::SinkError;
 use crate::segment::ProducedSegment;
 
 /// In which way a write came to nothing.

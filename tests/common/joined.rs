@@ -71,7 +71,11 @@ pub fn check(input: &[u8], segments: &[Vec<u8>]) -> usize {
                 let why = format!("segment {index}: a packet of PID {pid:#x} is not the input's");
                 assert!(is_in_front && tables.contains(&pid), "{why}");
                 if let Some(latest) = latest.get(&pid) {
-                    assert_eq!(counter(packet), (latest + 1) & 0x0F, "{why}, and does not count on");
+                    assert_eq!(
+                        counter(packet),
+                        (latest + 1) & 0x0F,
+                        "{why}, and does not count on"
+                    );
                 }
                 *by = (*by + 1) & 0x0F;
                 got_tables = true;
@@ -80,7 +84,11 @@ pub fn check(input: &[u8], segments: &[Vec<u8>]) -> usize {
         }
         segments_with_tables += usize::from(got_tables);
     }
-    assert_eq!(of_input.count(), 0, "packets of the input are missing at the end");
+    assert_eq!(
+        of_input.count(),
+        0,
+        "packets of the input are missing at the end"
+    );
     segments_with_tables
 }
 
@@ -88,15 +96,30 @@ pub fn check(input: &[u8], segments: &[Vec<u8>]) -> usize {
 /// where that packet is.
 pub fn check_beginning(segment: &[u8], track_pid: u16) -> Range<usize> {
     let pmt_pids = pmt_pids(segment);
-    let found: Vec<_> = packets(segment).take(32).map(|packet| (pid(packet), starts_unit(packet))).collect();
+    let found: Vec<_> = packets(segment)
+        .take(32)
+        .map(|packet| (pid(packet), starts_unit(packet)))
+        .collect();
     let mut rest = &found[..];
-    for is_wanted in [&|pid| pid == PAT_PID, &|pid| pmt_pids.contains(&pid)] as [&dyn Fn(u16) -> bool; 2] {
+    for is_wanted in
+        [&|pid| pid == PAT_PID, &|pid| pmt_pids.contains(&pid)] as [&dyn Fn(u16) -> bool; 2]
+    {
         let (first, after) = rest.split_first().expect("packets");
-        assert!(is_wanted(first.0) && first.1, "a table is missing: {found:x?}");
-        let more = after.iter().take_while(|(pid, starts)| is_wanted(*pid) && !starts).count();
+        assert!(
+            is_wanted(first.0) && first.1,
+            "a table is missing: {found:x?}"
+        );
+        let more = after
+            .iter()
+            .take_while(|(pid, starts)| is_wanted(*pid) && !starts)
+            .count();
         rest = &after[more..];
     }
-    assert_eq!(rest.first(), Some(&(track_pid, true)), "no picture after the tables: {found:x?}");
+    assert_eq!(
+        rest.first(),
+        Some(&(track_pid, true)),
+        "no picture after the tables: {found:x?}"
+    );
     let at = (found.len() - rest.len()) * PACKET_LEN;
     at..at + PACKET_LEN
 }

@@ -40,7 +40,11 @@ pub struct Stream {
 
 impl Stream {
     pub fn new(kind: u8, pid: u16) -> Self {
-        Self { kind, pid, descriptors: Vec::new() }
+        Self {
+            kind,
+            pid,
+            descriptors: Vec::new(),
+        }
     }
 }
 
@@ -53,7 +57,9 @@ pub struct Muxer {
 
 impl Muxer {
     pub fn pat(&mut self, version: u8, programs: &[(u16, u16)]) {
-        let entry = |&(number, pid): &(u16, u16)| [number.to_be_bytes(), (pid | 0xE000).to_be_bytes()].concat();
+        let entry = |&(number, pid): &(u16, u16)| {
+            [number.to_be_bytes(), (pid | 0xE000).to_be_bytes()].concat()
+        };
         let body: Vec<u8> = programs.iter().flat_map(entry).collect();
         self.section(0, &section(0, 1, version, &body));
     }
@@ -80,7 +86,8 @@ impl Muxer {
         for (stamp, flag, mark) in [(pes.presented, 0x80, 0x21), (pes.decoded, 0x40, 0x11)] {
             if let Some(stamp) = stamp {
                 header[7] |= flag;
-                let [high, low] = [stamp >> 30 & 7, stamp & 0x3FFF_FFFF].map(|part| u32::try_from(part).unwrap());
+                let [high, low] =
+                    [stamp >> 30 & 7, stamp & 0x3FFF_FFFF].map(|part| u32::try_from(part).unwrap());
                 header.push(mark | u8::try_from(high).unwrap() << 1);
                 header.extend((u16::try_from(low >> 15).unwrap() << 1 | 1).to_be_bytes());
                 header.extend((u16::try_from(low & 0x7FFF).unwrap() << 1 | 1).to_be_bytes());
@@ -94,7 +101,9 @@ impl Muxer {
         let mut start = 0x40;
         while !rest.is_empty() {
             let room = PACKET_LEN - 4 - adaptation.len();
-            let len = rest.len().min(split.next().map_or(room, |&len| len.clamp(1, room)));
+            let len = rest
+                .len()
+                .min(split.next().map_or(room, |&len| len.clamp(1, room)));
             self.packet(pes.pid, start, &adaptation, &rest[..len]);
             (start, rest) = (0, &rest[len..]);
             adaptation.clear();
@@ -141,7 +150,11 @@ impl Muxer {
 
 fn adaptation(flags: u8, pcr: Option<u64>) -> Vec<u8> {
     let Some(pcr) = pcr else {
-        return if flags == 0 { Vec::new() } else { vec![1, flags] };
+        return if flags == 0 {
+            Vec::new()
+        } else {
+            vec![1, flags]
+        };
     };
     let base = u32::try_from(pcr >> 1 & 0xFFFF_FFFF).unwrap();
     let mut field = vec![7, flags | PCR];
@@ -164,7 +177,10 @@ pub fn section(table_id: u8, extension: u16, version: u8, body: &[u8]) -> Vec<u8
 /// Puts the checksum at the end.
 pub fn seal(mut bytes: Vec<u8>) -> Vec<u8> {
     let mut crc = u32::MAX;
-    for bit in bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| u32::from(byte >> bit & 1))) {
+    for bit in bytes
+        .iter()
+        .flat_map(|byte| (0..8).rev().map(move |bit| u32::from(byte >> bit & 1)))
+    {
         let feedback = crc >> 31 ^ bit;
         crc = crc << 1 ^ feedback * 0x04C1_1DB7;
     }
@@ -207,10 +223,10 @@ pub mod picture {
         h264(&[&[0, 0, 1, 0x41, 0x9A, 0x02]])
     }
 
-    /// The recovery point comes after a message of four bytes that had to be escaped: 0, 0, 1, 6. Who
+    /// The recovery point comes after a message of four bytes that had to be escaped: 0, 0, 1, 5. Who
     /// forgets to unescape it reads on at the wrong byte.
     pub fn h264_recovery_point() -> Vec<u8> {
-        let messages = [0, 0, 1, 0x06, 5, 4, 0, 0, 3, 1, 6, 6, 1, 0xC4, 0x80];
+        let messages = [0, 0, 1, 0x06, 5, 4, 0, 0, 3, 1, 5, 6, 1, 0xC4, 0x80];
         h264(&[SPS, PPS, &messages, &[0, 0, 1, 0x41, 0x9A, 0x02]])
     }
 
@@ -227,7 +243,12 @@ pub mod picture {
 
     /// By `picture_coding_type`: 1 is intra, 2 is predicted.
     pub fn mpeg2(kind: u8) -> Vec<u8> {
-        [&[0, 0, 1, 0xB3, 0x14][..], &[0, 0, 1, 0xB8, 0], &[0, 0, 1, 0, 0, kind << 3, 0]].concat()
+        [
+            &[0, 0, 1, 0xB3, 0x14][..],
+            &[0, 0, 1, 0xB8, 0],
+            &[0, 0, 1, 0, 0, kind << 3, 0],
+        ]
+        .concat()
     }
 
     /// By `vop_coding_type`: 0 is intra, 1 is predicted.

@@ -5,7 +5,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::failed;
 use crate::error::SinkError;
 
 /// How many folders are remembered as synced. To forget one costs a few needless syncs later.
@@ -25,7 +24,7 @@ pub(super) fn make(folder: &Path) -> Result<Vec<PathBuf>, SinkError> {
         }
         (result, _) => (Vec::new(), result),
     };
-    made.extend(created.map_err(|cause| failed("create the folder", folder, cause))?);
+    made.extend(created.map_err(|cause| SinkError::during("create the folder", folder, cause))?);
     Ok(made)
 }
 
@@ -35,7 +34,7 @@ pub(super) fn make(folder: &Path) -> Result<Vec<PathBuf>, SinkError> {
 pub(super) fn sync(folder: &Path) -> Result<(), SinkError> {
     fs::File::open(folder)
         .and_then(|handle| handle.sync_all())
-        .map_err(|cause| failed("sync the folder", folder, cause))
+        .map_err(|cause| SinkError::during("sync the folder", folder, cause))
 }
 
 #[cfg(not(unix))]
@@ -44,7 +43,7 @@ pub(super) fn sync(folder: &Path) -> Result<(), SinkError> {
         io::ErrorKind::Unsupported,
         "folders can be synced on Unix only",
     );
-    Err(failed("sync the folder", folder, cause))
+    Err(SinkError::during("sync the folder", folder, cause))
 }
 
 /// Which folders are known to survive a power cut, by their own names in the folders above them.
@@ -96,7 +95,7 @@ impl Folders {
             .find(|path| self.doubtful.contains(*path))
         {
             None => Ok(()),
-            Some(doubtful) => Err(failed(
+            Some(doubtful) => Err(SinkError::during(
                 "rely on the folder",
                 doubtful,
                 io::Error::other("its name could not be synced, so a power cut may take it away"),
@@ -109,7 +108,7 @@ impl Folders {
     fn take_back(&mut self, made: Vec<PathBuf>) {
         for folder in made.into_iter().rev() {
             if let Err(error) = fs::remove_dir(&folder) {
-                let error = failed("take back the folder", &folder, error);
+                let error = SinkError::during("take back the folder", &folder, error);
                 log::warn!("{error}, though its name was not synced");
                 self.doubtful.insert(folder);
             }

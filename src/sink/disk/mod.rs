@@ -5,12 +5,14 @@
 
 mod allocate;
 mod folders;
+mod policy;
 mod publish;
 mod sweep;
 mod target;
 mod temp;
 
 pub use allocate::pre_allocate_file;
+pub use policy::{Durability, Existing};
 pub use sweep::Swept;
 
 use std::fs::File;
@@ -25,37 +27,6 @@ use self::temp::TempFiles;
 use crate::error::SinkError;
 use crate::segment::ProducedSegment;
 use crate::sink::{SegmentSink, WriteContext};
-
-/// What survives a power cut once a segment was yielded as `Ok`.
-///
-/// None of it changes what a reader sees while the power is on: a whole file or none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Durability {
-    /// Nothing is promised: the operating system writes in its own time. After a power cut a name
-    /// may be missing, or name an empty file. The default, and the fastest.
-    #[default]
-    None,
-    /// The content is synced before the file gets its name: after a power cut the name may be
-    /// missing, but a file that is there is whole. Errors that only a sync or a close reveals are
-    /// reported from here on.
-    File,
-    /// Besides, the folder is synced after the file got its name, and so is every folder above that
-    /// this sink had not seen yet: what was yielded as `Ok` is there after a power cut. Unix only;
-    /// elsewhere every write is an error.
-    Full,
-}
-
-/// What to do where the target already exists as a regular file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Existing {
-    /// Replace it, atomically: a reader sees the old content or the new one. The default.
-    #[default]
-    Replace,
-    /// Refuse, so that a session started again cannot overwrite what a playlist still names.
-    Refuse,
-}
 
 /// Writes each segment to the path in its hint; the sink behind
 /// [`SegmentStream::new`](crate::SegmentStream::new).
@@ -177,7 +148,7 @@ impl DiskSink {
 
     fn target(&self, hint: &Path) -> Result<Target, SinkError> {
         Target::resolve(self.root.as_deref(), hint)
-            .map_err(|cause| failed("use the path hint", hint, cause))
+            .map_err(|cause| SinkError::during("use the path hint", hint, cause))
     }
 
     fn create_temp(&mut self, target: &Target) -> Result<NamedTempFile<File>, SinkError> {
@@ -194,7 +165,7 @@ impl DiskSink {
             }
             result => result,
         };
-        created.map_err(|cause| failed("create a temp file for", &target.path, cause))
+        created.map_err(|cause| SinkError::during("create a temp file for", &target.path, cause))
     }
 
     fn make_folder(&mut self, folder: &Path) -> Result<(), SinkError> {
@@ -208,15 +179,15 @@ impl DiskSink {
         if self.pre_allocate {
             // On the temp file and never on the final name, where a reader would see the zeros.
             file.set_len(data.len() as u64)
-                .map_err(|cause| failed("pre-allocate", target, cause))?;
+                .map_err(|cause| SinkError::during("pre-allocate", target, cause))?;
         }
         file.write_all(data)
-            .map_err(|cause| failed("write", target, cause))?;
+            .map_err(|cause| SinkError::during("write", target, cause))?;
         if self.durability != Durability::None {
             // A failed sync is final for this file: the kernel may forget the dirty pages and call
             // the next sync a success. Whoever tries again starts from memory, with a new file.
             file.sync_all()
-                .map_err(|cause| failed("sync", target, cause))?;
+                .map_err(|cause| SinkError::during("sync", target, cause))?;
         }
         Ok(())
     }
@@ -250,11 +221,4 @@ impl SegmentSink for DiskSink {
         let target = self.target(path)?;
         publish::withdraw(&target.path)
     }
-}
-
-/// An error of the disk sink always says what it was doing and to which path.
-fn failed(operation: &'static str, path: &Path, cause: io::Error) -> SinkError {
-    SinkError::from(cause)
-        .with_operation(operation)
-        .with_path(path)
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use tempfile::{NamedTempFile, PersistError};
 
-use super::{Existing, failed, temp};
+use super::policy::Existing;
+use super::temp;
 use crate::error::SinkError;
 
 /// Renames the whole temp file to its final name, or removes it.
@@ -29,7 +30,7 @@ pub(super) fn publish(
         },
     };
     temp::discard(temp);
-    Err(failed("rename the temp file to", target, cause))
+    Err(SinkError::during("rename the temp file to", target, cause))
 }
 
 /// Whether a plain rename may follow a rename that would not replace; if not, why.
@@ -112,6 +113,6 @@ pub(super) fn withdraw(target: &Path) -> Result<(), SinkError> {
         .and_then(|()| fs::remove_file(target));
     match gone {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => result.map_err(|cause| failed("remove", target, cause)),
+        result => result.map_err(|cause| SinkError::during("remove", target, cause)),
     }
 }

@@ -4,7 +4,7 @@ use std::fs::{self, DirEntry, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{failed, temp};
+use super::temp;
 use crate::error::SinkError;
 
 /// What a [`DiskSink::sweep`](crate::DiskSink::sweep) found.
@@ -93,7 +93,7 @@ impl Sweep {
     }
 
     fn note(&mut self, operation: &'static str, path: &Path, cause: io::Error) {
-        let error = failed(operation, path, cause);
+        let error = SinkError::during(operation, path, cause);
         log::warn!("sweep: {error}");
         self.first_error.get_or_insert(error);
     }

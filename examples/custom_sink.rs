@@ -1,0 +1,68 @@
+//! A sink made of a closure: every segment into one archive file, with an index beside it.
+//!
+//! `cargo run --example custom_sink`
+//!
+//! What the closure returns as an error comes out of the iterator, with the segment inside.
+
+#![deny(clippy::unwrap_used)]
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::thread;
+
+use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig, sink};
+
+fn main() -> io::Result<()> {
+    env_logger::init();
+    let folder = tempfile::tempdir()?.keep();
+    let mut archive = File::create_new(folder.join("archive.bin"))?;
+    let mut index = File::create_new(folder.join("index.txt"))?;
+    let mut offset = 0;
+
+    let sink = sink::from_fn(move |segment| {
+        if segment.byte_len() == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the encoder produced nothing",
+            ));
+        }
+        archive.write_all(&segment.data)?;
+        // The index names the segment only once it is in the archive.
+        writeln!(
+            index,
+            "{} {offset} {} {}",
+            segment.sequence,
+            segment.byte_len(),
+            segment.duration_secs
+        )?;
+        offset += segment.byte_len();
+        Ok(())
+    });
+
+    let (mut stream, sender) = SegmentStream::with_sink(SegmentStreamConfig::default(), sink)?;
+    let encoder = thread::spawn(move || {
+        for number in 0..10 {
+            // One of them is empty, to show what becomes of an error.
+            let payload = vec![0x47; if number == 4 { 0 } else { 18_800 }];
+            if sender
+                .send(ProducedSegment::media(number, payload, 2.0))
+                .is_err()
+            {
+                return; // The stream was closed: there is nothing more to do.
+            }
+        }
+    });
+
+    for item in &mut stream {
+        match item {
+            Ok(segment) => println!("segment {} is in the archive", segment.sequence),
+            Err(error) => println!("not there: {error}"),
+        }
+    }
+    stream.finish()?;
+    encoder
+        .join()
+        .map_err(|_| io::Error::other("the encoder panicked"))?;
+    println!("see {}", folder.display());
+    Ok(())
+}

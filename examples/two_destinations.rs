@@ -1,0 +1,74 @@
+//! Disk first, then a second destination: two streams, one feeding the other, a thread a link.
+//!
+//! `cargo run --example two_destinations`
+//!
+//! Each stream has its own bound. What the disk refuses still goes to the second destination, and
+//! what the second destination refuses is on disk. No payload is copied on the way.
+
+#![deny(clippy::unwrap_used)]
+
+use std::io;
+use std::thread;
+
+use segment_stream::{
+    DiskSink, ProducedSegment, SegmentStream, SegmentStreamConfig, WriteError, sink,
+};
+
+fn main() -> io::Result<()> {
+    env_logger::init();
+    let folder = tempfile::tempdir()?.keep();
+
+    let disk = DiskSink::rooted(&folder);
+    let (mut on_disk, sender) = SegmentStream::with_sink(SegmentStreamConfig::default(), disk)?;
+
+    // Stands for an origin server; it may lag further behind than the disk.
+    let origin = sink::from_fn(|segment| {
+        if segment.sequence % 5 == 3 {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "no answer"));
+        }
+        Ok(())
+    });
+    let config = SegmentStreamConfig {
+        channel_depth: 32,
+        ..Default::default()
+    };
+    let (mut at_origin, into_origin) = SegmentStream::with_sink(config, origin)?;
+
+    let encoder = thread::spawn(move || {
+        for number in 0..10 {
+            let segment = ProducedSegment::media(number, vec![0x47; 18_800], 2.0)
+                .with_path(format!("{number:05}.ts"));
+            if sender.send(segment).is_err() {
+                return;
+            }
+        }
+    });
+
+    // The link: takes what the disk is done with, well or badly, and passes it on.
+    let link = thread::spawn(move || {
+        for item in &mut on_disk {
+            let segment = item.unwrap_or_else(|error| {
+                println!("not on disk: {error}");
+                WriteError::into_segment(error)
+            });
+            println!("segment {} goes on to the origin", segment.sequence);
+            if let Err(error) = into_origin.send(segment) {
+                println!("on disk only: {error}"); // And the disk goes on by itself.
+            }
+        }
+        on_disk.finish()
+    });
+
+    for item in &mut at_origin {
+        match item {
+            Ok(segment) => println!("segment {} is at the origin", segment.sequence),
+            Err(error) => println!("not at the origin: {error}"),
+        }
+    }
+    at_origin.finish()?;
+    let panicked = |_| io::Error::other("a thread panicked");
+    link.join().map_err(panicked)??;
+    encoder.join().map_err(panicked)?;
+    println!("see {}", folder.display());
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! Imports go one way only: a module uses what stands above it in [`ORDER`], and nothing below.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// From what everything may use to what nothing else uses. A module's children that are not listed
+/// count as the module.
+const ORDER: &[&str] = &[
+    "segment",
+    "error::send",
+    "error::sink",
+    "error::write",
+    "error",
+    "config",
+    "stats",
+    "report",
+    "interrupt",
+    "sink::context",
+    "sink",
+    "sink::disk::policy",
+    "sink::disk::allocate",
+    "sink::disk::temp",
+    "sink::disk::target",
+    "sink::disk::folders",
+    "sink::disk::publish",
+    "sink::disk::sweep",
+    "sink::disk",
+    "intake",
+    "sender",
+    "handle",
+    "writer",
+    "stream",
+];
+
+/// The place of the listed module that this path is in or names something of.
+fn place(path: &str) -> Option<usize> {
+    let within = |module: &str| {
+        path == module
+            || path
+                .strip_prefix(module)
+                .is_some_and(|rest| rest.starts_with("::"))
+    };
+    (0..ORDER.len())
+        .filter(|place| within(ORDER[*place]))
+        .max_by_key(|place| ORDER[*place].len())
+}
+
+/// `super::{a::B, c}` as `super::a::B` and `super::c`; anything else as it is.
+fn spread(import: &str) -> Vec<String> {
+    match import.split_once('{') {
+        None => vec![import.to_owned()],
+        Some((prefix, list)) => list
+            .trim_end_matches(['}', ';'])
+            .split(',')
+            .map(|part| format!("{prefix}{}", part.trim()))
+            .collect(),
+    }
+}
+
+/// The paths inside this crate that a module's text names, from the crate's root.
+fn named_in(module: &str, text: &str) -> Vec<String> {
+    // As rustfmt leaves them, an import that is longer than a line spans several.
+    let statements = text
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or_default().trim())
+        .fold(String::new(), |text, line| {
+            text + line + if line.ends_with(';') { "\n" } else { " " }
+        });
+    let mut named = Vec::new();
+    for statement in statements.lines() {
+        // What a module re-exports of its children is its face, not its foundation.
+        if statement.contains("pub use ") || statement.contains("include_str!") {
+            continue;
+        }
+        for start in ["crate::", "super::", "self::"] {
+            for (at, _) in statement.match_indices(start) {
+                let before = statement[..at].chars().next_back();
+                if before.is_some_and(|before| {
+                    before.is_alphanumeric() || before == ':' || before == '_'
+                }) {
+                    continue;
+                }
+                let end = |character: char| {
+                    !(character.is_alphanumeric() || ":_{}, ".contains(character))
+                };
+                let rest = &statement[at..];
+                let import = &rest[..rest.find(end).unwrap_or(rest.len())];
+                let parent = module.rsplit_once("::").map_or("", |(parent, _)| parent);
+                for path in spread(import.trim()) {
+                    let path = path.split(' ').next().unwrap_or_default().to_owned();
+                    named.push(match start {
+                        "crate::" => path["crate::".len()..].to_owned(),
+                        "self::" => format!("{module}::{}", &path["self::".len()..]),
+                        _ => format!("{parent}::{}", &path["super::".len()..])
+                            .trim_start_matches("::")
+                            .to_owned(),
+                    });
+                }
+            }
+        }
+    }
+    named
+}
+
+/// What the module names that stands below it.
+fn downward(module: &str, text: &str) -> Vec<String> {
+    let own = place(module).unwrap_or_else(|| panic!("{module} has no place in ORDER"));
+    named_in(module, text)
+        .into_iter()
+        .filter(|path| place(path).is_some_and(|named| named > own))
+        .collect()
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn module(source: &Path, path: &Path) -> String {
+    let relative = path.strip_prefix(source).unwrap().with_extension("");
+    let names: Vec<_> = relative.iter().map(|name| name.to_str().unwrap()).collect();
+    names.join("::").trim_end_matches("::mod").to_owned()
+}
+
+#[test]
+fn no_module_imports_from_below_itself() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut checked = 0;
+    for path in sources(&source) {
+        let module = module(&source, &path);
+        if module == "lib" {
+            continue;
+        }
+        let found = downward(&module, &fs::read_to_string(&path).unwrap());
+        assert!(
+            found.is_empty(),
+            "{module} uses {found:?}, which ORDER puts below it"
+        );
+        checked += 1;
+    }
+    assert!(checked >= ORDER.len(), "only {checked} modules found");
+}
+
+#[test]
+fn an_import_from_below_is_found_however_it_is_written() {
+    for text in [
+        "use crate::stream::SegmentStream;",
+        "use crate::{segment::ProducedSegment, stream::SegmentStream};",
+        "use crate::{\n    segment::ProducedSegment,\n    writer::Writer,\n};",
+        "fn f(x: &crate::intake::Intake) {}",
+    ] {
+        assert_eq!(downward("sink::disk::temp", text).len(), 1, "{text}");
+    }
+    for text in [
+        "use super::target::Target;",
+        "use super::{policy::Existing, publish};",
+    ] {
+        assert_eq!(downward("sink::disk::temp", text).len(), 1, "{text}");
+    }
+    for text in [
+        "use crate::segment::ProducedSegment; // crate::stream",
+        "/// See [`crate::stream::SegmentStream`].",
+        "use super::policy::Existing;",
+        "pub use self::target::Target;",
+        "use std::sync::Arc;",
+    ] {
+        assert!(downward("sink::disk::temp", text).is_empty(), "{text}");
+    }
+}
