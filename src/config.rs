@@ -4,7 +4,8 @@ use std::io;
 
 /// How a [`SegmentStream`](crate::SegmentStream) is set up.
 ///
-/// Fields may be added; build it with `..Default::default()`.
+/// Build it with `..Default::default()`: fields may be added in any version, and a literal that names all
+/// of them stops compiling then.
 ///
 /// ```
 /// use segment_stream::SegmentStreamConfig;

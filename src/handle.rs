@@ -53,6 +53,12 @@ impl StreamHandle {
         self.intake.close();
     }
 
+    /// Whether the stream accepts nothing more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.intake.is_closed()
+    }
+
     /// What the stream has done so far.
     #[must_use]
     pub fn stats(&self) -> StreamStats {

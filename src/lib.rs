@@ -77,7 +77,7 @@
 //!    segments. Payloads are moved, never copied.
 //! 4. **Never stuck.** Either half may be dropped at any time, in any order, on any thread, with
 //!    senders alive, blocked or leaked, and with a sink that panics: nothing deadlocks, and everybody
-//!    is told. The only thing that is ever waited for is a `write` of the sink that is under way.
+//!    is told. What is ever waited for is the sink: its writes, its `finish` and its drop.
 //! 5. **Never silent.** No I/O error is swallowed. What nobody is left to be told of is logged.
 //! 6. **Confined.** A [rooted](DiskSink::rooted) disk sink writes nothing outside its root.
 //!
@@ -96,12 +96,12 @@
 //!
 //! # When the process ends
 //!
-//! - **`process::exit`, or the return from `main`,** with a stream that was neither finished nor
-//!   dropped: the writer thread ends where it stands, and up to `channel_depth` accepted segments are
-//!   lost. No half file is seen; a temp file may stay for [`DiskSink::sweep`]. So
-//!   [`finish`](SegmentStream::finish) first.
+//! - **`process::exit`, a signal, or the return from `main`** while another thread has the stream: the
+//!   writer thread ends where it stands, and up to `channel_depth` accepted segments are lost. No half
+//!   file is seen; a temp file may stay for [`DiskSink::sweep`]. So [`finish`](SegmentStream::finish)
+//!   first. (A stream that `main` itself drops is waited for.)
 //! - **`fork`:** the child has no writer thread. A stream that crosses a fork is of no use there, and
-//!   waiting for it waits for ever; leave it alone, and call `exec`.
+//!   waiting for it waits for ever, also by dropping it; leave it alone, and call `exec`.
 //! - **`panic = "abort"`:** a panic of the sink ends the process like any other, and what is said
 //!   here about sinks that panic does not apply.
 //!
@@ -114,6 +114,7 @@
 #![deny(clippy::unwrap_used)]
 
 mod config;
+mod contain;
 mod error;
 mod handle;
 mod intake;

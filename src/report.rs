@@ -12,7 +12,8 @@ use crate::segment::ProducedSegment;
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
-    /// The segments that are at their destination.
+    /// The segments that are at their destination, or that the sink let pass because it had nowhere to
+    /// put them.
     pub written: Vec<ProducedSegment>,
     /// The segments that are not, with the reason.
     pub failed: Vec<WriteError>,

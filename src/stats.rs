@@ -51,7 +51,7 @@ pub struct StreamStats {
     pub in_flight: Tally,
     /// The longest time that the sink took for one segment.
     pub longest_write: Duration,
-    /// The mean time that the sink took for a segment, failed ones included; zero before the first.
+    /// The mean time that the sink took for a segment, whatever came of it; zero before the first.
     pub mean_write: Duration,
 }
 

@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, unbounded};
 
+use log::Level;
+
 use crate::config::SegmentStreamConfig;
+use crate::contain::tell;
 use crate::error::{SinkError, WriteError};
 use crate::handle::StreamHandle;
 use crate::intake::{Intake, Patience};
@@ -55,9 +58,12 @@ impl std::error::Error for NoNext {}
 /// [`drain`](SegmentStream::drain) discards what is not yet written; dropping it writes what was
 /// accepted, and logs, but hands nothing back.
 ///
-/// **Waiting.** `next`, `finish`, `drain` and the drop wait for a write that is under way, for as
-/// long as the sink takes. `next` never returns when called from inside the stream's own sink, where
-/// it would wait for itself; all the others may be called there.
+/// **Waiting.** `finish` and the drop wait until the sink has written what was accepted, `drain` for the
+/// write that is under way, and all three for the sink's own `finish`, for as long as the sink takes.
+/// Called from inside the stream's own sink they do not wait. `next` there waits for itself, for ever.
+///
+/// **The log.** Each segment that was not written is logged as an error when it happens (target
+/// `segment_stream`), whether or not somebody takes it out of the iterator.
 ///
 /// ```
 /// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig};
@@ -166,6 +172,12 @@ impl SegmentStream {
     /// at once.
     pub fn close(&self) {
         self.intake.close();
+    }
+
+    /// Whether the stream accepts nothing more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.intake.is_closed()
     }
 
     /// What the stream has done so far.
@@ -370,17 +382,24 @@ impl Drop for SegmentStream {
     fn drop(&mut self) {
         self.intake.close();
         let patience = self.patience_to_the_end();
-        let mut failures = 0_u64;
+        let mut unwritten = 0_u64;
         while let Ok(completion) = self.completion(patience) {
-            failures += u64::from(matches!(completion, Completion::Failed(_)));
+            let is_written = matches!(completion, Completion::Written(_) | Completion::Passed(_));
+            unwritten += u64::from(!is_written);
         }
-        if failures > 0 {
-            log::error!("a stream was dropped before it yielded {failures} failed segments");
+        if unwritten > 0 {
+            tell(
+                Level::Error,
+                format_args!("a stream was dropped with {unwritten} unwritten segments in it"),
+            );
         }
         if matches!(self.stage, Stage::Ended(_))
             && let Err(error) = self.settle()
         {
-            log::error!("the sink did not end well: {error}");
+            tell(
+                Level::Error,
+                format_args!("the sink did not end well: {error}"),
+            );
         }
     }
 }

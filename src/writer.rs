@@ -1,12 +1,12 @@
 //! The writer thread: takes each segment, has the sink write it, reports what became of it.
 
-use std::any::Any;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
+use log::Level;
 
+use crate::contain::{contained, tell};
 use crate::error::{SinkError, WriteError, WriteErrorKind};
 use crate::intake::{Fate, Intake};
 use crate::segment::ProducedSegment;
@@ -148,11 +148,13 @@ impl Writer {
         cause: SinkError,
         attempts: u32,
     ) {
+        let sequence = segment.sequence;
         let error = WriteError::new(segment, kind, cause, attempts);
-        let message = error.to_string();
-        // Only then the log, as a logger is somebody else's code and may panic.
+        // The message of the cause is somebody else's code, and may panic.
+        let message = contained(|| error.to_string())
+            .unwrap_or_else(|_| format!("segment {sequence}: an error that cannot be displayed"));
         self.complete(Completion::Failed(error));
-        log::error!("{message}");
+        tell(Level::Error, format_args!("{message}"));
     }
 
     fn complete(&self, completion: Completion) {
@@ -162,6 +164,13 @@ impl Writer {
         // The stream was dropped on this very thread, and nobody takes it any more.
         if let Event::Completed(completion) = unsent.into_inner() {
             completion.release(&self.intake);
+            if let Completion::Discarded(segment) = completion {
+                let sequence = segment.sequence;
+                tell(
+                    Level::Warn,
+                    format_args!("segment {sequence} was discarded unwritten"),
+                );
+            }
         }
     }
 
@@ -170,7 +179,10 @@ impl Writer {
         if let Err(unsent) = self.events.send(Event::Ended(outcome))
             && let Event::Ended(Err(error)) = unsent.into_inner()
         {
-            log::error!("the sink did not end well: {error}");
+            tell(
+                Level::Error,
+                format_args!("the sink did not end well: {error}"),
+            );
         }
     }
 }
@@ -178,7 +190,7 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         if !self.has_ended {
-            // Something other than the sink panicked here, such as a logger.
+            // What is not ours is contained, so that this should never be.
             self.intake.close();
             self.abort_queued();
             self.end(Err(SinkError::permanent("the writer thread panicked")));
@@ -188,25 +200,3 @@ impl Drop for Writer {
 
 /// The sink panicked on a segment and must not be called again.
 struct SinkPanicked;
-
-/// Calls the sink's code; a panic becomes its message.
-fn contained<T>(call: impl FnOnce() -> T) -> Result<T, String> {
-    // The sink may be in any state afterwards. All that is still done with it is to drop it.
-    panic::catch_unwind(AssertUnwindSafe(call)).map_err(|payload| {
-        let message = message(&*payload).to_owned();
-        // To drop a payload may panic in turn, and it is not worth the thread.
-        let _ =
-            panic::catch_unwind(AssertUnwindSafe(move || drop(payload))).map_err(std::mem::forget);
-        message
-    })
-}
-
-fn message(payload: &(dyn Any + Send)) -> &str {
-    if let Some(message) = payload.downcast_ref::<&str>() {
-        message
-    } else if let Some(message) = payload.downcast_ref::<String>() {
-        message
-    } else {
-        "(a panic without a message)"
-    }
-}

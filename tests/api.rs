@@ -172,6 +172,51 @@ fn a_sink_error_survives_the_way_through_io_error() {
     assert_eq!(source, "the token has expired");
 }
 
+/// An error with another one behind it.
+#[derive(Debug)]
+struct Outer(io::Error);
+impl Display for Outer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("outer")
+    }
+}
+impl Error for Outer {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+#[test]
+fn a_sink_error_that_is_told_again_keeps_what_it_said() {
+    let told = SinkError::from(io::Error::from_raw_os_error(28))
+        .with_operation("upload")
+        .with_path("7.ts");
+    let again = SinkError::permanent(told);
+    assert_eq!(
+        (again.recovery(), again.raw_os_error()),
+        (Recovery::Permanent, Some(28))
+    );
+    assert_eq!(
+        (again.operation(), again.path()),
+        (Some("upload"), Some(Path::new("7.ts")))
+    );
+
+    // However deep the cause is.
+    let deep = SinkError::transient(Outer(io::Error::from_raw_os_error(5)));
+    assert_eq!(deep.raw_os_error(), Some(5));
+    let deeper = SinkError::from(io::Error::other(Outer(io::Error::from_raw_os_error(5))));
+    assert_eq!(deeper.raw_os_error(), Some(5));
+}
+
+#[test]
+fn a_message_is_one_line_whatever_is_in_it() {
+    let error = SinkError::permanent("left: 1\n right: 2\r\u{1b}[31m")
+        .with_operation("do\nthis")
+        .with_path("a\nb");
+    let message = "cannot do\\nthis \"a\\nb\": left: 1\\n right: 2\\r\\u{1b}[31m";
+    assert_eq!(error.to_string(), message);
+}
+
 #[test]
 fn every_error_becomes_an_io_error_and_takes_its_segment_along() {
     must_end(|| {

@@ -13,7 +13,7 @@ use common::segments::segment;
 use common::sinks::gated;
 use common::threads::{must_end, spawn_asleep};
 use segment_stream::{
-    Pause, ProducedSegment, SegmentSender, SegmentSink, SegmentStream, SegmentStreamConfig,
+    NoNext, Pause, ProducedSegment, SegmentSender, SegmentSink, SegmentStream, SegmentStreamConfig,
     SendError, SinkError, WriteContext, sink,
 };
 
@@ -388,9 +388,11 @@ fn a_sink_may_send_into_another_stream() {
     });
 }
 
-/// Pauses for ever in its first write, and says how the pause ended.
+/// Pauses in its write, and says how the pause ended.
 struct Pausing {
     entered: Gate,
+    left: Gate,
+    pause: Duration,
     ended: mpsc::Sender<Pause>,
 }
 
@@ -398,7 +400,8 @@ impl SegmentSink for Pausing {
     fn write(&mut self, _: &ProducedSegment, context: &WriteContext) -> Result<(), SinkError> {
         assert_eq!((context.attempt(), context.deadline()), (1, None));
         self.entered.pass();
-        self.ended.send(context.sleep(Duration::MAX)).unwrap();
+        self.ended.send(context.sleep(self.pause)).unwrap();
+        self.left.pass();
         Ok(())
     }
 }
@@ -417,6 +420,8 @@ fn a_shutdown_cuts_a_sinks_pause_short() {
             let (ended, pause) = mpsc::channel();
             let sink = Pausing {
                 entered: entered.clone(),
+                left: entered.clone(),
+                pause: Duration::MAX,
                 ended,
             };
             let (stream, sender) = SegmentStream::with_sink(depth(2), sink).unwrap();
@@ -426,6 +431,54 @@ fn a_shutdown_cuts_a_sinks_pause_short() {
             end(stream);
             assert_eq!(pause.recv().unwrap(), Pause::CutShort);
         }
+    });
+}
+
+#[test]
+fn that_the_last_sender_is_gone_cuts_no_pause_short() {
+    must_end(|| {
+        let (entered, left) = (Gate::default(), Gate::default());
+        let (ended, pause) = mpsc::channel();
+        let sink = Pausing {
+            entered: entered.clone(),
+            left: left.clone(),
+            pause: Duration::from_millis(1),
+            ended,
+        };
+        let (stream, sender) = SegmentStream::with_sink(depth(2), sink).unwrap();
+        sender.send(segment(0)).unwrap();
+        entered.wait_for_arrivals(1);
+        drop(sender);
+        entered.open();
+        assert_eq!(pause.recv().unwrap(), Pause::Elapsed);
+        left.open();
+        stream.finish().unwrap();
+    });
+}
+
+#[test]
+fn the_sink_is_gone_before_the_iteration_ends() {
+    /// Waits at the gate as it is dropped.
+    struct Lingering(Gate);
+    impl SegmentSink for Lingering {
+        fn write(&mut self, _: &ProducedSegment, _: &WriteContext) -> Result<(), SinkError> {
+            Ok(())
+        }
+    }
+    impl Drop for Lingering {
+        fn drop(&mut self) {
+            self.0.pass();
+        }
+    }
+    must_end(|| {
+        let gate = Gate::default();
+        let (mut stream, sender) =
+            SegmentStream::with_sink(depth(2), Lingering(gate.clone())).unwrap();
+        drop(sender);
+        gate.wait_for_arrivals(1);
+        assert_eq!(stream.try_next().unwrap_err(), NoNext::NotYet);
+        gate.open();
+        assert!(stream.next().is_none());
     });
 }
 

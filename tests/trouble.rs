@@ -231,7 +231,7 @@ fn writes_without_permission() {
     fs::set_permissions(&hidden, Permissions::from_mode(0o311)).unwrap();
     let sink = DiskSink::rooted(hidden.join("made/here")).durability(Durability::Full);
     let error = store(sink, large(3, 100).with_path("3.ts")).unwrap_err();
-    assert_says(&error, "sync the folder", &hidden, 13);
+    assert_says(&error, "open the folder", &hidden, 13);
     assert!(!hidden.join("made").exists());
 }
 

@@ -1,6 +1,7 @@
 //! Errors are values: each says what was being done, to what, for which segment and why, and gives
 //! the segment back.
 
+mod one_line;
 mod send;
 mod sink;
 mod write;

@@ -6,6 +6,9 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::one_line::OneLine;
+use super::send::SendError;
+
 /// Whether the same call may succeed later, as far as the sink knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -64,12 +67,19 @@ impl SinkError {
     }
 
     fn new(cause: Box<dyn Error + Send + Sync>, recovery: Recovery) -> Self {
-        Self(Box::new(Inner {
-            operation: None,
-            path: None,
-            recovery,
-            cause,
-        }))
+        // What was said before about the same failure is kept, and its recovery said anew.
+        match cause.downcast::<SinkError>() {
+            Ok(mut told) => {
+                told.0.recovery = recovery;
+                *told
+            }
+            Err(cause) => Self(Box::new(Inner {
+                operation: None,
+                path: None,
+                recovery,
+                cause,
+            })),
+        }
     }
 
     /// Says what was being done, as a verb that `cannot` can stand before: `"upload"`.
@@ -104,10 +114,10 @@ impl SinkError {
         self.0.recovery
     }
 
-    /// The cause, where it is an [`io::Error`].
+    /// The cause, or what caused it in turn, where that is an [`io::Error`].
     #[must_use]
     pub fn io_error(&self) -> Option<&io::Error> {
-        self.0.cause.downcast_ref()
+        self.causes().find_map(|cause| cause.downcast_ref())
     }
 
     /// The kind of the [`io::Error`] behind this, [`Other`](io::ErrorKind::Other) where there is none.
@@ -120,7 +130,17 @@ impl SinkError {
     /// The operating system's code (`errno`), where there is one.
     #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
-        self.io_error().and_then(io::Error::raw_os_error)
+        self.causes()
+            .filter_map(|cause| cause.downcast_ref::<io::Error>())
+            .find_map(io::Error::raw_os_error)
+    }
+
+    /// The cause, the cause of the cause, and so on.
+    fn causes(&self) -> impl Iterator<Item = &(dyn Error + 'static)> {
+        let first: &(dyn Error + 'static) = self.cause();
+        std::iter::successors(Some(first), |cause: &&(dyn Error + 'static)| {
+            (*cause).source()
+        })
     }
 
     /// The cause itself: what [`source`](Error::source) returns, always there.
@@ -131,20 +151,20 @@ impl SinkError {
 }
 
 impl fmt::Display for SinkError {
-    /// One line: the operation, the path, and the cause. The path is quoted and escaped, so that a
-    /// name with a line break in it cannot forge a line of a log.
+    /// One line: the operation, the path, and the cause. The path is quoted, and everything escaped, so
+    /// that a name or a message with a line break in it cannot forge a line of a log.
     #[expect(
         clippy::unnecessary_debug_formatting,
         reason = "the escaping is what it is for"
     )]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.operation(), self.path()) {
+        match (self.operation().map(OneLine), self.path()) {
             (Some(operation), Some(path)) => write!(f, "cannot {operation} {path:?}: ")?,
             (Some(operation), None) => write!(f, "cannot {operation}: ")?,
             (None, Some(path)) => write!(f, "{path:?}: ")?,
             (None, None) => {}
         }
-        self.0.cause.fmt(f)
+        OneLine(self.cause()).fmt(f)
     }
 }
 
@@ -171,6 +191,13 @@ impl From<io::Error> for SinkError {
         error
             .downcast::<SinkError>()
             .unwrap_or_else(|error| Self::new(error.into(), Recovery::Unknown))
+    }
+}
+
+/// For a sink that sends into another stream.
+impl From<SendError> for SinkError {
+    fn from(error: SendError) -> Self {
+        Self::new(error.into(), Recovery::Unknown)
     }
 }
 

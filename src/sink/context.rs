@@ -21,6 +21,7 @@ pub struct WriteContext {
 
 /// How a [`WriteContext::sleep`] ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 #[must_use = "a sink that sleeps again after it was cut short delays the shutdown"]
 pub enum Pause {
     /// The time has passed.

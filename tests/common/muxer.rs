@@ -81,6 +81,30 @@ impl Muxer {
         }
     }
 
+    /// Writes sections one directly after the other: where one ends, the next one starts.
+    pub fn packed_sections(&mut self, pid: u16, sections: &[Vec<u8>]) {
+        let mut starts = Vec::new();
+        let mut rest = Vec::new();
+        for section in sections {
+            starts.push(rest.len());
+            rest.extend(section);
+        }
+        let mut at = 0;
+        while at < rest.len() {
+            let here = at..at + PACKET_LEN - 5;
+            let first = starts.iter().find(|start| here.contains(start));
+            let mut payload: Vec<u8> = first
+                .map(|start| u8::try_from(start - at).unwrap())
+                .into_iter()
+                .collect();
+            let len = (PACKET_LEN - 4 - payload.len()).min(rest.len() - at);
+            payload.extend(&rest[at..at + len]);
+            payload.resize(PACKET_LEN - 4, 0xFF);
+            self.packet(pid, if first.is_some() { 0x40 } else { 0 }, &[], &payload);
+            at += len;
+        }
+    }
+
     pub fn pes(&mut self, pes: &Pes) {
         let mut header = vec![0, 0, 1, 0xE0, 0, 0, 0x80, 0, 0];
         for (stamp, flag, mark) in [(pes.presented, 0x80, 0x21), (pes.decoded, 0x40, 0x11)] {
@@ -181,8 +205,8 @@ pub fn seal(mut bytes: Vec<u8>) -> Vec<u8> {
         .iter()
         .flat_map(|byte| (0..8).rev().map(move |bit| u32::from(byte >> bit & 1)))
     {
-        let feedback = crc >> 31 ^ bit;
-        crc = crc << 1 ^ feedback * 0x04C1_1DB7;
+        let divisor = if crc >> 31 == bit { 0 } else { 0x04C1_1DB7 };
+        crc = crc << 1 ^ divisor;
     }
     bytes.extend(crc.to_be_bytes());
     bytes

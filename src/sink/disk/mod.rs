@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use self::folders::Folders;
+use self::folders::{Folders, Syncable};
 use self::target::Target;
 use self::temp::TempFiles;
 use crate::error::SinkError;
@@ -47,6 +47,11 @@ use crate::sink::{SegmentSink, WriteContext};
 ///
 /// **A segment without a path hint** has no destination: it passes as `Ok` and is counted apart.
 ///
+/// **After an error** the file is not there, and no temp file is left; a folder that was made for it may
+/// be. The one exception is a failed sync of the folder under [`Durability::Full`]: by then the file
+/// has its name, whole, and only a power cut could still take it away. A file size limit (`ulimit -f`)
+/// is an error only where the process ignores SIGXFSZ, which kills it otherwise.
+///
 /// Without [`Durability::File`] an error that the system reveals only at `close` (NFS, quotas) goes
 /// unseen, since [`std::fs::File`] has no way to report it.
 ///
@@ -67,7 +72,7 @@ use crate::sink::{SegmentSink, WriteContext};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct DiskSink {
     root: Option<PathBuf>,
@@ -79,8 +84,8 @@ pub struct DiskSink {
 }
 
 impl DiskSink {
-    /// A sink that takes path hints as they are: relative ones from the current directory, absolute
-    /// ones from anywhere. Use [`rooted`](DiskSink::rooted) where hints come from elsewhere.
+    /// A sink that takes path hints as they are: relative ones from the current directory at the time of
+    /// the write (which must be reachable by its absolute path), absolute ones from anywhere. Use [`rooted`](DiskSink::rooted) where hints come from elsewhere.
     pub fn new() -> Self {
         Self::default()
     }
@@ -114,7 +119,8 @@ impl DiskSink {
     /// system. By default it is not done.
     ///
     /// It reserves nothing on most file systems: a length of 100 MB succeeds on a disk of 1 MB, and
-    /// the disk is full all the same when the bytes come.
+    /// the disk is full all the same when the bytes come. And without [`Durability::File`] a power cut may
+    /// leave a file of the right length and all zeros.
     pub fn pre_allocate(mut self) -> Self {
         self.pre_allocate = true;
         self
@@ -125,8 +131,9 @@ impl DiskSink {
     ///
     /// A temp file that a living writer is using stays, be the writer in this process, in another
     /// one or in another container: a writer holds a lock on it ([`File::lock`]), and only what can
-    /// be locked is removed. Symbolic links are not followed. A folder that does not exist is as
-    /// good as swept.
+    /// be locked is removed. (Locks must mean the same to both: on a network or FUSE file system that
+    /// keeps them to itself, sweep from where the writers are.) Symbolic links are not followed. A
+    /// folder that does not exist is as good as swept.
     ///
     /// # Errors
     ///
@@ -153,7 +160,7 @@ impl DiskSink {
 
     fn create_temp(&mut self, target: &Target) -> Result<NamedTempFile<File>, SinkError> {
         let folder = &target.folder;
-        if self.durability == Durability::Full && !self.folders.is_durable(folder) {
+        if self.durability == Durability::Full {
             self.folders.make_durable(folder)?;
         }
         let first = self.temps.create(folder);
@@ -171,7 +178,7 @@ impl DiskSink {
     fn make_folder(&mut self, folder: &Path) -> Result<(), SinkError> {
         match self.durability {
             Durability::Full => self.folders.make_durable(folder),
-            Durability::None | Durability::File => folders::make(folder).map(drop),
+            Durability::None | Durability::File => folders::make(folder, &mut |_| {}),
         }
     }
 
@@ -209,14 +216,22 @@ impl SegmentSink for DiskSink {
             temp::discard(temp);
             return Err(error);
         }
-        publish::publish(temp, &target.path, self.existing)?;
-        if self.durability == Durability::Full {
-            folders::sync(&target.folder)?;
+        if self.durability != Durability::Full {
+            return publish::publish(temp, &target.path, self.existing);
         }
-        Ok(())
+        let folder = match Syncable::open(&target.folder) {
+            Ok(folder) => folder,
+            Err(error) => {
+                temp::discard(temp);
+                return Err(error);
+            }
+        };
+        publish::publish(temp, &target.path, self.existing)?;
+        folder.sync()
     }
 
-    /// Removes the file at this path hint, if it is a regular one.
+    /// Removes the file at this path hint, if it is a regular one. No [`Durability`] makes that survive
+    /// a power cut.
     fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
         let target = self.target(path)?;
         publish::withdraw(&target.path)

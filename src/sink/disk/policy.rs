@@ -6,17 +6,18 @@
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Durability {
-    /// Nothing is promised: the operating system writes in its own time. After a power cut a name
-    /// may be missing, or name an empty file. The default, and the fastest.
+    /// Nothing is promised: the operating system writes in its own time. After a power cut a name may be
+    /// missing, or name a file that is empty, cut or full of zeros. The default, and the fastest.
     #[default]
     None,
     /// The content is synced before the file gets its name: after a power cut the name may be
     /// missing, but a file that is there is whole. Errors that only a sync or a close reveals are
     /// reported from here on.
     File,
-    /// Besides, the folder is synced after the file got its name, and so is every folder above that
-    /// this sink had not seen yet: what was yielded as `Ok` is there after a power cut. Unix only;
-    /// elsewhere every write is an error.
+    /// Besides, the folder is synced after the file got its name, and so are the folders above every
+    /// folder that the sink made: what was yielded as `Ok` is there after a power cut. (The names of
+    /// folders that were there before are synced as well, once, where that can be done; where it
+    /// cannot, a warning is logged.) Unix only; elsewhere every write is an error.
     Full,
 }
 

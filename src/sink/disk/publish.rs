@@ -4,10 +4,12 @@ use std::fs::{self, File, FileType};
 use std::io;
 use std::path::Path;
 
+use log::Level;
 use tempfile::{NamedTempFile, PersistError};
 
 use super::policy::Existing;
 use super::temp;
+use crate::contain::tell;
 use crate::error::SinkError;
 
 /// Renames the whole temp file to its final name, or removes it.
@@ -19,18 +21,46 @@ pub(super) fn publish(
     target: &Path,
     existing: Existing,
 ) -> Result<(), SinkError> {
-    let (cause, temp) = match temp.persist_noclobber(target) {
-        Ok(_) => return Ok(()),
-        Err(PersistError { error, file: temp }) => match may_replace(error, target, existing) {
-            Err(cause) => (cause, temp),
-            Ok(()) => match temp.persist(target) {
-                Ok(_) => return Ok(()),
-                Err(PersistError { error, file: temp }) => (error, temp),
-            },
-        },
+    let name = temp.path().to_path_buf();
+    let renamed = temp.persist_noclobber(target).or_else(|refused| {
+        match may_replace(refused.error, target, existing) {
+            Ok(()) => refused.file.persist(target),
+            Err(error) => Err(PersistError {
+                error,
+                file: refused.file,
+            }),
+        }
+    });
+    let (cause, temp) = match renamed {
+        Ok(file) => {
+            leave_one_name(&file, &name);
+            return Ok(());
+        }
+        Err(PersistError { error, file: temp }) => (error, temp),
     };
     temp::discard(temp);
     Err(SinkError::during("rename the temp file to", target, cause))
+}
+
+/// Where the file system cannot rename without replacing, the file gets its final name as a link, and
+/// what becomes of its first name goes unreported: here it is looked at.
+fn leave_one_name(file: &File, name: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        if !file.metadata().is_ok_and(|file| file.nlink() > 1) {
+            return;
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = file;
+    match fs::remove_file(name) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => tell(
+            Level::Warn,
+            format_args!("cannot remove a temp file that is not needed: {error}"),
+        ),
+        _ => {}
+    }
 }
 
 /// Whether a plain rename may follow a rename that would not replace; if not, why.

@@ -1,10 +1,13 @@
 //! Taking away the temp files that killed processes left.
 
-use std::fs::{self, DirEntry, OpenOptions, TryLockError};
+use std::fs::{self, DirEntry, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use log::Level;
+
 use super::temp;
+use crate::contain::tell;
 use crate::error::SinkError;
 
 /// What a [`DiskSink::sweep`](crate::DiskSink::sweep) found.
@@ -72,7 +75,13 @@ impl Sweep {
     /// writer which has only just created it notices, and takes another.
     fn take(&mut self, path: PathBuf) {
         // For writing, as NFS asks for an exclusive lock.
-        let file = match OpenOptions::new().write(true).open(&path) {
+        let writable = OpenOptions::new().write(true).open(&path);
+        let opened = match writable {
+            // A umask may forbid even its owner to write it.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => File::open(&path),
+            result => result,
+        };
+        let file = match opened {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
             Err(error) => return self.note("open the temp file", &path, error),
@@ -94,7 +103,7 @@ impl Sweep {
 
     fn note(&mut self, operation: &'static str, path: &Path, cause: io::Error) {
         let error = SinkError::during(operation, path, cause);
-        log::warn!("sweep: {error}");
+        tell(Level::Warn, format_args!("sweep: {error}"));
         self.first_error.get_or_insert(error);
     }
 }

@@ -5,7 +5,10 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
 
+use log::Level;
 use tempfile::NamedTempFile;
+
+use crate::contain::tell;
 
 const PREFIX: &str = ".segment-";
 const SUFFIX: &str = ".tmp";
@@ -25,7 +28,7 @@ pub(super) fn is_temp_name(name: &OsStr) -> bool {
 }
 
 /// Makes temp files.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct TempFiles {
     told_of_missing_locks: bool,
 }
@@ -39,8 +42,13 @@ impl TempFiles {
                 .suffix(SUFFIX)
                 .rand_bytes(RANDOM)
                 .make_in(folder, create_new)?;
-            if self.hold(&temp)? {
-                return Ok(temp);
+            match self.hold(&temp) {
+                Ok(Held::Safely) => return Ok(temp),
+                Ok(Held::ByASweep) => discard(temp),
+                Err(error) => {
+                    discard(temp);
+                    return Err(error);
+                }
             }
         }
         Err(io::Error::new(
@@ -49,19 +57,19 @@ impl TempFiles {
         ))
     }
 
-    /// Locks the file; returns whether it is still there. A sweep that found it unlocked may have
-    /// taken it between its creation and now, but never after the lock.
-    fn hold(&mut self, temp: &NamedTempFile<File>) -> io::Result<bool> {
-        match temp.as_file().try_lock() {
+    /// Locks the file. A sweep that found it unlocked may have taken it between its creation and now,
+    /// but never after the lock.
+    fn hold(&mut self, temp: &NamedTempFile<File>) -> io::Result<Held> {
+        match lock(temp.as_file()) {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(false),
-            // No locks here (some network file systems). A sweep cannot lock either, and then
-            // removes nothing, so the write is as safe as any.
+            Err(TryLockError::WouldBlock) => return Ok(Held::ByASweep),
+            // No locks here, as on some network file systems: no reason not to record. A sweep that
+            // cannot lock either removes nothing; one that can would make this write an error.
             Err(TryLockError::Error(error)) => self.tell_of_missing_locks(&error),
         }
         match fs::symlink_metadata(temp.path()) {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Ok(_) => Ok(Held::Safely),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Held::ByASweep),
             Err(error) => Err(error),
         }
     }
@@ -69,7 +77,27 @@ impl TempFiles {
     fn tell_of_missing_locks(&mut self, error: &io::Error) {
         if !self.told_of_missing_locks {
             self.told_of_missing_locks = true;
-            log::warn!("no file locks here ({error}): temp files of a killed process will stay");
+            tell(
+                Level::Warn,
+                format_args!(
+                    "no file locks here ({error}): temp files of a killed process may stay"
+                ),
+            );
+        }
+    }
+}
+
+/// Whose a new temp file is.
+enum Held {
+    Safely,
+    ByASweep,
+}
+
+fn lock(file: &File) -> Result<(), TryLockError> {
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
         }
     }
 }
@@ -81,9 +109,13 @@ fn create_new(path: &Path) -> io::Result<File> {
 }
 
 /// Removes a temp file after an error. That error is the one to report; this one is logged, and a
-/// sweep takes what stays.
+/// sweep takes what stays. A sweep may also have been here first.
 pub(super) fn discard(temp: NamedTempFile<File>) {
-    if let Err(error) = temp.close() {
-        log::warn!("cannot remove a temp file after an error: {error}");
+    match temp.close() {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => tell(
+            Level::Warn,
+            format_args!("cannot remove a temp file that is not needed: {error}"),
+        ),
+        _ => {}
     }
 }

@@ -1,0 +1,162 @@
+//! What the program says while it records, and at the end.
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use segment_stream::{ProducedSegment, StreamStats};
+
+/// Standard output gets a line for each segment; standard error the progress and what goes wrong.
+///
+/// That nobody reads them any more (`record | head -1`) is no reason to stop recording: what cannot be
+/// written there is dropped.
+pub(crate) struct Display {
+    is_live: bool,
+    stored: Total,
+    lost: u64,
+}
+
+/// What has been stored.
+#[derive(Default)]
+struct Total {
+    segments: u64,
+    bytes: u64,
+    seconds: f64,
+}
+
+const CLEAR_LINE: &str = "\r\x1b[2K";
+
+impl Display {
+    pub(crate) fn new() -> Self {
+        Self {
+            is_live: io::stderr().is_terminal(),
+            stored: Total::default(),
+            lost: 0,
+        }
+    }
+
+    /// How many segments are not where they should be.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    pub(crate) fn has_stored(&self) -> bool {
+        self.stored.segments > 0
+    }
+
+    pub(crate) fn stored(&mut self, segment: &ProducedSegment) {
+        self.stored.segments += 1;
+        self.stored.bytes += segment.byte_len() as u64;
+        self.stored.seconds += segment.duration_secs;
+        self.clear_progress();
+        let name = segment
+            .path_hint
+            .as_deref()
+            .unwrap_or(Path::new("-"))
+            .display();
+        let (seconds, bytes) = (segment.duration_secs, segment.byte_len());
+        let _ = writeln!(io::stdout(), "{name}  {seconds:.3} s  {bytes} bytes");
+    }
+
+    pub(crate) fn failed(&mut self, error: impl fmt::Display) {
+        self.lost += 1;
+        self.say(format_args!("record: {error}"));
+    }
+
+    /// A line on standard error.
+    pub(crate) fn say(&self, line: impl fmt::Display) {
+        self.clear_progress();
+        let _ = writeln!(io::stderr(), "{line}");
+    }
+
+    /// The line that is written over and over, where somebody looks at it.
+    pub(crate) fn progress(&self, stats: &StreamStats) {
+        if self.is_live {
+            let Total {
+                segments, bytes, ..
+            } = self.stored;
+            let (in_flight, times) = (stats.in_flight.segments, WriteTimes(stats));
+            let _ = write!(
+                io::stderr(),
+                "{CLEAR_LINE}{} · {} · {in_flight} in flight · {times}",
+                Count(segments),
+                Bytes(bytes)
+            );
+        }
+    }
+
+    fn clear_progress(&self) {
+        if self.is_live {
+            let _ = write!(io::stderr(), "{CLEAR_LINE}");
+        }
+    }
+
+    pub(crate) fn summary(&self, folder: &Path, stats: &StreamStats) {
+        self.say(format_args!(
+            "recorded {}; {}",
+            self.recorded(folder),
+            WriteTimes(stats)
+        ));
+    }
+
+    /// What was stored and where, and how much was not.
+    pub(crate) fn recorded(&self, folder: &Path) -> String {
+        let Total {
+            segments,
+            bytes,
+            seconds,
+        } = self.stored;
+        let (count, bytes, folder) = (Count(segments), Bytes(bytes), folder.display());
+        let stored = match segments {
+            0 => "nothing".to_owned(),
+            _ => format!("{count}, {seconds:.3} s, {bytes} in {folder}"),
+        };
+        match self.lost {
+            0 => stored,
+            lost => format!("{stored}; {} lost", Count(lost)),
+        }
+    }
+}
+
+struct Count(u64);
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} segment{}",
+            self.0,
+            if self.0 == 1 { "" } else { "s" }
+        )
+    }
+}
+
+struct Bytes(u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = ["kB", "MB", "GB", "TB", "PB", "EB"];
+        let Some(power) = self.0.checked_ilog(1000).filter(|&power| power > 0) else {
+            return write!(f, "{} bytes", self.0);
+        };
+        let tenths = self.0 / (1000_u64.pow(power) / 10);
+        let unit = units[power as usize - 1];
+        write!(f, "{}.{} {unit}", tenths / 10, tenths % 10)
+    }
+}
+
+struct WriteTimes<'a>(&'a StreamStats);
+
+impl fmt::Display for WriteTimes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
+        let (mean, longest) = (self.0.mean_write, self.0.longest_write);
+        write!(
+            f,
+            "write {:.1} ms mean, {:.1} ms longest",
+            milliseconds(mean),
+            milliseconds(longest)
+        )
+    }
+}
