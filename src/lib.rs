@@ -117,6 +117,8 @@ mod config;
 mod contain;
 mod error;
 mod handle;
+#[cfg(feature = "hls")]
+pub mod hls;
 mod intake;
 mod interrupt;
 mod report;
@@ -125,6 +127,8 @@ mod sender;
 pub mod sink;
 mod stats;
 mod stream;
+#[cfg(feature = "hls")]
+mod uri;
 mod writer;
 
 pub use config::SegmentStreamConfig;

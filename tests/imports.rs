@@ -32,6 +32,22 @@ const ORDER: &[&str] = &[
     "handle",
     "writer",
     "stream",
+    "uri",
+    "hls::duration",
+    "hls::date",
+    "hls::tags",
+    "hls::notice",
+    "hls::config",
+    "hls::reserved",
+    "hls::names",
+    "hls::playlist",
+    "hls::render",
+    "hls::read",
+    "hls::retention",
+    "hls::previous",
+    "hls::error",
+    "hls::publisher",
+    "hls",
 ];
 
 /// The place of the listed module that this path is in or names something of.

@@ -1,0 +1,199 @@
+//! What kind of playlist it is to be.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::duration::{Micros, from_duration, whole_seconds_above};
+use crate::uri;
+
+/// What becomes of segments that have left the playlist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Retention {
+    /// They stay: for recorders.
+    Keep,
+    /// They are removed through the publisher's sink, but not before a client may need them no more:
+    /// once a playlist without the segment was published, its own duration plus that of the longest
+    /// playlist that listed it must pass (RFC 8216 §6.2.2), in media time and on the clock, and then
+    /// `margin` on the clock, for caches that serve an old playlist.
+    Delete {
+        /// How much longer they stay than the standard asks for.
+        margin: Duration,
+    },
+}
+
+/// Which of the three kinds of playlist; the first two are published at every push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Live { window: Micros },
+    Event,
+    Vod,
+}
+
+/// A media playlist as it is to be: its kind, its name and what it says.
+///
+/// ```
+/// use segment_stream::hls::{MediaPlaylist, Retention};
+/// use std::time::Duration;
+///
+/// let playlist = MediaPlaylist::live("live/video.m3u8", Duration::from_secs(30))
+///     .target_duration(Duration::from_secs(4))
+///     .retention(Retention::Delete { margin: Duration::from_secs(10) });
+/// # let _ = playlist;
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct MediaPlaylist {
+    pub(super) path: PathBuf,
+    pub(super) kind: Kind,
+    pub(super) target_secs: Option<u64>,
+    pub(super) base_url: Option<String>,
+    pub(super) date: Option<SystemTime>,
+    pub(super) independent_segments: bool,
+    pub(super) retention: Retention,
+}
+
+impl MediaPlaylist {
+    /// A sliding window of about `window`, never shorter than three target durations (RFC 8216
+    /// §6.2.2). Segments that slid out are deleted as [`Retention::Delete`] says, without a margin.
+    ///
+    /// `path` is the path hint of the playlist at the publisher's sink. It starts where the path hints
+    /// of the segments start, so that one leads to the other.
+    pub fn live(path: impl Into<PathBuf>, window: Duration) -> Self {
+        let window = from_duration(window);
+        let delete = Retention::Delete {
+            margin: Duration::ZERO,
+        };
+        Self::new(path.into(), Kind::Live { window }, delete)
+    }
+
+    /// A playlist that only grows (`EXT-X-PLAYLIST-TYPE:EVENT`), so that a viewer can go back to the
+    /// beginning.
+    pub fn event(path: impl Into<PathBuf>) -> Self {
+        Self::new(path.into(), Kind::Event, Retention::Keep)
+    }
+
+    /// A playlist that is published once, at the end, and never changes
+    /// (`EXT-X-PLAYLIST-TYPE:VOD`).
+    pub fn vod(path: impl Into<PathBuf>) -> Self {
+        Self::new(path.into(), Kind::Vod, Retention::Keep)
+    }
+
+    fn new(path: PathBuf, kind: Kind, retention: Retention) -> Self {
+        Self {
+            path,
+            kind,
+            target_secs: None,
+            base_url: None,
+            date: None,
+            independent_segments: false,
+            retention,
+        }
+    }
+
+    /// The target duration, in whole seconds, rounded up, at least 1: an upper bound for every segment
+    /// that will ever be in the playlist, and not what a cutter aims at. It never changes
+    /// (RFC 8216 §6.2.1). A longer segment is listed with the longest duration that the target
+    /// allows, and reported.
+    ///
+    /// By default one and a half times the longest segment before the first publication; of a VOD
+    /// playlist, the longest.
+    pub fn target_duration(mut self, target: Duration) -> Self {
+        self.target_secs = Some(whole_seconds_above(from_duration(target)).max(1));
+        self
+    }
+
+    /// The prefix of every URI, such as a CDN's: the URL of the folder in which the playlist stands.
+    /// By default URIs are relative to the playlist.
+    pub fn base_url(mut self, base: impl Into<String>) -> Self {
+        self.base_url = Some(base.into());
+        self
+    }
+
+    /// Dates every segment (EXT-X-PROGRAM-DATE-TIME), the first media segment with `first` and each
+    /// later one by the durations before it. By default there are no dates.
+    pub fn program_date_time(mut self, first: SystemTime) -> Self {
+        self.date = Some(first);
+        self
+    }
+
+    /// Says that every segment can be decoded by itself (EXT-X-INDEPENDENT-SEGMENTS). To be said in
+    /// the multivariant playlist or in the media playlists, not in both.
+    pub fn independent_segments(mut self) -> Self {
+        self.independent_segments = true;
+        self
+    }
+
+    /// What becomes of segments that have left the playlist.
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// The path hint of the playlist.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path hint of the side file, in which the publisher of a playlist with
+    /// [`Retention::Delete`] keeps what is still to be deleted: `.NAME.state` beside the playlist.
+    #[must_use]
+    pub fn state_path(&self) -> PathBuf {
+        let mut name = std::ffi::OsString::from(".");
+        name.push(self.path.file_name().unwrap_or_default());
+        name.push(".state");
+        self.path.with_file_name(name)
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    pub(super) fn validate(&self) -> io::Result<()> {
+        uri::reference(self.folder(), &self.path)?;
+        match &self.base_url {
+            Some(base) if !is_url(base) => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the base URL is empty, or contains what a URL cannot contain",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The URI of a file, as a playlist names it.
+    pub(super) fn uri_of(&self, file: &Path) -> io::Result<String> {
+        let reference = uri::reference(self.folder(), file)?;
+        Ok(match &self.base_url {
+            None => reference,
+            Some(base) => format!("{}/{reference}", base.trim_end_matches('/')),
+        })
+    }
+
+    /// The file that a URI of such a playlist names.
+    pub(super) fn file_of(&self, uri: &str) -> io::Result<PathBuf> {
+        let reference = match &self.base_url {
+            None => Some(uri),
+            Some(base) => uri
+                .strip_prefix(base.trim_end_matches('/'))
+                .and_then(|rest| rest.strip_prefix('/')),
+        };
+        match reference {
+            Some(reference) => uri::resolve(self.folder(), reference),
+            None => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is not under the base URL",
+            )),
+        }
+    }
+}
+
+/// Visible ASCII without what RFC 3986 excludes, and nothing that a line or a quoted string ends at.
+fn is_url(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with('#')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte))
+}

@@ -1,0 +1,109 @@
+//! Dates as EXT-X-PROGRAM-DATE-TIME prints them (RFC 8216 §4.3.2.6, ISO 8601).
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use quick_m3u8::date::{DateTime, DateTimeTimezoneOffset};
+
+/// A date in UTC with milliseconds, `2026-11-22T17:00:00.000Z`; a time before 1970 prints as 1970.
+pub(super) fn print(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (day, of_day) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    let (year, month, day) = civil(day);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
+        of_day / 3600,
+        of_day / 60 % 60,
+        of_day % 60,
+        since.subsec_millis()
+    )
+}
+
+/// Year, month and day of the Gregorian calendar, from the number of days since 1970-01-01.
+///
+/// Counted in eras of 400 years that begin on a 1st of March, so that the leap day is a year's last.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let of_year = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let of_month = of_year - (153 * month + 2) / 5 + 1;
+    let (month, carry) = if month < 10 {
+        (month + 3, 0)
+    } else {
+        (month - 9, 1)
+    };
+    (era * 400 + year + carry, month, of_month)
+}
+
+/// The date that a playlist prints, as a time; what cannot be one counts as 1970.
+pub(super) fn parse(date: &DateTime) -> SystemTime {
+    let DateTimeTimezoneOffset {
+        time_hour,
+        time_minute,
+    } = date.timezone_offset;
+    let days = (0..u64::from(date.date_fullyear.saturating_sub(1970)))
+        .map(|year| if is_leap(year + 1970) { 366 } else { 365 })
+        .sum::<u64>();
+    let months = (1..u64::from(date.date_month))
+        .map(|month| days_in(month, u64::from(date.date_fullyear)))
+        .sum::<u64>();
+    let day = days + months + u64::from(date.date_mday.saturating_sub(1));
+    let seconds =
+        day * 86_400 + u64::from(date.time_hour) * 3600 + u64::from(date.time_minute) * 60;
+    let fraction = Duration::try_from_secs_f64(date.time_second).unwrap_or_default();
+    let local = UNIX_EPOCH + Duration::from_secs(seconds) + fraction;
+    let ahead = Duration::from_secs(
+        u64::from(time_hour.unsigned_abs()) * 3600 + u64::from(time_minute) * 60,
+    );
+    let utc = if time_hour < 0 {
+        local.checked_add(ahead)
+    } else {
+        local.checked_sub(ahead)
+    };
+    utc.unwrap_or(UNIX_EPOCH)
+}
+
+fn is_leap(year: u64) -> bool {
+    (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400)
+}
+
+fn days_in(month: u64, year: u64) -> u64 {
+    match month {
+        2 if is_leap(year) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar_and_come_back() {
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399, "2000-02-28T23:59:59.000Z"),
+            (951_782_400, "2000-02-29T00:00:00.000Z"),
+            (1_709_164_800, "2024-02-29T00:00:00.000Z"),
+            (1_795_366_800, "2026-11-22T17:00:00.000Z"),
+            (4_102_444_800, "2100-01-01T00:00:00.000Z"),
+            (4_107_542_400, "2100-03-01T00:00:00.000Z"),
+        ] {
+            let time = UNIX_EPOCH + Duration::from_secs(seconds);
+            assert_eq!(print(time), expected);
+            let date = quick_m3u8::date::parse(expected).unwrap();
+            assert_eq!(parse(&date), time);
+        }
+        let date = quick_m3u8::date::parse("2026-11-22T18:30:00.5+01:30").unwrap();
+        let time = UNIX_EPOCH + Duration::from_millis(1_795_366_800_500);
+        assert_eq!(parse(&date), time);
+        assert_eq!(print(time), "2026-11-22T17:00:00.500Z");
+        assert_eq!(
+            print(UNIX_EPOCH - Duration::from_secs(9)),
+            "1970-01-01T00:00:00.000Z"
+        );
+    }
+}

@@ -1,0 +1,137 @@
+//! Durations as a playlist prints them.
+
+use std::time::Duration;
+
+/// Microseconds: six decimals of a second, which is what EXTINF prints here.
+pub(super) type Micros = u64;
+
+pub(super) const SECOND: Micros = 1_000_000;
+
+/// What no media segment exceeds. A duration beyond it is a mistake and not a measurement.
+const LONGEST_SECS: f64 = 3600.0;
+
+/// The duration of a segment in seconds, if it can be that of one.
+pub(super) fn usable(duration_secs: f64) -> Option<f64> {
+    // NaN fails both comparisons.
+    (0.0..=LONGEST_SECS)
+        .contains(&duration_secs)
+        .then_some(duration_secs)
+}
+
+/// Whole microseconds of a duration that is usable.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a usable duration, or a sum of fewer than 2^53 / 3600 of them in microseconds"
+)]
+fn micros(secs: f64) -> Micros {
+    (secs * 1e6).round() as Micros
+}
+
+/// Rounds durations so that their sum is the rounded sum, however many there are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Rounding {
+    /// What the durations so far have over what was printed for them, in seconds; within ± 0.5 µs.
+    carry_secs: f64,
+}
+
+impl Rounding {
+    /// The next duration as it is to be printed.
+    pub(super) fn next(&mut self, duration_secs: f64) -> Micros {
+        let exact = duration_secs + self.carry_secs;
+        let printed = micros(exact.max(0.0));
+        self.carry_secs = exact - secs(printed);
+        printed
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact below 2^53 µs, 285 years")]
+pub(super) fn secs(micros: Micros) -> f64 {
+    micros as f64 / 1e6
+}
+
+pub(super) fn to_duration(micros: Micros) -> Duration {
+    Duration::from_micros(micros)
+}
+
+pub(super) fn from_duration(duration: Duration) -> Micros {
+    Micros::try_from(duration.as_micros()).unwrap_or(Micros::MAX)
+}
+
+/// Whole seconds, rounded up.
+pub(super) fn whole_seconds_above(micros: Micros) -> u64 {
+    micros.div_ceil(SECOND)
+}
+
+/// The longest printed duration that a target duration of so many seconds allows: "the EXTINF
+/// duration of each Media Segment in the Playlist file, when rounded to the nearest integer, MUST be
+/// less than or equal to the target duration" (RFC 8216 §4.3.3.1); below version 6 the duration itself
+/// (§7, on the change of its meaning).
+pub(super) fn longest_within(target_secs: u64, version: u64) -> Micros {
+    let whole = target_secs.saturating_mul(SECOND);
+    if version < 6 {
+        whole
+    } else {
+        whole.saturating_add(SECOND / 2 - 1)
+    }
+}
+
+/// `2.000000`
+pub(super) fn print(micros: Micros) -> String {
+    format!("{}.{:06}", micros / SECOND, micros % SECOND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sum_of_what_is_printed_does_not_drift() {
+        for duration in [
+            1.0 / 3.0,
+            2.002_002_002,
+            1_001.0 / 30_000.0,
+            0.1,
+            5.999_999_6,
+            0.0,
+        ] {
+            let mut rounding = Rounding::default();
+            let printed: Micros = (0..100_000).map(|_| rounding.next(duration)).sum();
+            let error = secs(printed) - duration * 100_000.0;
+            assert!(error.abs() < 2e-6, "{duration}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_no_segment_lasts_is_not_usable() {
+        for duration in [
+            f64::NAN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            -1.0,
+            -1e-9,
+            1e300,
+            3601.0,
+        ] {
+            assert_eq!(usable(duration), None);
+        }
+        for duration in [0.0, -0.0, 1e-300, 2.0, 3600.0] {
+            assert!(usable(duration).is_some());
+        }
+    }
+
+    #[test]
+    fn six_decimals_and_no_more() {
+        assert_eq!(print(0), "0.000000");
+        assert_eq!(print(Rounding::default().next(0.1 + 0.2)), "0.300000");
+        assert_eq!(print(Rounding::default().next(2.0)), "2.000000");
+        assert_eq!(print(3_600_000_001), "3600.000001");
+    }
+
+    #[test]
+    fn the_longest_duration_depends_on_the_version() {
+        assert_eq!(longest_within(2, 3), 2_000_000);
+        assert_eq!(longest_within(2, 6), 2_499_999);
+        assert_eq!(longest_within(u64::MAX, 6), u64::MAX);
+    }
+}

@@ -1,0 +1,96 @@
+//! Names of segments, for those that have none.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::segment::ProducedSegment;
+
+/// Gives segments without a path hint one: unique within a session and across sessions, so that a
+/// session that is started again never meets what an earlier one left or is about to delete, and made of
+/// letters, digits, `-`, `_` and `.` alone.
+///
+/// ```
+/// use segment_stream::ProducedSegment;
+/// use segment_stream::hls::SegmentNames;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let mut names = SegmentNames::new("live", "m4s").with_session("monday")?;
+/// let segment = names.name(ProducedSegment::media(7, vec![1], 2.0));
+/// assert_eq!(segment.path_hint.unwrap().to_str(), Some("live/monday-00000000.m4s"));
+/// let init = names.name(ProducedSegment::init(vec![1]));
+/// assert_eq!(init.path_hint.unwrap().to_str(), Some("live/monday-init-0.mp4"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct SegmentNames {
+    folder: PathBuf,
+    extension: String,
+    session: String,
+    media: u64,
+    initialisation: u64,
+}
+
+impl SegmentNames {
+    /// Names in `folder`, a path that starts where the sink's paths start, or `""`, with this extension
+    /// for media segments (without its dot).
+    #[must_use]
+    pub fn new(folder: impl Into<PathBuf>, extension: impl Into<String>) -> Self {
+        Self {
+            folder: folder.into(),
+            extension: extension.into(),
+            session: session(),
+            media: 0,
+            initialisation: 0,
+        }
+    }
+
+    /// The word that every name of this session begins with, which no other session may use. By default
+    /// it is made of the time and chance.
+    ///
+    /// # Errors
+    ///
+    /// It is empty, or has something else in it than letters and digits of ASCII, `-`, `_` and `.`, or
+    /// begins with a dot.
+    pub fn with_session(mut self, session: impl Into<String>) -> io::Result<Self> {
+        let session = session.into();
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if session.is_empty() || session.starts_with('.') || !session.bytes().all(is_plain) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a session's name is made of letters, digits, '-', '_' and '.'",
+            ));
+        }
+        self.session = session;
+        Ok(self)
+    }
+
+    /// Gives the segment a name, unless it has one.
+    #[must_use]
+    pub fn name(&mut self, segment: ProducedSegment) -> ProducedSegment {
+        if segment.path_hint.is_some() {
+            return segment;
+        }
+        let name = if segment.is_init {
+            let name = format!("{}-init-{}.mp4", self.session, self.initialisation);
+            self.initialisation += 1;
+            name
+        } else {
+            let name = format!("{}-{:08}.{}", self.session, self.media, self.extension);
+            self.media += 1;
+            name
+        };
+        let path = self.folder.join(name);
+        segment.with_path(path)
+    }
+}
+
+/// Seconds since 1970 so that names sort by session, and chance for two within a second.
+fn session() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let seconds = since.map_or(0, |since| since.as_secs());
+    let chance = RandomState::new().build_hasher().finish();
+    format!("{seconds:010}-{chance:016x}")
+}

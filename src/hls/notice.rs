@@ -1,0 +1,108 @@
+//! What a caller should know of a push that went through.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::error::SinkError;
+
+/// Something about a push that the playlist has coped with, and its producer should know of. Each one
+/// is logged as well.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Notice {
+    /// A segment that was not written is listed as a gap; of an initialisation segment, what follows.
+    Lost {
+        /// The segment's number.
+        sequence: u64,
+    },
+    /// A segment cannot be decoded, as its initialisation segment was lost: it is listed as a gap.
+    Undecodable {
+        /// The segment's number.
+        sequence: u64,
+    },
+    /// A segment's duration is NaN, negative, infinite or above an hour: it is listed as a gap of one
+    /// target duration.
+    UnusableDuration {
+        /// The segment's number.
+        sequence: u64,
+    },
+    /// A segment is longer than the target duration allows. It is listed as if it were not.
+    TooLong {
+        /// The segment's number.
+        sequence: u64,
+        /// How long it is.
+        duration: Duration,
+        /// What the playlist says.
+        listed_as: Duration,
+    },
+    /// A segment has no path hint, one that no URI can express, or that of the playlist itself: it is
+    /// listed as a gap.
+    NoName {
+        /// The segment's number.
+        sequence: u64,
+    },
+    /// A number is missing, repeated or lower than the last one. The playlist counts by itself, so
+    /// nothing is renumbered.
+    UnexpectedNumber {
+        /// The number that follows the last one.
+        expected: u64,
+        /// The number that came.
+        found: u64,
+    },
+    /// The first number is 2^53 or more, which players cannot count with: the playlist begins at 0.
+    NumberTooLarge {
+        /// The number that came.
+        found: u64,
+    },
+    /// The first initialisation segment came after media without one. The playlist's version, which
+    /// never changes, does not allow for it, so what follows is listed as gaps.
+    TooLateForInitialisation,
+    /// A segment that no playlist names any more could not be deleted. It is tried again later.
+    NotDeleted(SinkError),
+    /// The sink cannot delete at all. Said once; nothing is tried any more.
+    CannotDelete(SinkError),
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lost { sequence } => write!(f, "segment {sequence} was lost"),
+            Self::Undecodable { sequence } => write!(
+                f,
+                "segment {sequence} is listed as a gap: its initialisation segment was lost"
+            ),
+            Self::UnusableDuration { sequence } => {
+                write!(
+                    f,
+                    "segment {sequence} is listed as a gap: its duration cannot be one"
+                )
+            }
+            Self::TooLong {
+                sequence,
+                duration,
+                listed_as,
+            } => write!(
+                f,
+                "segment {sequence} lasts {duration:?}, longer than the target duration allows; it is \
+                 listed with {listed_as:?}"
+            ),
+            Self::NoName { sequence } => write!(
+                f,
+                "segment {sequence} is listed as a gap: it has no path that a playlist could name"
+            ),
+            Self::UnexpectedNumber { expected, found } => {
+                write!(f, "segment {found} came where {expected} was expected")
+            }
+            Self::NumberTooLarge { found } => write!(
+                f,
+                "the first segment has the number {found}, which players cannot count with"
+            ),
+            Self::TooLateForInitialisation => f.write_str(
+                "the first initialisation segment came after media that had none: what follows is \
+                 listed as gaps",
+            ),
+            Self::NotDeleted(error) => write!(f, "{error}; it will be tried again"),
+            Self::CannotDelete(error) => write!(f, "{error}; old segments will stay"),
+        }
+    }
+}

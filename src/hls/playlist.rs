@@ -1,0 +1,480 @@
+//! What a media playlist lists, and how pushes change it. No I/O, no clock.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::config::{Kind, MediaPlaylist};
+use super::duration::{
+    Micros, Rounding, SECOND, longest_within, secs, to_duration, usable, whole_seconds_above,
+};
+use super::notice::Notice;
+use super::tags::{self, TagError};
+use crate::error::WriteError;
+use crate::segment::ProducedSegment;
+use crate::uri;
+
+/// Players read the media sequence number as a double or a signed number: from here on some would
+/// be wrong.
+pub(super) const NUMBERS_END: u64 = 1 << 53;
+
+/// A media segment as it is listed, or a gap where one was lost.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Entry {
+    pub(super) uri: String,
+    /// What is to be deleted once it slid out. A gap has none: of what it stands for nothing is
+    /// stored, or what is stored there is somebody else's.
+    pub(super) file: Option<PathBuf>,
+    pub(super) is_gap: bool,
+    pub(super) micros: Micros,
+    pub(super) starts_discontinuity: bool,
+    pub(super) map: Option<Arc<Map>>,
+    pub(super) keys: Arc<Vec<String>>,
+    pub(super) tags: Vec<String>,
+    pub(super) date: Option<SystemTime>,
+    /// The duration of the longest published playlist that lists it.
+    pub(super) longest_listing: Micros,
+}
+
+/// An initialisation segment (EXT-X-MAP).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Map {
+    pub(super) uri: String,
+    pub(super) file: Option<PathBuf>,
+}
+
+/// The initialisation segment that is in force for what comes next.
+#[derive(Debug, Clone, Default)]
+enum Initialisation {
+    /// None was ever sent: a format that needs none.
+    #[default]
+    None,
+    /// The content is unknown where it was read from a playlist.
+    Landed {
+        map: Arc<Map>,
+        content: Option<Vec<u8>>,
+    },
+    /// The last one did not arrive. Until one does, no media can be decoded.
+    Lost { before: Option<(Arc<Map>, Vec<u8>)> },
+}
+
+/// A file that no published playlist will name any more, and for how long it must stay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Retired {
+    pub(super) file: PathBuf,
+    pub(super) stays: Micros,
+}
+
+/// What holds for the playlist's whole life once it was published.
+#[derive(Debug)]
+pub(super) struct Playlist {
+    pub(super) config: MediaPlaylist,
+    /// Settled with the first media segment.
+    pub(super) version: Option<u64>,
+    /// Settled with the first publication.
+    pub(super) target_secs: Option<u64>,
+    pub(super) media_sequence: u64,
+    pub(super) discontinuity_sequence: u64,
+    pub(super) entries: VecDeque<Entry>,
+    pub(super) has_ended: bool,
+    /// All that was ever pushed, together.
+    pub(super) media_time: Micros,
+    /// The longest that was ever published.
+    pub(super) longest_published: Micros,
+    pub(super) retired: Vec<Retired>,
+    pub(super) next: Next,
+}
+
+/// What the next entry begins with.
+#[derive(Debug, Default)]
+pub(super) struct Next {
+    /// The `sequence` that the next media segment should have.
+    pub(super) sequence: Option<u64>,
+    pub(super) starts_discontinuity: bool,
+    pub(super) keys: Arc<Vec<String>>,
+    pub(super) tags: Vec<String>,
+    pub(super) date: Option<SystemTime>,
+    initialisation: Initialisation,
+    rounding: Rounding,
+}
+
+impl Next {
+    pub(super) fn follow(&mut self, map: Option<Arc<Map>>) {
+        self.initialisation = match map {
+            None => Initialisation::None,
+            Some(map) => Initialisation::Landed { map, content: None },
+        };
+    }
+}
+
+impl Playlist {
+    pub(super) fn new(config: MediaPlaylist) -> Self {
+        Self {
+            version: None,
+            target_secs: config.target_secs,
+            media_sequence: 0,
+            discontinuity_sequence: 0,
+            entries: VecDeque::new(),
+            has_ended: false,
+            media_time: 0,
+            longest_published: 0,
+            retired: Vec::new(),
+            next: Next {
+                date: config.date,
+                ..Next::default()
+            },
+            config,
+        }
+    }
+
+    /// The media sequence number that the next entry gets.
+    pub(super) fn next_number(&self) -> Option<u64> {
+        self.media_sequence
+            .checked_add(self.entries.len() as u64)
+            .filter(|number| *number < NUMBERS_END)
+    }
+
+    pub(super) fn total(&self) -> Micros {
+        self.entries.iter().map(|entry| entry.micros).sum()
+    }
+
+    /// Whether a playlist that may be published from now on names the file.
+    pub(super) fn names(&self, file: &Path) -> bool {
+        let is = |other: &Option<PathBuf>| other.as_deref() == Some(file);
+        let in_force = match &self.next.initialisation {
+            Initialisation::Landed { map, .. } => is(&map.file),
+            Initialisation::Lost { before } => {
+                before.as_ref().is_some_and(|(map, _)| is(&map.file))
+            }
+            Initialisation::None => false,
+        };
+        in_force
+            || self
+                .entries
+                .iter()
+                .any(|entry| is(&entry.file) || entry.map.as_ref().is_some_and(|map| is(&map.file)))
+    }
+
+    /// The timeline breaks before the next segment; where there are dates, it is of this one.
+    pub(super) fn discontinuity(&mut self, date: Option<SystemTime>) {
+        self.next.starts_discontinuity = true;
+        if let (Some(next), Some(date)) = (&mut self.next.date, date) {
+            *next = date.max(*next);
+        }
+    }
+
+    /// Lines for the next segment. All are taken, or none.
+    pub(super) fn tag_next<'a>(
+        &mut self,
+        lines: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), TagError> {
+        let (mut keys, mut tags) = (Vec::new(), Vec::new());
+        for line in lines {
+            match tags::check(line)? {
+                tags::Kind::Key => keys.push(line.to_owned()),
+                tags::Kind::OfSegment => tags.push(line.to_owned()),
+            }
+        }
+        if !keys.is_empty() {
+            self.next.keys = Arc::new(keys);
+        }
+        self.next.tags.extend(tags);
+        Ok(())
+    }
+
+    /// Enters what the iterator yielded.
+    pub(super) fn push(
+        &mut self,
+        item: &Result<ProducedSegment, WriteError>,
+        notices: &mut Vec<Notice>,
+    ) {
+        match item {
+            Ok(segment) if segment.is_init => self.initialisation_landed(segment, notices),
+            Ok(segment) => self.media_landed(segment, notices),
+            Err(error) if error.segment().is_init => {
+                notices.push(Notice::Lost {
+                    sequence: error.sequence(),
+                });
+                self.initialisation_lost();
+            }
+            Err(error) => {
+                self.check_number(error.sequence(), notices);
+                notices.push(Notice::Lost {
+                    sequence: error.sequence(),
+                });
+                self.gap(error.segment());
+            }
+        }
+    }
+
+    fn initialisation_landed(&mut self, segment: &ProducedSegment, notices: &mut Vec<Notice>) {
+        let named = self.name(segment, notices);
+        let Some((uri, file)) = named else {
+            return self.initialisation_lost();
+        };
+        let known = match &self.next.initialisation {
+            Initialisation::Landed {
+                map,
+                content: Some(content),
+            } => Some((map, content)),
+            Initialisation::Lost { before } => before.as_ref().map(|(map, content)| (map, content)),
+            _ => None,
+        };
+        if let Some((map, content)) = known
+            && *content == segment.data
+        {
+            let map = Arc::clone(map);
+            if map.file.as_ref() != Some(&file) {
+                // The same again under another name, which no playlist will ever use.
+                self.retire(file, 0);
+            }
+            self.next.initialisation = Initialisation::Landed {
+                map,
+                content: Some(segment.data.clone()),
+            };
+            return;
+        }
+        if self.version.is_some_and(|version| version < 6) {
+            // EXT-X-MAP takes version 6 (§7), and the version never changes.
+            notices.push(Notice::TooLateForInitialisation);
+            self.retire(file, 0);
+            return self.initialisation_lost();
+        }
+        if self.version.is_some() {
+            self.next.starts_discontinuity = true;
+        }
+        let map = Map {
+            uri,
+            file: Some(file),
+        };
+        let landed = Initialisation::Landed {
+            map: Arc::new(map),
+            content: Some(segment.data.clone()),
+        };
+        if let Initialisation::Landed { map, .. } =
+            std::mem::replace(&mut self.next.initialisation, landed)
+            && let Some(file) = map.file.clone()
+        {
+            // If no media came after it, nothing ever named it.
+            self.retire(file, 0);
+        }
+    }
+
+    fn initialisation_lost(&mut self) {
+        self.next.initialisation = match std::mem::take(&mut self.next.initialisation) {
+            Initialisation::Landed {
+                map,
+                content: Some(content),
+            } => Initialisation::Lost {
+                before: Some((map, content)),
+            },
+            lost @ Initialisation::Lost { .. } => lost,
+            _ => Initialisation::Lost { before: None },
+        };
+    }
+
+    fn media_landed(&mut self, segment: &ProducedSegment, notices: &mut Vec<Notice>) {
+        self.check_number(segment.sequence, notices);
+        let Some((uri, file)) = self.name(segment, notices) else {
+            return self.gap(segment);
+        };
+        let Some(duration) = usable(segment.duration_secs) else {
+            notices.push(Notice::UnusableDuration {
+                sequence: segment.sequence,
+            });
+            self.gap(segment);
+            return self.retire(file, 0);
+        };
+        if let Initialisation::Lost { .. } = self.next.initialisation {
+            notices.push(Notice::Undecodable {
+                sequence: segment.sequence,
+            });
+            self.gap(segment);
+            return self.retire(file, 0);
+        }
+        let mut micros = self.next.rounding.next(duration);
+        let real = micros;
+        if let Some(longest) = self.longest_allowed()
+            && micros > longest
+        {
+            notices.push(Notice::TooLong {
+                sequence: segment.sequence,
+                duration: to_duration(micros),
+                listed_as: to_duration(longest),
+            });
+            micros = longest;
+        }
+        self.append(uri, Some(file), micros, real);
+    }
+
+    /// One or more gaps that add up to the duration of a segment that cannot be listed
+    /// (EXT-X-GAP, draft-pantos-hls-rfc8216bis §4.4.4.7 and §6.2.1). What cannot be a duration counts
+    /// as one target duration.
+    fn gap(&mut self, segment: &ProducedSegment) {
+        // Any URI will do, as no client is to load it; but it should tell what is missing.
+        let hint = segment.path_hint.as_deref();
+        let uri = hint
+            .and_then(|hint| self.config.uri_of(hint).ok())
+            .unwrap_or_else(|| "gap".to_owned());
+        let mut left = match usable(segment.duration_secs) {
+            Some(duration) => self.next.rounding.next(duration),
+            None => self.usual_duration(),
+        };
+        let most = self
+            .target_secs
+            .map_or(Micros::MAX, |target| target.saturating_mul(SECOND));
+        loop {
+            let micros = left.min(most);
+            left -= micros;
+            self.append(uri.clone(), None, micros, micros);
+            if left == 0 {
+                return;
+            }
+        }
+    }
+
+    fn append(&mut self, uri: String, file: Option<PathBuf>, micros: Micros, real: Micros) {
+        let map = match &self.next.initialisation {
+            Initialisation::Landed { map, .. } => Some(Arc::clone(map)),
+            _ => self.entries.back().and_then(|last| last.map.clone()),
+        };
+        let version = self.version_needed();
+        self.version.get_or_insert(version);
+        let date = self.next.date;
+        self.next.date = date.and_then(|date| date.checked_add(to_duration(real)));
+        self.media_time = self.media_time.saturating_add(real);
+        self.entries.push_back(Entry {
+            uri,
+            is_gap: file.is_none(),
+            file,
+            micros,
+            starts_discontinuity: std::mem::take(&mut self.next.starts_discontinuity),
+            map,
+            keys: Arc::clone(&self.next.keys),
+            tags: std::mem::take(&mut self.next.tags),
+            date,
+            longest_listing: 0,
+        });
+    }
+
+    /// The first number seeds the media sequence number; later ones are only compared.
+    fn check_number(&mut self, found: u64, notices: &mut Vec<Notice>) {
+        match self.next.sequence {
+            None if found < NUMBERS_END => self.media_sequence = found,
+            None => notices.push(Notice::NumberTooLarge { found }),
+            Some(expected) if expected != found => {
+                notices.push(Notice::UnexpectedNumber { expected, found });
+            }
+            Some(_) => {}
+        }
+        self.next.sequence = Some(found.wrapping_add(1));
+    }
+
+    fn name(
+        &self,
+        segment: &ProducedSegment,
+        notices: &mut Vec<Notice>,
+    ) -> Option<(String, PathBuf)> {
+        let named = segment
+            .path_hint
+            .as_deref()
+            .and_then(|hint| Some((self.config.uri_of(hint).ok()?, uri::plain(hint).ok()?)))
+            .filter(|(_, file)| !self.is_own(file));
+        if named.is_none() {
+            notices.push(Notice::NoName {
+                sequence: segment.sequence,
+            });
+        }
+        named
+    }
+
+    fn is_own(&self, file: &Path) -> bool {
+        [self.config.path.clone(), self.config.state_path()]
+            .iter()
+            .any(|own| uri::plain(own).is_ok_and(|own| own == file))
+    }
+
+    fn longest_allowed(&self) -> Option<Micros> {
+        let version = self.version.unwrap_or_else(|| self.version_needed());
+        Some(longest_within(self.target_secs?, version))
+    }
+
+    /// 3 for durations that are no integers, 6 for EXT-X-MAP (RFC 8216 §7), and no higher than needed.
+    fn version_needed(&self) -> u64 {
+        match self.next.initialisation {
+            Initialisation::None => 3,
+            Initialisation::Landed { .. } | Initialisation::Lost { .. } => 6,
+        }
+    }
+
+    fn usual_duration(&self) -> Micros {
+        match (self.target_secs, self.entries.back()) {
+            (Some(target), _) => target.saturating_mul(SECOND),
+            (None, Some(last)) => last.micros,
+            (None, None) => SECOND,
+        }
+    }
+
+    /// Fixes what a first publication fixes.
+    pub(super) fn settle(&mut self) {
+        let longest = self.entries.iter().map(|entry| entry.micros).max();
+        let longest = longest.unwrap_or(SECOND);
+        let bound = match self.config.kind {
+            Kind::Live { .. } | Kind::Event => longest.saturating_add(longest / 2),
+            Kind::Vod => longest,
+        };
+        self.version.get_or_insert(3);
+        self.target_secs
+            .get_or_insert_with(|| whole_seconds_above(bound).max(1));
+    }
+
+    /// Lets what is too much for the window slide out.
+    pub(super) fn slide(&mut self) {
+        let (Kind::Live { window }, Some(target)) = (self.config.kind, self.target_secs) else {
+            return;
+        };
+        let least = window.max(target.saturating_mul(3 * SECOND));
+        let mut total = self.total();
+        while let Some(first) = self.entries.front()
+            && total - first.micros >= least
+            && let Some(gone) = self.entries.pop_front()
+        {
+            total -= gone.micros;
+            self.media_sequence += 1;
+            self.discontinuity_sequence += u64::from(gone.starts_discontinuity);
+            let stays = gone.micros.saturating_add(gone.longest_listing);
+            if let Some(file) = gone.file {
+                self.retire(file, stays);
+            }
+            if let Some(file) = gone.map.and_then(|map| map.file.clone()) {
+                // Needed for as long as the last segment that needs it.
+                self.retire(file, stays);
+            }
+        }
+    }
+
+    fn retire(&mut self, file: PathBuf, stays: Micros) {
+        if !self.names(&file) {
+            self.retired.push(Retired { file, stays });
+        }
+    }
+
+    /// Enters that the playlist as it is now was published.
+    pub(super) fn was_published(&mut self) {
+        self.was_listed_for(self.total());
+    }
+
+    /// Enters that what it lists stood in a playlist of this duration.
+    pub(super) fn was_listed_for(&mut self, listing: Micros) {
+        self.longest_published = self.longest_published.max(listing);
+        for entry in &mut self.entries {
+            entry.longest_listing = entry.longest_listing.max(listing);
+        }
+    }
+
+    /// For messages.
+    pub(super) fn total_secs(&self) -> f64 {
+        secs(self.total())
+    }
+}

@@ -1,0 +1,414 @@
+//! Publishes a media playlist of what the iterator yields.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::config::{Kind, MediaPlaylist, Retention as Policy};
+use super::error::{PublishError, ResumeError};
+use super::notice::Notice;
+use super::playlist::Playlist;
+use super::previous::Previous;
+use super::read::read;
+use super::render::render;
+use super::retention::{Moment, Published, Retention, State};
+use super::tags::TagError;
+use crate::error::{SinkError, WriteError};
+use crate::segment::ProducedSegment;
+use crate::sink::{SegmentSink, WriteContext};
+
+/// How much deleting one push does. What is left over is done by the next ones.
+const DELETIONS_A_PUSH: usize = 16;
+const DELETING_A_PUSH: Duration = Duration::from_millis(250);
+
+/// Publishes a media playlist of the segments that a [`SegmentStream`](crate::SegmentStream) yields.
+///
+/// Push every item, `Ok` or `Err`, in the order of the iteration. A live or EVENT playlist is published
+/// whole and at once by each push, through a sink that the publisher has for itself; a VOD playlist by
+/// [`finish`](MediaPlaylistPublisher::finish). Since the iteration yields a segment once it is stored,
+/// the playlist never names what is not there.
+///
+/// What was not written, or cannot be listed, becomes one or more gaps (EXT-X-GAP) of its duration, and
+/// a [`Notice`]. What could not be published is published by the next push.
+///
+/// The publisher counts media sequence numbers by itself, from the first media segment's `sequence` on.
+///
+/// ```
+/// use segment_stream::hls::{MediaPlaylist, MediaPlaylistPublisher};
+/// use segment_stream::{DiskSink, ProducedSegment, SegmentStream, SegmentStreamConfig};
+/// use std::time::Duration;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let folder = tempfile::tempdir()?;
+/// # let root = folder.path();
+/// let playlist = MediaPlaylist::live("live.m3u8", Duration::from_secs(20));
+/// let segments = playlist.reserve(DiskSink::rooted(root));
+/// let mut publisher = MediaPlaylistPublisher::new(playlist, DiskSink::rooted(root))?;
+///
+/// let (mut stream, sender) = SegmentStream::with_sink(SegmentStreamConfig::default(), segments)?;
+/// for number in 0..3 {
+///     let path = format!("{number:05}.ts");
+///     sender.send(ProducedSegment::media(number, vec![0x47; 188], 2.0).with_path(path))?;
+/// }
+/// drop(sender);
+/// for item in &mut stream {
+///     let pushed = publisher.push(&item)?;
+///     assert!(pushed.notices.is_empty());
+/// }
+/// publisher.finish()?;
+///
+/// let text = std::fs::read_to_string(root.join("live.m3u8"))?;
+/// assert!(text.ends_with("#EXTINF:2.000000,\n00002.ts\n#EXT-X-ENDLIST\n"));
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a playlist that is dropped may lack what was not published"]
+pub struct MediaPlaylistPublisher<S: SegmentSink> {
+    sink: S,
+    playlist: Playlist,
+    /// `None` where everything stays.
+    retention: Option<Retention>,
+    written_state: Vec<u8>,
+    published: Published,
+    is_unpublished: bool,
+    clock: Box<dyn Fn() -> Duration + Send + Sync>,
+}
+
+/// What a push did.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+#[must_use = "it holds what the caller should know"]
+pub struct Pushed {
+    /// What the playlist has coped with. Each one was logged.
+    pub notices: Vec<Notice>,
+}
+
+impl<S: SegmentSink> MediaPlaylistPublisher<S> {
+    /// A publisher of a new playlist. An old one of the same name is replaced by the first push.
+    ///
+    /// # Errors
+    ///
+    /// The playlist's path or base URL cannot be one ([`InvalidInput`](io::ErrorKind::InvalidInput)).
+    pub fn new(playlist: MediaPlaylist, sink: S) -> io::Result<Self> {
+        playlist.validate()?;
+        let retention = match playlist.retention {
+            Policy::Keep => None,
+            Policy::Delete { margin } => Some(Retention::new(margin)),
+        };
+        let start = Instant::now();
+        Ok(Self {
+            sink,
+            playlist: Playlist::new(playlist),
+            retention,
+            written_state: Vec::new(),
+            published: Published::default(),
+            is_unpublished: false,
+            clock: Box::new(move || start.elapsed()),
+        })
+    }
+
+    /// A publisher that goes on with an existing playlist: its numbers continue, a discontinuity marks
+    /// the seam, what it lists stays listed, and what it and its side file still have to delete is
+    /// deleted in due time, counted anew. Its target duration, version and kind win.
+    ///
+    /// # Errors
+    ///
+    /// The playlist is empty, cut, ended, of another publisher, or contradicts what is asked for; or
+    /// its side file cannot be read. Nothing was touched.
+    pub fn resume(
+        playlist: MediaPlaylist,
+        sink: S,
+        previous: &Previous,
+    ) -> Result<Self, ResumeError> {
+        let (path, state_path) = (playlist.path.clone(), playlist.state_path());
+        let refuse = |why: String| ResumeError::new(&path, why);
+        let read = read(&previous.playlist, playlist.clone()).map_err(refuse)?;
+        let state = match &previous.state {
+            None => State::default(),
+            Some(text) => State::read(text).map_err(|why| ResumeError::new(&state_path, why))?,
+        };
+        let mut publisher = Self::new(playlist, sink).map_err(|error| refuse(error.to_string()))?;
+        let number = read.next_number().unwrap_or_default();
+        if number < state.published.number {
+            return Err(refuse(
+                "it is cut: segments that were published are missing".into(),
+            ));
+        }
+        publisher.playlist = read;
+        publisher.playlist.was_listed_for(state.published.longest);
+        publisher.published = Published {
+            number,
+            longest: publisher.playlist.longest_published,
+        };
+        if let Some(retention) = &mut publisher.retention {
+            retention.add(state.retired, Moment::default());
+            retention.spare(|file| publisher.playlist.names(file));
+        }
+        Ok(publisher)
+    }
+
+    /// Uses this clock for retention: the time since some moment in the past, which never goes back. For
+    /// tests and simulations; by default it is the system's monotonic clock.
+    pub fn with_clock(mut self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// The media sequence number of the next media segment, which its `sequence` should be.
+    #[must_use]
+    pub fn next_sequence(&self) -> u64 {
+        self.playlist
+            .next
+            .sequence
+            .unwrap_or(self.playlist.media_sequence)
+    }
+
+    /// Enters what the iterator yielded, and publishes the playlist unless it is a VOD one.
+    ///
+    /// # Errors
+    ///
+    /// The playlist, or its side file, was not written; the old one stands as it did. What was pushed is
+    /// entered all the same: do not push it again. Or the playlist has ended, or its numbers have
+    /// (2^53); then it is not entered.
+    pub fn push(
+        &mut self,
+        item: &Result<ProducedSegment, WriteError>,
+    ) -> Result<Pushed, PublishError> {
+        if self.playlist.has_ended {
+            return Err(refuse("the playlist has ended"));
+        }
+        if self.playlist.next_number().is_none() {
+            return Err(refuse("the media sequence numbers are used up"));
+        }
+        let mut notices = Vec::new();
+        let before = self.playlist.entries.len();
+        self.playlist.push(item, &mut notices);
+        self.is_unpublished |= self.playlist.entries.len() > before;
+        if self.is_unpublished && self.playlist.config.kind != Kind::Vod {
+            self.publish(notices)
+        } else {
+            Ok(pushed(notices))
+        }
+    }
+
+    /// Says that the timeline breaks before the next segment (EXT-X-DISCONTINUITY): another encoder,
+    /// other tracks, a jump of the timestamps.
+    pub fn discontinuity(&mut self) {
+        self.playlist.discontinuity(None);
+    }
+
+    /// The same, and the next segment is of this date, where the playlist has dates. Dates never go
+    /// back: an earlier one than that of the last segment's end counts as that.
+    pub fn discontinuity_at(&mut self, date: SystemTime) {
+        self.playlist.discontinuity(Some(date));
+    }
+
+    /// Puts lines before the next segment: EXT-X-DATERANGE, tags of one's own, comments.
+    ///
+    /// EXT-X-KEY lines, for segments that are encrypted already, hold for all segments from the next one
+    /// on, until others replace them; all that hold together are given together. Initialisation segments
+    /// are taken to be in the clear.
+    ///
+    /// # Errors
+    ///
+    /// A line that is not one, does not begin with `#`, or is a tag that the publisher writes itself. None
+    /// of the lines is taken then.
+    pub fn tag_next<'a>(
+        &mut self,
+        lines: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), TagError> {
+        self.playlist.tag_next(lines)
+    }
+
+    /// Ends the playlist (EXT-X-ENDLIST) and publishes it; after an error it may be called again.
+    ///
+    /// What is still to be deleted waits for its time, see
+    /// [`delete_due`](MediaPlaylistPublisher::delete_due).
+    ///
+    /// # Errors
+    ///
+    /// The playlist was not written, or nothing was ever pushed.
+    pub fn finish(&mut self) -> Result<Pushed, PublishError> {
+        if self.playlist.entries.is_empty() {
+            return Err(refuse("no segment was ever pushed"));
+        }
+        self.playlist.has_ended = true;
+        self.is_unpublished = true;
+        self.publish(Vec::new())
+    }
+
+    /// Leaves the playlist for another session to [`resume`](MediaPlaylistPublisher::resume): publishes
+    /// what is not yet published, without ending it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`push`](MediaPlaylistPublisher::push), and a VOD playlist cannot be left unfinished.
+    pub fn suspend(mut self) -> Result<Pushed, PublishError> {
+        if self.playlist.config.kind == Kind::Vod {
+            return Err(refuse("a VOD playlist cannot be suspended"));
+        }
+        if self.is_unpublished {
+            self.publish(Vec::new())
+        } else {
+            Ok(Pushed::default())
+        }
+    }
+
+    /// The files that no playlist names any more and that wait to be deleted.
+    pub fn waiting_for_deletion(&self) -> impl Iterator<Item = &Path> {
+        self.retention.iter().flat_map(Retention::files)
+    }
+
+    /// Deletes what is due, as every push does. For after the end, and for pauses.
+    ///
+    /// After the end only the clock counts, since no media comes any more. When nothing waits any more
+    /// the side file goes as well.
+    pub fn delete_due(&mut self) -> Pushed {
+        let mut notices = Vec::new();
+        self.delete(&mut notices);
+        pushed(notices)
+    }
+
+    fn publish(&mut self, mut notices: Vec<Notice>) -> Result<Pushed, PublishError> {
+        self.playlist.settle();
+        self.playlist.slide();
+        match self.write() {
+            Ok(()) => {}
+            Err(cause) => {
+                log_all(&notices);
+                return Err(PublishError::new(cause, notices));
+            }
+        }
+        self.is_unpublished = false;
+        self.playlist.was_published();
+        self.published = Published {
+            number: self.playlist.next_number().unwrap_or(self.published.number),
+            longest: self.playlist.longest_published,
+        };
+        let now = self.now();
+        let retired = std::mem::take(&mut self.playlist.retired);
+        if let Some(retention) = &mut self.retention {
+            retention.add(retired, now);
+        }
+        self.delete(&mut notices);
+        Ok(pushed(notices))
+    }
+
+    /// The side file first: a crash between the two then leaves a file noted twice, and none forgotten.
+    fn write(&mut self) -> Result<(), SinkError> {
+        self.write_state()?;
+        let text = render(&self.playlist)?;
+        let path = self.playlist.config.path.clone();
+        write(&mut self.sink, path, text)
+    }
+
+    fn write_state(&mut self) -> Result<(), SinkError> {
+        let playlist = &mut self.playlist;
+        let Some(retention) = &mut self.retention else {
+            return Ok(());
+        };
+        // A name that is used again must not be deleted for what it was.
+        retention.spare(|file| playlist.names(file));
+        let mut retired = std::mem::take(&mut playlist.retired);
+        retired.retain(|retired| !playlist.names(&retired.file));
+        playlist.retired = retired;
+        let state = retention.render(self.published, &playlist.retired);
+        if state != self.written_state {
+            let path = playlist.config.state_path();
+            write(&mut self.sink, path, state.clone())?;
+            self.written_state = state;
+        }
+        Ok(())
+    }
+
+    fn delete(&mut self, notices: &mut Vec<Notice>) {
+        let now = self.now();
+        let Some(retention) = &mut self.retention else {
+            return;
+        };
+        let started = Instant::now();
+        for file in retention.due(now).into_iter().take(DELETIONS_A_PUSH) {
+            match self.sink.remove(&file) {
+                Ok(()) => retention.done(&file),
+                Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
+                    notices.push(Notice::CannotDelete(error));
+                    self.retention = None;
+                    return;
+                }
+                Err(error) => {
+                    notices.push(Notice::NotDeleted(error));
+                    // The others get their turn first.
+                    retention.postpone(&file);
+                }
+            }
+            if started.elapsed() > DELETING_A_PUSH {
+                break;
+            }
+        }
+        if self.playlist.has_ended && !self.is_unpublished && retention.files().next().is_none() {
+            let path = self.playlist.config.state_path();
+            if let Err(error) = self.sink.remove(&path) {
+                notices.push(Notice::NotDeleted(error));
+            }
+            self.retention = None;
+        }
+    }
+
+    fn now(&self) -> Moment {
+        let clock = (self.clock)();
+        let media = if self.playlist.has_ended {
+            // Nothing comes any more, and nothing is listed anew.
+            u64::MAX
+        } else {
+            self.playlist.media_time
+        };
+        Moment { media, clock }
+    }
+}
+
+impl<S: SegmentSink> Drop for MediaPlaylistPublisher<S> {
+    fn drop(&mut self) {
+        if self.is_unpublished {
+            let path = &self.playlist.config.path;
+            let missing = self.playlist.total_secs();
+            log::error!(
+                "the playlist {} was dropped with changes unpublished; it would list {missing:.3} s",
+                path.display()
+            );
+        }
+    }
+}
+
+impl<S: SegmentSink> fmt::Debug for MediaPlaylistPublisher<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MediaPlaylistPublisher")
+            .field("path", &self.playlist.config.path)
+            .field("next_sequence", &self.next_sequence())
+            .field("is_unpublished", &self.is_unpublished)
+            .finish_non_exhaustive()
+    }
+}
+
+fn write(sink: &mut impl SegmentSink, path: PathBuf, data: Vec<u8>) -> Result<(), SinkError> {
+    let file = ProducedSegment::media(0, data, 0.0).with_path(path);
+    sink.write(&file, &WriteContext::default())
+}
+
+fn pushed(notices: Vec<Notice>) -> Pushed {
+    log_all(&notices);
+    Pushed { notices }
+}
+
+fn log_all(notices: &[Notice]) {
+    for notice in notices {
+        match notice {
+            Notice::CannotDelete(_) => log::error!("{notice}"),
+            _ => log::warn!("{notice}"),
+        }
+    }
+}
+
+fn refuse(why: &'static str) -> PublishError {
+    PublishError::new(SinkError::permanent(why), Vec::new())
+}

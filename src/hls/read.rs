@@ -1,0 +1,242 @@
+//! A media playlist of ours, read back from its text.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use quick_m3u8::config::ParsingOptionsBuilder;
+use quick_m3u8::tag::HlsPlaylistType;
+use quick_m3u8::tag::KnownTag;
+use quick_m3u8::tag::hls::Tag;
+use quick_m3u8::{HlsLine, Reader};
+
+use super::config::{Kind, MediaPlaylist};
+use super::date;
+use super::duration::{Micros, Rounding, to_duration, usable};
+use super::playlist::{Entry, Map, NUMBERS_END, Playlist};
+use super::tags;
+
+/// Why a playlist is not to be gone on with.
+type Refusal = String;
+
+/// The playlist that this text was made of. What the text does not hold is as in a new one.
+pub(super) fn read(text: &[u8], config: MediaPlaylist) -> Result<Playlist, Refusal> {
+    let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8")?;
+    if text.is_empty() {
+        return Err("it is empty".into());
+    }
+    if !text.ends_with('\n') {
+        return Err("it is cut: its last line has no end".into());
+    }
+    let options = ParsingOptionsBuilder::new()
+        .with_parsing_for_all_tags()
+        .build();
+    let mut reader = Reader::from_str(text, options);
+    let mut reading = Reading::new(config);
+    for line in text.lines() {
+        match reader.read_line() {
+            Ok(Some(parsed)) => reading.take(parsed, line)?,
+            Ok(None) => break,
+            Err(error) => return Err(format!("it cannot be read: {error}")),
+        }
+    }
+    reading.finish()
+}
+
+struct Reading {
+    playlist: Playlist,
+    media_sequence: Option<u64>,
+    kind: Option<HlsPlaylistType>,
+    has_header: bool,
+    has_independent_segments: bool,
+    /// The segment whose URI has not come yet.
+    next: Entry,
+    /// Its EXTINF.
+    micros: Option<Micros>,
+    keys: Vec<String>,
+    map: Option<Arc<Map>>,
+}
+
+impl Reading {
+    fn new(config: MediaPlaylist) -> Self {
+        let mut playlist = Playlist::new(config);
+        playlist.target_secs = None;
+        Self {
+            playlist,
+            media_sequence: None,
+            kind: None,
+            has_header: false,
+            has_independent_segments: false,
+            next: Entry::default(),
+            micros: None,
+            keys: Vec::new(),
+            map: None,
+        }
+    }
+
+    fn take(&mut self, parsed: HlsLine<'_>, line: &str) -> Result<(), Refusal> {
+        match parsed {
+            HlsLine::KnownTag(KnownTag::Hls(tag)) => self.tag(&tag, line),
+            HlsLine::Uri(uri) => self.segment(&uri),
+            HlsLine::Blank => Ok(()),
+            HlsLine::KnownTag(_) | HlsLine::UnknownTag(_) | HlsLine::Comment(_) => {
+                self.passed_through(line)
+            }
+        }
+    }
+
+    fn tag(&mut self, tag: &Tag<'_>, line: &str) -> Result<(), Refusal> {
+        if !self.has_header && !matches!(tag, Tag::M3u(_)) {
+            return Err("it does not begin with #EXTM3U".into());
+        }
+        match tag {
+            Tag::M3u(_) => self.has_header = true,
+            Tag::Version(tag) => self.playlist.version = Some(tag.version()),
+            Tag::Targetduration(tag) => self.playlist.target_secs = Some(tag.target_duration()),
+            Tag::MediaSequence(tag) => self.media_sequence = Some(tag.media_sequence()),
+            Tag::DiscontinuitySequence(tag) => {
+                self.playlist.discontinuity_sequence = tag.discontinuity_sequence();
+            }
+            Tag::PlaylistType(tag) => self.kind = Some(tag.playlist_type()),
+            Tag::IndependentSegments(_) => self.has_independent_segments = true,
+            Tag::Endlist(_) => self.playlist.has_ended = true,
+            Tag::Inf(tag) => self.micros = Some(printed(tag.duration())?),
+            Tag::Gap(_) => self.next.is_gap = true,
+            Tag::Discontinuity(_) => self.next.starts_discontinuity = true,
+            Tag::Map(tag) => self.map(tag.uri(), tag.byterange().is_some())?,
+            Tag::ProgramDateTime(tag) => {
+                self.next.date = Some(date::parse(&tag.program_date_time()));
+            }
+            _ => self.passed_through(line)?,
+        }
+        Ok(())
+    }
+
+    fn passed_through(&mut self, line: &str) -> Result<(), Refusal> {
+        match tags::check(line) {
+            Ok(tags::Kind::Key) => self.keys.push(line.to_owned()),
+            Ok(tags::Kind::OfSegment) => self.next.tags.push(line.to_owned()),
+            Err(_) => return Err(format!("it was not written by this publisher: {line:?}")),
+        }
+        Ok(())
+    }
+
+    fn map(&mut self, uri: &str, has_byterange: bool) -> Result<(), Refusal> {
+        if has_byterange {
+            return Err("it was not written by this publisher: EXT-X-MAP with BYTERANGE".into());
+        }
+        self.map = Some(Arc::new(Map {
+            file: Some(self.file_of(uri)?),
+            uri: uri.to_owned(),
+        }));
+        Ok(())
+    }
+
+    fn file_of(&self, uri: &str) -> Result<PathBuf, Refusal> {
+        let config = &self.playlist.config;
+        config.file_of(uri).map_err(|error| {
+            format!("it was not written by this publisher: the URI {uri:?}: {error}")
+        })
+    }
+
+    fn segment(&mut self, uri: &str) -> Result<(), Refusal> {
+        let Some(micros) = self.micros.take() else {
+            return Err(format!("it is no media playlist: {uri:?} has no EXTINF"));
+        };
+        let mut entry = std::mem::take(&mut self.next);
+        if !entry.is_gap {
+            entry.file = Some(self.file_of(uri)?);
+        }
+        let next = &mut self.playlist.next;
+        if !self.keys.is_empty() {
+            next.keys = Arc::new(std::mem::take(&mut self.keys));
+        }
+        next.date = entry
+            .date
+            .and_then(|date| date.checked_add(to_duration(micros)));
+        self.playlist.entries.push_back(Entry {
+            uri: uri.to_owned(),
+            micros,
+            map: self.map.clone(),
+            keys: Arc::clone(&next.keys),
+            ..entry
+        });
+        Ok(())
+    }
+
+    /// Checks that it is whole, and of the kind that was asked for. What it says wins; what
+    /// contradicts it is an error.
+    fn finish(mut self) -> Result<Playlist, Refusal> {
+        let playlist = &mut self.playlist;
+        let config = &playlist.config;
+        if playlist.has_ended {
+            return Err("it has ended (EXT-X-ENDLIST), and must not change any more".into());
+        }
+        let begun = &self.next;
+        let has_begun = begun.is_gap || begun.starts_discontinuity || begun.date.is_some();
+        if self.micros.is_some() || has_begun {
+            return Err("it is cut: its last segment has no URI".into());
+        }
+        let (Some(target), Some(number), Some(_)) =
+            (playlist.target_secs, self.media_sequence, playlist.version)
+        else {
+            return Err(
+                "it is cut, or was not written by this publisher: a header is missing".into(),
+            );
+        };
+        if number
+            .checked_add(playlist.entries.len() as u64)
+            .is_none_or(|end| end >= NUMBERS_END)
+        {
+            return Err("its numbers are at their end".into());
+        }
+        let kind = match config.kind {
+            Kind::Live { .. } => None,
+            Kind::Event => Some(HlsPlaylistType::Event),
+            Kind::Vod => Some(HlsPlaylistType::Vod),
+        };
+        if self.kind != kind {
+            return Err("it is of another kind (EXT-X-PLAYLIST-TYPE) than was asked for".into());
+        }
+        if let Some(asked) = config.target_secs.filter(|asked| *asked != target) {
+            return Err(format!(
+                "its target duration is {target}, and {asked} was asked for"
+            ));
+        }
+        if self.has_independent_segments != config.independent_segments {
+            return Err("it differs in EXT-X-INDEPENDENT-SEGMENTS from what was asked for".into());
+        }
+        let last = playlist.entries.back();
+        let has_dates = last.is_some_and(|last| last.date.is_some());
+        if last.is_some() && has_dates != config.date.is_some() {
+            return Err("it differs in EXT-X-PROGRAM-DATE-TIME from what was asked for".into());
+        }
+        playlist.media_sequence = number;
+        // It was published, or it would not be here.
+        playlist.was_published();
+        Ok(self.go_on())
+    }
+
+    /// Marks the seam.
+    fn go_on(mut self) -> Playlist {
+        let playlist = &mut self.playlist;
+        playlist.next.sequence = playlist.next_number();
+        let asked = playlist.config.date;
+        if playlist.entries.is_empty() {
+            playlist.next.date = asked;
+        } else {
+            playlist.discontinuity(asked);
+        }
+        playlist.next.tags = self.next.tags;
+        if !self.keys.is_empty() {
+            playlist.next.keys = Arc::new(self.keys);
+        }
+        playlist.next.follow(self.map);
+        self.playlist
+    }
+}
+
+fn printed(duration_secs: f64) -> Result<Micros, Refusal> {
+    usable(duration_secs)
+        .map(|duration| Rounding::default().next(duration))
+        .ok_or_else(|| format!("it was not written by this publisher: EXTINF of {duration_secs}"))
+}

@@ -1,0 +1,93 @@
+//! A media playlist as text.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use quick_m3u8::tag::HlsPlaylistType;
+use quick_m3u8::tag::hls::{
+    Discontinuity, DiscontinuitySequence, Endlist, Gap, IndependentSegments, M3u, Map,
+    MediaSequence, PlaylistType, Targetduration, Version,
+};
+use quick_m3u8::{HlsLine, Writer};
+
+use super::config::Kind;
+use super::playlist::{Entry, Playlist};
+use super::{date, duration};
+
+/// The whole text. The playlist must be settled.
+pub(super) fn render(playlist: &Playlist) -> io::Result<Vec<u8>> {
+    let mut text = Writer::new(Vec::new());
+    header(playlist, &mut text)?;
+    let mut previous = None;
+    for entry in &playlist.entries {
+        segment(entry, previous, &mut text)?;
+        previous = Some(entry);
+    }
+    if playlist.has_ended {
+        text.write_line(HlsLine::from(Endlist))?;
+    }
+    Ok(text.into_inner())
+}
+
+fn header(playlist: &Playlist, text: &mut Writer<Vec<u8>>) -> io::Result<()> {
+    let settled = |value: Option<u64>| value.expect("BUG: rendered before it was settled");
+    text.write_line(HlsLine::from(M3u))?;
+    text.write_line(HlsLine::from(Version::new(settled(playlist.version))))?;
+    if playlist.config.independent_segments {
+        text.write_line(HlsLine::from(IndependentSegments))?;
+    }
+    let target = settled(playlist.target_secs);
+    text.write_line(HlsLine::from(Targetduration::new(target)))?;
+    text.write_line(HlsLine::from(MediaSequence::new(playlist.media_sequence)))?;
+    if playlist.discontinuity_sequence > 0 {
+        // Before the first segment and the first discontinuity (§4.3.3.3); without it, it is 0.
+        let sequence = DiscontinuitySequence::new(playlist.discontinuity_sequence);
+        text.write_line(HlsLine::from(sequence))?;
+    }
+    let kind = match playlist.config.kind {
+        // A live playlist, from which segments are removed, must not have a type (§6.2.2).
+        Kind::Live { .. } => return Ok(()),
+        Kind::Event => HlsPlaylistType::Event,
+        Kind::Vod => HlsPlaylistType::Vod,
+    };
+    text.write_line(HlsLine::from(PlaylistType::new(kind)))?;
+    Ok(())
+}
+
+fn segment(entry: &Entry, previous: Option<&Entry>, text: &mut Writer<Vec<u8>>) -> io::Result<()> {
+    if entry.starts_discontinuity {
+        text.write_line(HlsLine::from(Discontinuity))?;
+    }
+    if let Some(map) = &entry.map
+        && previous.and_then(|previous| previous.map.as_ref()) != Some(map)
+    {
+        let tag = Map::builder().with_uri(map.uri.as_str()).finish();
+        text.write_line(HlsLine::from(tag))?;
+    }
+    // In force until others come, so they are said again where the segment that said them slid out.
+    let known = previous.map_or(&[][..], |previous| &previous.keys);
+    let keys = if Arc::as_ref(&entry.keys) == known {
+        &[]
+    } else {
+        entry.keys.as_slice()
+    };
+    for line in keys.iter().chain(&entry.tags) {
+        writeln!(text.get_mut(), "{line}")?;
+    }
+    if let Some(date) = entry.date {
+        writeln!(
+            text.get_mut(),
+            "#EXT-X-PROGRAM-DATE-TIME:{}",
+            date::print(date)
+        )?;
+    }
+    if entry.is_gap {
+        text.write_line(HlsLine::from(Gap))?;
+    }
+    writeln!(
+        text.get_mut(),
+        "#EXTINF:{},\n{}",
+        duration::print(entry.micros),
+        entry.uri
+    )
+}

@@ -1,0 +1,70 @@
+//! Keeps the playlist's own names from segments.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::config::MediaPlaylist;
+use crate::error::SinkError;
+use crate::segment::ProducedSegment;
+use crate::sink::{SegmentSink, WriteContext};
+use crate::uri;
+
+/// A sink for segments that refuses the names of a playlist and of its side file, before anything is
+/// written. Made by [`MediaPlaylist::reserve`].
+#[derive(Debug)]
+pub struct Reserved<S> {
+    sink: S,
+    names: Vec<PathBuf>,
+}
+
+impl MediaPlaylist {
+    /// The sink for the segments of this playlist: `sink`, but without the right to overwrite the
+    /// playlist itself.
+    pub fn reserve<S: SegmentSink>(&self, sink: S) -> Reserved<S> {
+        let names = [self.path.clone(), self.state_path()];
+        Reserved {
+            sink,
+            names: names
+                .iter()
+                .filter_map(|name| uri::plain(name).ok())
+                .collect(),
+        }
+    }
+}
+
+impl<S: SegmentSink> Reserved<S> {
+    fn check(&self, path: &Path) -> Result<(), SinkError> {
+        if uri::plain(path).is_ok_and(|path| self.names.contains(&path)) {
+            let cause = io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is the name of the playlist or of its side file",
+            );
+            return Err(SinkError::permanent(cause)
+                .with_operation("use the path hint")
+                .with_path(path));
+        }
+        Ok(())
+    }
+}
+
+impl<S: SegmentSink> SegmentSink for Reserved<S> {
+    fn write(
+        &mut self,
+        segment: &ProducedSegment,
+        context: &WriteContext,
+    ) -> Result<(), SinkError> {
+        if let Some(path) = &segment.path_hint {
+            self.check(path)?;
+        }
+        self.sink.write(segment, context)
+    }
+
+    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+        self.check(path)?;
+        self.sink.remove(path)
+    }
+
+    fn finish(&mut self) -> Result<(), SinkError> {
+        self.sink.finish()
+    }
+}
