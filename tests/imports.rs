@@ -47,6 +47,7 @@ const ORDER: &[&str] = &[
     "hls::previous",
     "hls::error",
     "hls::publisher",
+    "hls::multivariant",
     "hls",
 ];
 

@@ -131,6 +131,16 @@ impl MediaPlaylist {
         self
     }
 
+    /// A playlist of the same kind, target duration, first date and retention under another path: of
+    /// another rendition of the same content. Give the target duration first, as renditions must have
+    /// the same (RFC 8216 §6.2.4).
+    pub fn rendition(&self, path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            ..self.clone()
+        }
+    }
+
     /// The path hint of the playlist.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -8,6 +8,7 @@ mod config;
 mod date;
 mod duration;
 mod error;
+mod multivariant;
 mod names;
 mod notice;
 mod playlist;
@@ -21,6 +22,7 @@ mod tags;
 
 pub use config::{MediaPlaylist, Retention};
 pub use error::{PublishError, ResumeError};
+pub use multivariant::{AudioRendition, MultivariantPlaylist, Rendition, Variant};
 pub use names::SegmentNames;
 pub use notice::Notice;
 pub use previous::Previous;

@@ -270,6 +270,17 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         pushed(notices)
     }
 
+    pub(super) fn playlist_path(&self) -> &Path {
+        &self.playlist.config.path
+    }
+
+    /// The target duration, and whether there are dates, once they were published.
+    pub(super) fn settled(&self) -> Option<(u64, bool)> {
+        let was_published = self.published.longest > 0 || self.published.number > 0;
+        let target = self.playlist.target_secs.filter(|_| was_published)?;
+        Some((target, self.playlist.config.date.is_some()))
+    }
+
     fn publish(&mut self, mut notices: Vec<Notice>) -> Result<Pushed, PublishError> {
         self.playlist.settle();
         self.playlist.slide();
@@ -286,10 +297,13 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             number: self.playlist.next_number().unwrap_or(self.published.number),
             longest: self.playlist.longest_published,
         };
-        let now = self.now();
+        let since = Moment {
+            media: self.playlist.media_time,
+            clock: (self.clock)(),
+        };
         let retired = std::mem::take(&mut self.playlist.retired);
         if let Some(retention) = &mut self.retention {
-            retention.add(retired, now);
+            retention.add(retired, since);
         }
         self.delete(&mut notices);
         Ok(pushed(notices))
@@ -355,15 +369,18 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         }
     }
 
+    /// How far the two clocks have come, for what waits to be deleted.
     fn now(&self) -> Moment {
-        let clock = (self.clock)();
         let media = if self.playlist.has_ended {
-            // Nothing comes any more, and nothing is listed anew.
+            // No media comes any more, and none needs to be waited for.
             u64::MAX
         } else {
             self.playlist.media_time
         };
-        Moment { media, clock }
+        Moment {
+            media,
+            clock: (self.clock)(),
+        }
     }
 }
 
@@ -390,7 +407,11 @@ impl<S: SegmentSink> fmt::Debug for MediaPlaylistPublisher<S> {
     }
 }
 
-fn write(sink: &mut impl SegmentSink, path: PathBuf, data: Vec<u8>) -> Result<(), SinkError> {
+pub(super) fn write(
+    sink: &mut impl SegmentSink,
+    path: PathBuf,
+    data: Vec<u8>,
+) -> Result<(), SinkError> {
     let file = ProducedSegment::media(0, data, 0.0).with_path(path);
     sink.write(&file, &WriteContext::default())
 }
