@@ -17,6 +17,9 @@ pub enum Retention {
     /// once a playlist without the segment was published, its own duration plus that of the longest
     /// playlist that listed it must pass (RFC 8216 §6.2.2), in media time and on the clock, and then
     /// `margin` on the clock, for caches that serve an old playlist.
+    ///
+    /// So a name must not be given again before its file is gone: the new file could be stored just before
+    /// the old one's deletion is due. [`SegmentNames`](super::SegmentNames) gives no name twice.
     Delete {
         /// How much longer they stay than the standard asks for.
         margin: Duration,

@@ -341,6 +341,8 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         let Some(retention) = &mut self.retention else {
             return;
         };
+        let playlist = &self.playlist;
+        retention.spare(|file| playlist.names(file));
         let started = Instant::now();
         for file in retention.due(now).into_iter().take(DELETIONS_A_PUSH) {
             match self.sink.remove(&file) {
