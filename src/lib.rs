@@ -107,8 +107,10 @@
 //!
 //! # Features
 //!
-//! None yet: what is here is the base. It depends on `crossbeam-channel`, `log` and `tempfile`.
-//! Messages go to the [`log`] facade.
+//! The base depends on `crossbeam-channel`, `log` and `tempfile`; messages go to the [`log`] facade.
+//! Everything else is optional, and off by default:
+//!
+//! - `hls`: publishes HLS playlists of what the iterator yields (`hls::MediaPlaylistPublisher`).
 
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used)]
