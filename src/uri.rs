@@ -103,6 +103,9 @@ impl<'a> Steps<'a> {
             match component {
                 Component::Prefix(_) | Component::RootDir => steps.start.push(component),
                 Component::CurDir => {}
+                Component::Normal(name) if name.as_encoded_bytes().contains(&0) => {
+                    return refuse("it contains a NUL byte");
+                }
                 Component::Normal(name) => steps.names.push(name),
                 Component::ParentDir => {
                     return refuse("it contains \"..\", so where it leads depends on links");
@@ -163,6 +166,7 @@ mod tests {
             ("a", "/b"),
             ("/a", "b"),
             ("", "/"),
+            ("", "a\0b"),
         ] {
             assert!(
                 reference(Path::new(from), Path::new(to)).is_err(),

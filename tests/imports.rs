@@ -36,6 +36,7 @@ const ORDER: &[&str] = &[
     "hls::duration",
     "hls::date",
     "hls::tags",
+    "hls::texts",
     "hls::notice",
     "hls::config",
     "hls::reserved",

@@ -205,8 +205,7 @@ impl MediaPlaylist {
 /// Visible ASCII without what RFC 3986 excludes, and nothing that a line or a quoted string ends at.
 fn is_url(text: &str) -> bool {
     !text.is_empty()
-        && !text.starts_with('#')
         && text
             .bytes()
-            .all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte))
+            .all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}?#".contains(&byte))
 }

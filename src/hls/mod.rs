@@ -19,6 +19,7 @@ mod render;
 mod reserved;
 mod retention;
 mod tags;
+mod texts;
 
 pub use config::{MediaPlaylist, Retention};
 pub use error::{PublishError, ResumeError};

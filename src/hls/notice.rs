@@ -41,6 +41,12 @@ pub enum Notice {
         /// The segment's number.
         sequence: u64,
     },
+    /// An initialisation segment has the name of another one, with other bytes, which the playlist still
+    /// needs: what was listed with that one cannot be decoded any more.
+    NameInUse {
+        /// The segment's number.
+        sequence: u64,
+    },
     /// A number is missing, repeated or lower than the last one. The playlist counts by itself, so
     /// nothing is renumbered.
     UnexpectedNumber {
@@ -89,6 +95,10 @@ impl fmt::Display for Notice {
             Self::NoName { sequence } => write!(
                 f,
                 "segment {sequence} is listed as a gap: it has no path that a playlist could name"
+            ),
+            Self::NameInUse { sequence } => write!(
+                f,
+                "initialisation segment {sequence} replaced another one that is still needed"
             ),
             Self::UnexpectedNumber { expected, found } => {
                 write!(f, "segment {found} came where {expected} was expected")

@@ -172,15 +172,35 @@ impl Playlist {
         let (mut keys, mut tags) = (Vec::new(), Vec::new());
         for line in lines {
             match tags::check(line)? {
+                tags::Kind::Key if tags::takes_version_5(line) && !self.allows_version_5() => {
+                    let why = "KEYFORMAT takes version 5, and the playlist's is settled below it";
+                    return Err(TagError::new(line, why));
+                }
                 tags::Kind::Key => keys.push(line.to_owned()),
-                tags::Kind::OfSegment => tags.push(line.to_owned()),
+                tags::Kind::WithDates if self.config.date.is_none() => {
+                    return Err(TagError::new(line, "it takes a playlist with dates"));
+                }
+                tags::Kind::OfSegment | tags::Kind::WithDates => tags.push(line.to_owned()),
             }
         }
         if !keys.is_empty() {
-            self.next.keys = Arc::new(keys);
+            self.next.keys = Arc::new(tags::plain_keys(keys));
         }
         self.next.tags.extend(tags);
         Ok(())
+    }
+
+    /// Nothing comes any more, so what would have been needed for it is not.
+    pub(super) fn end(&mut self) {
+        self.has_ended = true;
+        if let Initialisation::Landed { map, .. }
+        | Initialisation::Lost {
+            before: Some((map, _)),
+        } = std::mem::take(&mut self.next.initialisation)
+            && let Some(file) = map.file.clone()
+        {
+            self.retire(file, 0);
+        }
     }
 
     /// Enters what the iterator yielded.
@@ -244,6 +264,11 @@ impl Playlist {
         if self.version.is_some() {
             self.next.starts_discontinuity = true;
         }
+        if self.names(&file) {
+            notices.push(Notice::NameInUse {
+                sequence: segment.sequence,
+            });
+        }
         let map = Map {
             uri,
             file: Some(file),
@@ -252,10 +277,14 @@ impl Playlist {
             map: Arc::new(map),
             content: Some(segment.data.clone()),
         };
-        if let Initialisation::Landed { map, .. } =
-            std::mem::replace(&mut self.next.initialisation, landed)
-            && let Some(file) = map.file.clone()
-        {
+        let before = match std::mem::replace(&mut self.next.initialisation, landed) {
+            Initialisation::Landed { map, .. }
+            | Initialisation::Lost {
+                before: Some((map, _)),
+            } => map.file.clone(),
+            _ => None,
+        };
+        if let Some(file) = before {
             // If no media came after it, nothing ever named it.
             self.retire(file, 0);
         }
@@ -315,6 +344,7 @@ impl Playlist {
         // Any URI will do, as no client is to load it; but it should tell what is missing.
         let hint = segment.path_hint.as_deref();
         let uri = hint
+            .filter(|hint| !uri::plain(hint).is_ok_and(|file| self.is_own(&file)))
             .and_then(|hint| self.config.uri_of(hint).ok())
             .unwrap_or_else(|| "gap".to_owned());
         let mut left = match usable(segment.duration_secs) {
@@ -328,7 +358,7 @@ impl Playlist {
             let micros = left.min(most);
             left -= micros;
             self.append(uri.clone(), None, micros, micros);
-            if left == 0 {
+            if left == 0 || self.next_number().is_none() {
                 return;
             }
         }
@@ -400,17 +430,23 @@ impl Playlist {
         Some(longest_within(self.target_secs?, version))
     }
 
-    /// 3 for durations that are no integers, 6 for EXT-X-MAP (RFC 8216 §7), and no higher than needed.
+    /// 3 for durations that are no integers, 5 for formats of keys, 6 for EXT-X-MAP (RFC 8216 §7), and no
+    /// higher than needed.
     fn version_needed(&self) -> u64 {
         match self.next.initialisation {
-            Initialisation::None => 3,
             Initialisation::Landed { .. } | Initialisation::Lost { .. } => 6,
+            Initialisation::None if self.next.keys.iter().any(|it| tags::takes_version_5(it)) => 5,
+            Initialisation::None => 3,
         }
+    }
+
+    fn allows_version_5(&self) -> bool {
+        self.version.is_none_or(|version| version >= 5)
     }
 
     fn usual_duration(&self) -> Micros {
         match (self.target_secs, self.entries.back()) {
-            (Some(target), _) => target.saturating_mul(SECOND),
+            (Some(target), _) => target.min(3600) * SECOND,
             (None, Some(last)) => last.micros,
             (None, None) => SECOND,
         }
@@ -448,8 +484,9 @@ impl Playlist {
                 self.retire(file, stays);
             }
             if let Some(file) = gone.map.and_then(|map| map.file.clone()) {
-                // Needed for as long as the last segment that needs it.
-                self.retire(file, stays);
+                // Needed for as long as any segment that needs it: an earlier one may be longer.
+                let longest = longest_within(target, 6).saturating_add(self.longest_published);
+                self.retire(file, longest);
             }
         }
     }

@@ -8,12 +8,13 @@ use std::time::{Duration, Instant, SystemTime};
 use super::config::{Kind, MediaPlaylist, Retention as Policy};
 use super::error::{PublishError, ResumeError};
 use super::notice::Notice;
-use super::playlist::Playlist;
+use super::playlist::{NUMBERS_END, Playlist};
 use super::previous::Previous;
 use super::read::read;
 use super::render::render;
 use super::retention::{Moment, Published, Retention, State};
 use super::tags::TagError;
+use super::texts::Texts;
 use crate::error::{SinkError, WriteError};
 use crate::segment::ProducedSegment;
 use crate::sink::{SegmentSink, WriteContext};
@@ -71,6 +72,7 @@ pub struct MediaPlaylistPublisher<S: SegmentSink> {
     retention: Option<Retention>,
     written_state: Vec<u8>,
     published: Published,
+    texts: Texts,
     is_unpublished: bool,
     clock: Box<dyn Fn() -> Duration + Send + Sync>,
 }
@@ -103,6 +105,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             retention,
             written_state: Vec::new(),
             published: Published::default(),
+            texts: Texts::default(),
             is_unpublished: false,
             clock: Box::new(move || start.elapsed()),
         })
@@ -135,6 +138,12 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
                 "it is cut: segments that were published are missing".into(),
             ));
         }
+        if !state.texts.may_be(&previous.playlist) {
+            return Err(refuse(
+                "it is cut, or not the one that its side file is of".into(),
+            ));
+        }
+        publisher.texts = Texts::only(&previous.playlist);
         publisher.playlist = read;
         publisher.playlist.was_listed_for(state.published.longest);
         publisher.published = Published {
@@ -148,20 +157,44 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         Ok(publisher)
     }
 
+    /// Takes over what an earlier playlist of the same name, which has ended or is given up, still has to
+    /// delete. For a new playlist in the place of one that is not gone on with; what the old one lists
+    /// stays.
+    ///
+    /// # Errors
+    ///
+    /// Its side file cannot be read.
+    pub fn take_over(mut self, previous: &Previous) -> Result<Self, ResumeError> {
+        let state = match &previous.state {
+            None => return Ok(self),
+            Some(text) => State::read(text)
+                .map_err(|why| ResumeError::new(self.playlist.config.state_path(), why))?,
+        };
+        let since = Moment {
+            media: self.playlist.media_time,
+            clock: (self.clock)(),
+        };
+        if let Some(retention) = &mut self.retention {
+            retention.add(state.retired, since);
+        }
+        Ok(self)
+    }
+
     /// Uses this clock for retention: the time since some moment in the past, which never goes back. For
     /// tests and simulations; by default it is the system's monotonic clock.
     pub fn with_clock(mut self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        if let Some(retention) = &mut self.retention {
+            retention.begin_at(clock());
+        }
         self.clock = Box::new(clock);
         self
     }
 
-    /// The media sequence number of the next media segment, which its `sequence` should be.
+    /// The media sequence number that the next media segment will have in the playlist. After a
+    /// [`resume`](MediaPlaylistPublisher::resume), the `sequence` to go on with.
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
-        self.playlist
-            .next
-            .sequence
-            .unwrap_or(self.playlist.media_sequence)
+        self.playlist.next_number().unwrap_or(NUMBERS_END)
     }
 
     /// Enters what the iterator yielded, and publishes the playlist unless it is a VOD one.
@@ -233,7 +266,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         if self.playlist.entries.is_empty() {
             return Err(refuse("no segment was ever pushed"));
         }
-        self.playlist.has_ended = true;
+        self.playlist.end();
         self.is_unpublished = true;
         self.publish(Vec::new())
     }
@@ -292,7 +325,6 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             }
         }
         self.is_unpublished = false;
-        self.playlist.was_published();
         self.published = Published {
             number: self.playlist.next_number().unwrap_or(self.published.number),
             longest: self.playlist.longest_published,
@@ -304,6 +336,8 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         let retired = std::mem::take(&mut self.playlist.retired);
         if let Some(retention) = &mut self.retention {
             retention.add(retired, since);
+            // A name that is used again must not be deleted for what it was.
+            retention.spare(|file| self.playlist.names(file));
         }
         self.delete(&mut notices);
         Ok(pushed(notices))
@@ -311,10 +345,16 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
 
     /// The side file first: a crash between the two then leaves a file noted twice, and none forgotten.
     fn write(&mut self) -> Result<(), SinkError> {
-        self.write_state()?;
         let text = render(&self.playlist)?;
+        self.texts.add(&text);
+        self.write_state()?;
+        // Even if it fails, somebody may have seen it.
+        self.playlist.was_published();
         let path = self.playlist.config.path.clone();
-        write(&mut self.sink, path, text)
+        let published = Texts::only(&text);
+        write(&mut self.sink, path, text)?;
+        self.texts = published;
+        Ok(())
     }
 
     fn write_state(&mut self) -> Result<(), SinkError> {
@@ -322,12 +362,13 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         let Some(retention) = &mut self.retention else {
             return Ok(());
         };
-        // A name that is used again must not be deleted for what it was.
-        retention.spare(|file| playlist.names(file));
-        let mut retired = std::mem::take(&mut playlist.retired);
-        retired.retain(|retired| !playlist.names(&retired.file));
-        playlist.retired = retired;
-        let state = retention.render(self.published, &playlist.retired);
+        // The one that is to be published counts already.
+        let longest = playlist.longest_published.max(playlist.total());
+        let published = Published {
+            longest,
+            ..self.published
+        };
+        let state = retention.render(published, &self.texts, &playlist.retired);
         if state != self.written_state {
             let path = playlist.config.state_path();
             write(&mut self.sink, path, state.clone())?;
@@ -341,16 +382,15 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         let Some(retention) = &mut self.retention else {
             return;
         };
-        let playlist = &self.playlist;
-        retention.spare(|file| playlist.names(file));
         let started = Instant::now();
-        for file in retention.due(now).into_iter().take(DELETIONS_A_PUSH) {
+        let mut due = retention.due(now);
+        due.retain(|file| !self.playlist.names(file));
+        for file in due.into_iter().take(DELETIONS_A_PUSH) {
             match self.sink.remove(&file) {
                 Ok(()) => retention.done(&file),
                 Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
                     notices.push(Notice::CannotDelete(error));
-                    self.retention = None;
-                    return;
+                    return retention.give_up();
                 }
                 Err(error) => {
                     notices.push(Notice::NotDeleted(error));
@@ -362,12 +402,13 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
                 break;
             }
         }
-        if self.playlist.has_ended && !self.is_unpublished && retention.files().next().is_none() {
+        let is_done = retention.files().next().is_none() && !retention.has_given_up();
+        if self.playlist.has_ended && !self.is_unpublished && is_done {
             let path = self.playlist.config.state_path();
-            if let Err(error) = self.sink.remove(&path) {
-                notices.push(Notice::NotDeleted(error));
+            match self.sink.remove(&path) {
+                Ok(()) => self.retention = None,
+                Err(error) => notices.push(Notice::NotDeleted(error)),
             }
-            self.retention = None;
         }
     }
 

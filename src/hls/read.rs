@@ -13,6 +13,7 @@ use super::config::{Kind, MediaPlaylist};
 use super::date;
 use super::duration::{Micros, Rounding, to_duration, usable};
 use super::playlist::{Entry, Map, NUMBERS_END, Playlist};
+use super::render::render;
 use super::tags;
 
 /// Why a playlist is not to be gone on with.
@@ -39,7 +40,13 @@ pub(super) fn read(text: &[u8], config: MediaPlaylist) -> Result<Playlist, Refus
             Err(error) => return Err(format!("it cannot be read: {error}")),
         }
     }
-    reading.finish()
+    let playlist = reading.finish()?;
+    // What would be written otherwise would change, and a standing segment may not.
+    if render(&playlist).is_ok_and(|again| again == text.as_bytes()) {
+        Ok(playlist)
+    } else {
+        Err("it was not written by this publisher, or it is cut".into())
+    }
 }
 
 struct Reading {
@@ -114,7 +121,9 @@ impl Reading {
     fn passed_through(&mut self, line: &str) -> Result<(), Refusal> {
         match tags::check(line) {
             Ok(tags::Kind::Key) => self.keys.push(line.to_owned()),
-            Ok(tags::Kind::OfSegment) => self.next.tags.push(line.to_owned()),
+            Ok(tags::Kind::OfSegment | tags::Kind::WithDates) => {
+                self.next.tags.push(line.to_owned());
+            }
             Err(_) => return Err(format!("it was not written by this publisher: {line:?}")),
         }
         Ok(())
@@ -124,6 +133,7 @@ impl Reading {
         if has_byterange {
             return Err("it was not written by this publisher: EXT-X-MAP with BYTERANGE".into());
         }
+        self.keys.clear();
         self.map = Some(Arc::new(Map {
             file: Some(self.file_of(uri)?),
             uri: uri.to_owned(),
@@ -133,9 +143,16 @@ impl Reading {
 
     fn file_of(&self, uri: &str) -> Result<PathBuf, Refusal> {
         let config = &self.playlist.config;
-        config.file_of(uri).map_err(|error| {
-            format!("it was not written by this publisher: the URI {uri:?}: {error}")
-        })
+        let refuse =
+            |error| format!("it was not written by this publisher: the URI {uri:?}: {error}");
+        let file = config.file_of(uri).map_err(refuse)?;
+        if config.uri_of(&file).is_ok_and(|again| again == uri) {
+            Ok(file)
+        } else {
+            Err(format!(
+                "it was not written by this publisher: the URI {uri:?}"
+            ))
+        }
     }
 
     fn segment(&mut self, uri: &str) -> Result<(), Refusal> {
@@ -148,7 +165,7 @@ impl Reading {
         }
         let next = &mut self.playlist.next;
         if !self.keys.is_empty() {
-            next.keys = Arc::new(std::mem::take(&mut self.keys));
+            next.keys = Arc::new(tags::plain_keys(std::mem::take(&mut self.keys)));
         }
         next.date = entry
             .date
@@ -183,6 +200,9 @@ impl Reading {
                 "it is cut, or was not written by this publisher: a header is missing".into(),
             );
         };
+        if !matches!(playlist.version, Some(3 | 5 | 6)) {
+            return Err("it was not written by this publisher: EXT-X-VERSION".into());
+        }
         if number
             .checked_add(playlist.entries.len() as u64)
             .is_none_or(|end| end >= NUMBERS_END)
@@ -228,7 +248,7 @@ impl Reading {
         }
         playlist.next.tags = self.next.tags;
         if !self.keys.is_empty() {
-            playlist.next.keys = Arc::new(self.keys);
+            playlist.next.keys = Arc::new(tags::plain_keys(self.keys));
         }
         playlist.next.follow(self.map);
         self.playlist

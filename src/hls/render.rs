@@ -12,7 +12,7 @@ use quick_m3u8::{HlsLine, Writer};
 
 use super::config::Kind;
 use super::playlist::{Entry, Playlist};
-use super::{date, duration};
+use super::{date, duration, tags};
 
 /// The whole text. The playlist must be settled.
 pub(super) fn render(playlist: &Playlist) -> io::Result<Vec<u8>> {
@@ -58,19 +58,27 @@ fn segment(entry: &Entry, previous: Option<&Entry>, text: &mut Writer<Vec<u8>>) 
     if entry.starts_discontinuity {
         text.write_line(HlsLine::from(Discontinuity))?;
     }
+    // In force until others come, so they are said again where the segment that said them slid out.
+    let mut known = previous.map_or(&[][..], |previous| &previous.keys);
     if let Some(map) = &entry.map
         && previous.and_then(|previous| previous.map.as_ref()) != Some(map)
     {
+        if known.iter().any(|line| line != tags::NO_KEY) {
+            // A key holds for initialisation segments as well (§4.3.2.4), and this one is in the clear.
+            writeln!(text.get_mut(), "{}", tags::NO_KEY)?;
+            known = &[];
+        }
         let tag = Map::builder().with_uri(map.uri.as_str()).finish();
         text.write_line(HlsLine::from(tag))?;
     }
-    // In force until others come, so they are said again where the segment that said them slid out.
-    let known = previous.map_or(&[][..], |previous| &previous.keys);
     let keys = if Arc::as_ref(&entry.keys) == known {
         &[]
     } else {
         entry.keys.as_slice()
     };
+    if ends_a_format(known, keys) {
+        writeln!(text.get_mut(), "{}", tags::NO_KEY)?;
+    }
     for line in keys.iter().chain(&entry.tags) {
         writeln!(text.get_mut(), "{line}")?;
     }
@@ -90,4 +98,18 @@ fn segment(entry: &Entry, previous: Option<&Entry>, text: &mut Writer<Vec<u8>>) 
         duration::print(entry.micros),
         entry.uri
     )
+}
+
+/// A key is in force until the next one of its format (§4.3.2.4), so one whose format does not come again
+/// has to be ended.
+fn ends_a_format(known: &[String], keys: &[String]) -> bool {
+    let replaces = |line: &String| {
+        let format = tags::key_format(line);
+        keys.iter().any(|key| tags::key_format(key) == format)
+    };
+    !keys.is_empty()
+        && keys != [tags::NO_KEY]
+        && !known
+            .iter()
+            .all(|line| line == tags::NO_KEY || replaces(line))
 }

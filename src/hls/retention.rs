@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::duration::{Micros, from_duration};
 use super::playlist::Retired;
+use super::texts::Texts;
 use crate::uri;
 
 const HEADER: &str = "#segment-stream-hls-state:1";
@@ -15,6 +16,8 @@ const HEADER: &str = "#segment-stream-hls-state:1";
 pub(super) struct Retention {
     margin: Micros,
     waiting: VecDeque<Waiting>,
+    /// Nothing is deleted, but what a later session must know is kept.
+    has_given_up: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -38,14 +41,37 @@ impl Retention {
         Self {
             margin: from_duration(margin),
             waiting: VecDeque::new(),
+            has_given_up: false,
         }
+    }
+
+    /// Deletes nothing any more.
+    pub(super) fn give_up(&mut self) {
+        self.has_given_up = true;
+        self.waiting.clear();
+    }
+
+    pub(super) fn has_given_up(&self) -> bool {
+        self.has_given_up
     }
 
     /// These are named by no published playlist from now on.
     pub(super) fn add(&mut self, retired: Vec<Retired>, since: Moment) {
+        if self.has_given_up {
+            return;
+        }
         for Retired { file, stays } in retired {
+            let before = self.waiting.iter().find(|waiting| waiting.file == file);
+            let stays = stays.max(before.map_or(0, |waiting| waiting.stays));
             self.waiting.retain(|waiting| waiting.file != file);
             self.waiting.push_back(Waiting { file, stays, since });
+        }
+    }
+
+    /// All that waits has waited since this time only.
+    pub(super) fn begin_at(&mut self, clock: Duration) {
+        for waiting in &mut self.waiting {
+            waiting.since.clock = clock;
         }
     }
 
@@ -84,11 +110,17 @@ impl Retention {
     }
 
     /// What a later session must know: all that waits, and all that is about to.
-    pub(super) fn render(&self, published: Published, about_to: &[Retired]) -> Vec<u8> {
+    pub(super) fn render(
+        &self,
+        published: Published,
+        texts: &Texts,
+        about_to: &[Retired],
+    ) -> Vec<u8> {
         let Published { number, longest } = published;
         let waiting = self.waiting.iter().map(|it| (&it.file, it.stays));
         let about_to = about_to.iter().map(|it| (&it.file, it.stays));
         let mut text = format!("{HEADER}\npublished {number} {longest}\n");
+        text.extend(["texts ", &texts.print(), "\n"]);
         for (file, stays) in waiting.chain(about_to) {
             // Relative to where all paths start; encoded, so that it is one word.
             let start = if file.has_root() { "/" } else { "" };
@@ -105,6 +137,8 @@ impl Retention {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct State {
     pub(super) published: Published,
+    /// What the playlist's text may be.
+    pub(super) texts: Texts,
     pub(super) retired: Vec<Retired>,
 }
 
@@ -133,6 +167,9 @@ impl State {
                         number: number.parse().map_err(|_| unreadable(line))?,
                         longest: longest.parse().map_err(|_| unreadable(line))?,
                     };
+                }
+                ["texts", ref words @ ..] => {
+                    state.texts = Texts::parse(words).ok_or_else(|| unreadable(line))?;
                 }
                 ["delete", stays, name] => state.retired.push(Retired {
                     stays: stays.parse().map_err(|_| unreadable(line))?,
@@ -210,9 +247,10 @@ mod tests {
             number: 7,
             longest: 9 * SECOND,
         };
-        let text = retention.render(published, &[retired("last.ts", 4)]);
+        let text = retention.render(published, &Texts::only(b"text"), &[retired("last.ts", 4)]);
         let state = State::read(&text).unwrap();
         assert_eq!(state.published, published);
+        assert_eq!(state.texts, Texts::only(b"text"));
         let files: Vec<_> = state
             .retired
             .iter()

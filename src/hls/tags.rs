@@ -26,9 +26,22 @@ const OURS: &[&str] = &[
     "#EXT-X-STREAM-INF",
     "#EXT-X-I-FRAME-STREAM-INF",
     "#EXT-X-MEDIA",
+    // Of the whole playlist, or of multivariant ones.
+    "#EXT-X-ALLOW-CACHE",
+    "#EXT-X-CONTENT-STEERING",
+    "#EXT-X-DEFINE",
+    "#EXT-X-RENDITION-REPORT",
+    "#EXT-X-SERVER-CONTROL",
+    "#EXT-X-SESSION-DATA",
+    "#EXT-X-SESSION-KEY",
+    "#EXT-X-START",
 ];
 
 const KEY: &str = "#EXT-X-KEY";
+const DATE_RANGE: &str = "#EXT-X-DATERANGE";
+
+/// Ends all keys that are in force.
+pub(super) const NO_KEY: &str = "#EXT-X-KEY:METHOD=NONE";
 
 /// A line that was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,30 +68,59 @@ pub(super) enum Kind {
     Key,
     /// Of its segment alone.
     OfSegment,
+    /// The same, in a playlist with dates only (§4.3.2.7).
+    WithDates,
+}
+
+impl TagError {
+    pub(super) fn new(line: &str, why: &'static str) -> Self {
+        Self {
+            line: line.to_owned(),
+            why,
+        }
+    }
+}
+
+/// The format of a key line (§4.3.2.4); keys of different formats are in force side by side.
+pub(super) fn key_format(line: &str) -> &str {
+    let format = line.split("KEYFORMAT=\"").nth(1);
+    let format = format.and_then(|rest| rest.split('"').next());
+    format.unwrap_or("identity")
+}
+
+/// KEYFORMAT and KEYFORMATVERSIONS take version 5 (§7).
+pub(super) fn takes_version_5(line: &str) -> bool {
+    line.contains("KEYFORMAT")
+}
+
+/// A set of keys that replaces another one needs no line that ends it besides.
+pub(super) fn plain_keys(mut keys: Vec<String>) -> Vec<String> {
+    if keys.len() > 1 {
+        keys.retain(|line| line != NO_KEY);
+    }
+    keys
 }
 
 /// Takes one line of the caller's, or says why not.
 pub(super) fn check(line: &str) -> Result<Kind, TagError> {
-    let refuse = |why| {
-        Err(TagError {
-            line: line.to_owned(),
-            why,
-        })
-    };
+    let refuse = |why| Err(TagError::new(line, why));
     if !line.starts_with('#') {
         return refuse("it would be taken for a URI, as it does not start with '#'");
     }
     if line.chars().any(char::is_control) {
         return refuse("it contains a line break or another control character");
     }
-    let name = line.split(':').next().unwrap_or(line);
+    let name = line.split(':').next().unwrap_or(line).trim_end();
+    if name == "#EXT" {
+        return refuse("a tag has a name");
+    }
     if OURS.contains(&name) {
         return refuse("the publisher writes that tag itself");
     }
-    Ok(if name == KEY {
-        Kind::Key
-    } else {
-        Kind::OfSegment
+    Ok(match name {
+        KEY => Kind::Key,
+        DATE_RANGE => Kind::WithDates,
+        _ => Kind::OfSegment,
     })
 }
 
@@ -103,7 +145,6 @@ mod tests {
         }
         assert!(matches!(check("#EXT-X-KEY:METHOD=NONE"), Ok(Kind::Key)));
         for line in [
-            "#EXT-X-DATERANGE:ID=\"a\"",
             "# a comment",
             "#EXT-OATCLS-SCTE35:abc",
             "#EXT-X-BITRATE:800",

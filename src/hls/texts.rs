@@ -1,0 +1,90 @@
+//! Which text of a playlist may be at its destination.
+
+/// How many publications in a row may fail before it is no longer known.
+const REMEMBERED: usize = 16;
+
+/// Fingerprints of the texts of which one is at the destination: the one that was published last, and
+/// those whose publication failed since, as a failure may come after the text has arrived.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum Texts {
+    /// None was ever published.
+    #[default]
+    None,
+    OneOf(Vec<u64>),
+    Unknown,
+}
+
+impl Texts {
+    pub(super) fn only(text: &[u8]) -> Self {
+        Self::OneOf(vec![fingerprint(text)])
+    }
+
+    /// This one is about to be published as well.
+    pub(super) fn add(&mut self, text: &[u8]) {
+        match self {
+            Self::None => *self = Self::only(text),
+            Self::OneOf(known) if known.len() < REMEMBERED => known.push(fingerprint(text)),
+            Self::OneOf(_) | Self::Unknown => *self = Self::Unknown,
+        }
+    }
+
+    pub(super) fn may_be(&self, text: &[u8]) -> bool {
+        match self {
+            Self::None | Self::Unknown => true,
+            Self::OneOf(known) => known.contains(&fingerprint(text)),
+        }
+    }
+
+    /// As words of a line.
+    pub(super) fn print(&self) -> String {
+        match self {
+            Self::None | Self::Unknown => "any".to_owned(),
+            Self::OneOf(known) => {
+                let words: Vec<_> = known.iter().map(|it| format!("{it:016x}")).collect();
+                words.join(" ")
+            }
+        }
+    }
+
+    pub(super) fn parse(words: &[&str]) -> Option<Self> {
+        if words == ["any"] {
+            return Some(Self::Unknown);
+        }
+        let known = words.iter().map(|word| u64::from_str_radix(word, 16).ok());
+        known.collect::<Option<Vec<u64>>>().map(Self::OneOf)
+    }
+}
+
+/// FNV-1a of 64 bits: to notice a text that was cut or exchanged by accident, not by design.
+fn fingerprint(text: &[u8]) -> u64 {
+    text.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_that_may_be_there_is_known_and_no_other() {
+        let mut texts = Texts::only(b"one");
+        texts.add(b"two");
+        for (text, is_known) in [
+            (&b"one"[..], true),
+            (b"two", true),
+            (b"on", false),
+            (b"", false),
+        ] {
+            assert_eq!(texts.may_be(text), is_known);
+            let printed = texts.print();
+            let words: Vec<_> = printed.split_whitespace().collect();
+            assert_eq!(Texts::parse(&words).unwrap().may_be(text), is_known);
+        }
+        (0..REMEMBERED).for_each(|_| texts.add(b"three"));
+        assert_eq!(texts, Texts::Unknown);
+        assert!(texts.may_be(b"anything"));
+        assert_eq!(fingerprint(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fingerprint(b"a"), 0xaf63_dc4c_8601_ec8c);
+    }
+}

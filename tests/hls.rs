@@ -1,0 +1,136 @@
+//! What the publisher of media playlists writes, rule by rule.
+#![cfg(feature = "hls")]
+
+#[path = "hls_model/folder.rs"]
+#[allow(dead_code, reason = "the model test uses the rest")]
+mod folder;
+#[path = "hls_model/lost.rs"]
+mod lost;
+
+#[path = "hls/bad_values.rs"]
+mod bad_values;
+#[path = "hls/keys.rs"]
+mod keys;
+#[path = "hls/maps.rs"]
+mod maps;
+#[path = "hls/resuming.rs"]
+mod resuming;
+#[path = "hls/retention.rs"]
+mod retention;
+#[path = "hls/texts.rs"]
+mod texts;
+
+use std::path::Path;
+use std::time::Duration;
+
+use segment_stream::ProducedSegment;
+use segment_stream::hls::{MediaPlaylist, MediaPlaylistPublisher, Previous, Pushed};
+
+use folder::{Answer, Faults, Folder};
+use lost::lost;
+
+/// A publisher, and the folder that it publishes to.
+struct Bench {
+    folder: Folder,
+    playlist: MediaPlaylist,
+    publisher: MediaPlaylistPublisher<Folder>,
+}
+
+impl Bench {
+    fn new(playlist: MediaPlaylist) -> Self {
+        let folder = Folder::new(playlist.path(), Duration::from_secs(100_000), false);
+        let publisher = MediaPlaylistPublisher::new(playlist.clone(), folder.clone())
+            .expect("a playlist that can be one")
+            .with_clock(folder.clock());
+        Self {
+            folder,
+            playlist,
+            publisher,
+        }
+    }
+
+    /// Stores and pushes `0.ts` and so on, each of so many seconds.
+    fn push(&mut self, number: u64, secs: f64) -> Pushed {
+        self.push_segment(media(number, secs))
+    }
+
+    fn push_segment(&mut self, segment: ProducedSegment) -> Pushed {
+        if let Some(path) = &segment.path_hint {
+            self.folder.store(path, segment.data.clone());
+        }
+        self.publisher.push(&Ok(segment)).expect("it is published")
+    }
+
+    fn lose(&mut self, segment: ProducedSegment) -> Pushed {
+        self.publisher
+            .push(&lost(segment))
+            .expect("it is published")
+    }
+
+    fn previous(&self) -> Previous {
+        Previous {
+            playlist: self
+                .folder
+                .content(self.playlist.path())
+                .expect("there is a playlist"),
+            state: self.folder.content(&self.playlist.state_path()),
+        }
+    }
+
+    /// The process dies, and another one goes on.
+    fn restart(self) -> Self {
+        let previous = self.previous();
+        let Self {
+            folder,
+            playlist,
+            publisher,
+        } = self;
+        drop(publisher);
+        folder.revive();
+        let publisher = MediaPlaylistPublisher::resume(playlist.clone(), folder.clone(), &previous)
+            .expect("it goes on")
+            .with_clock(folder.clock());
+        Self {
+            folder,
+            playlist,
+            publisher,
+        }
+    }
+
+    fn text(&self) -> String {
+        let text = self.folder.content(self.playlist.path());
+        String::from_utf8(text.expect("there is a playlist")).expect("it is UTF-8")
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.folder.content(Path::new(path)).is_some()
+    }
+
+    fn wait(&self, secs: u64) {
+        self.folder.wait(Duration::from_secs(secs));
+    }
+
+    fn fails(&self, playlist: Answer) {
+        self.folder.set_faults(Faults {
+            playlist,
+            ..Faults::default()
+        });
+    }
+}
+
+fn media(number: u64, secs: f64) -> ProducedSegment {
+    ProducedSegment::media(number, vec![0x47], secs).with_path(format!("{number}.ts"))
+}
+
+fn init(content: u8, path: &str) -> ProducedSegment {
+    ProducedSegment::init(vec![content]).with_path(path)
+}
+
+/// A live playlist of a target duration of 2 s, and so of 6 s at least.
+fn live() -> MediaPlaylist {
+    MediaPlaylist::live("live.m3u8", Duration::ZERO).target_duration(Duration::from_secs(2))
+}
+
+fn event() -> MediaPlaylist {
+    MediaPlaylist::event("live.m3u8").target_duration(Duration::from_secs(2))
+}

@@ -1,0 +1,108 @@
+//! Lines of the caller's: keys, date ranges, and what a playlist of its version may not hold.
+
+use super::*;
+
+const KEY: &str = "#EXT-X-KEY:METHOD=AES-128,URI=\"key\"";
+
+#[test]
+fn a_key_is_said_again_when_the_segment_that_said_it_slid_out() {
+    let mut bench = Bench::new(live());
+    bench.publisher.tag_next([KEY, "#x-own:0"]).expect("lines");
+    for number in 0..4 {
+        let _ = bench.push(number, 2.0);
+    }
+    assert!(
+        bench
+            .text()
+            .contains(&format!("SEQUENCE:1\n{KEY}\n#EXTINF"))
+    );
+    assert!(!bench.text().contains("#x-own"));
+}
+
+/// RFC 8216 §4.3.2.4: a key holds for every initialisation segment that is declared after it, too.
+#[test]
+fn an_initialisation_segment_in_the_clear_is_not_under_a_key() {
+    let mut bench = Bench::new(event());
+    let _ = bench.push_segment(init(0, "0.mp4"));
+    bench.publisher.tag_next([KEY]).expect("a key");
+    let _ = bench.push(0, 2.0);
+    let _ = bench.push_segment(init(1, "1.mp4"));
+    let _ = bench.push(1, 2.0);
+    let text = bench.text();
+    let (before, after) = text
+        .split_once("#EXT-X-MAP:URI=\"1.mp4\"")
+        .expect("the map");
+    let last = before.lines().rfind(|line| line.starts_with("#EXT-X-KEY"));
+    assert_eq!(last, Some("#EXT-X-KEY:METHOD=NONE"), "{text}");
+    assert!(after.contains(KEY), "{text}");
+}
+
+/// RFC 8216 §7: KEYFORMAT takes version 5.
+#[test]
+fn a_key_with_a_format_takes_version_5() {
+    let mut bench = Bench::new(event());
+    let line = format!("{KEY},KEYFORMAT=\"com.example\",KEYFORMATVERSIONS=\"1\"");
+    bench.publisher.tag_next([line.as_str()]).expect("a key");
+    let _ = bench.push(0, 2.0);
+    assert!(
+        bench.text().contains("#EXT-X-VERSION:5\n"),
+        "{}",
+        bench.text()
+    );
+}
+
+/// The same, where the version is settled and does not allow for it.
+#[test]
+fn a_key_with_a_format_is_refused_when_the_version_is_below_5() {
+    let mut bench = Bench::new(event());
+    let _ = bench.push(0, 2.0);
+    let line = format!("{KEY},KEYFORMAT=\"com.example\",KEYFORMATVERSIONS=\"1\"");
+    assert!(bench.publisher.tag_next([line.as_str()]).is_err());
+}
+
+/// RFC 8216 §4.3.2.4: a key holds until the next one of the same format, so a set of keys that replaces
+/// another one has to end those whose format it lacks.
+#[test]
+fn keys_of_a_format_that_is_not_given_again_are_ended() {
+    let mut bench = Bench::new(event());
+    let _ = bench.push_segment(init(0, "0.mp4"));
+    let other = format!("{KEY},KEYFORMAT=\"com.example\",KEYFORMATVERSIONS=\"1\"");
+    bench
+        .publisher
+        .tag_next([KEY, other.as_str()])
+        .expect("two keys");
+    let _ = bench.push(0, 2.0);
+    let new = "#EXT-X-KEY:METHOD=AES-128,URI=\"new\"";
+    bench.publisher.tag_next([new]).expect("a key");
+    let _ = bench.push(1, 2.0);
+    let text = bench.text();
+    let (_, after) = text.split_once("0.ts\n").expect("the first segment");
+    assert!(after.starts_with("#EXT-X-KEY:METHOD=NONE\n"), "{text}");
+}
+
+/// RFC 8216 §4.3.2.7: a playlist with EXT-X-DATERANGE has EXT-X-PROGRAM-DATE-TIME.
+#[test]
+fn a_date_range_is_refused_where_there_are_no_dates() {
+    let mut bench = Bench::new(event());
+    let line = "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-11-22T17:00:00Z\"";
+    assert!(bench.publisher.tag_next([line]).is_err());
+}
+
+/// RFC 8216 §4.3.4 and §4.3.5: of multivariant playlists alone, or of the whole playlist and not of a
+/// segment, or of a version that the playlist does not have.
+#[test]
+fn tags_that_are_not_of_a_segment_are_refused() {
+    let mut bench = Bench::new(event());
+    let mut lines = vec![
+        "#EXT-X-SESSION-DATA:DATA-ID=\"a\",VALUE=\"b\"",
+        "#EXT-X-SESSION-KEY:METHOD=AES-128,URI=\"key\"",
+        "#EXT-X-CONTENT-STEERING:SERVER-URI=\"steer\"",
+        "#EXT-X-START:TIME-OFFSET=0",
+        "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"",
+        "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES",
+        "#EXT-X-ENDLIST ",
+        "#EXT-X-GAP\u{a0}",
+    ];
+    lines.retain(|line| bench.publisher.tag_next([*line]).is_ok());
+    assert!(lines.is_empty(), "taken: {lines:#?}");
+}

@@ -1,0 +1,134 @@
+//! Going on with an existing playlist.
+
+use super::*;
+
+#[test]
+fn numbers_continue_and_a_discontinuity_marks_the_seam() {
+    let mut bench = Bench::new(live());
+    let _ = bench.push(0, 2.0);
+    let _ = bench.push(1, 2.0);
+    let mut bench = bench.restart();
+    assert_eq!(bench.publisher.next_sequence(), 2);
+    let _ = bench.push(2, 2.0);
+    assert!(bench.text().ends_with(
+        "MEDIA-SEQUENCE:0\n#EXTINF:2.000000,\n0.ts\n#EXTINF:2.000000,\n1.ts\n#EXT-X-DISCONTINUITY\n\
+         #EXTINF:2.000000,\n2.ts\n"
+    ));
+}
+
+/// `next_sequence` is the number that the next segment will be listed under.
+#[test]
+fn the_next_number_is_that_of_the_playlist() {
+    let mut bench = Bench::new(event());
+    let _ = bench.push(0, 2.0);
+    let _ = bench.lose(media(1, 6.0));
+    let in_session = bench.publisher.next_sequence();
+    let bench = bench.restart();
+    assert_eq!(bench.publisher.next_sequence(), in_session);
+}
+
+#[test]
+fn an_ended_playlist_is_refused() {
+    let mut bench = Bench::new(live());
+    let _ = bench.push(0, 2.0);
+    let _ = bench.publisher.finish().expect("it is published");
+    let previous = bench.previous();
+    let refused = MediaPlaylistPublisher::resume(live(), bench.folder.clone(), &previous);
+    assert!(refused.is_err_and(|error| error.to_string().contains("ended")));
+}
+
+/// Any part of a text that is not all of it, wherever it was cut, as long as there is a side file; but
+/// what stood there one publication ago is what a crash just before the last one would have left.
+#[test]
+fn a_cut_playlist_is_refused() {
+    let mut bench = Bench::new(live());
+    bench
+        .publisher
+        .tag_next(["#EXT-X-KEY:METHOD=AES-128,URI=\"key\""])
+        .expect("a key");
+    let _ = bench.push(0, 2.0);
+    let _ = bench.push(1, 2.0);
+    let one_ago = bench.text();
+    bench.publisher.tag_next(["#x-own:2"]).expect("a line");
+    let _ = bench.push(2, 2.0);
+    let whole = bench.previous();
+    let taken: Vec<String> = (0..whole.playlist.len())
+        .filter(|length| *length != one_ago.len())
+        .filter_map(|length| {
+            let mut cut = whole.clone();
+            cut.playlist.truncate(length);
+            let resumed = MediaPlaylistPublisher::resume(live(), bench.folder.clone(), &cut);
+            resumed
+                .ok()
+                .map(|_| String::from_utf8_lossy(&cut.playlist).into_owned())
+        })
+        .collect();
+    assert!(taken.is_empty(), "taken for whole: {taken:#?}");
+}
+
+/// What `tag_next` takes does not keep a playlist from being gone on with.
+#[test]
+fn a_playlist_with_any_line_that_was_taken_can_be_gone_on_with() {
+    let mut refused = Vec::new();
+    for line in [
+        "#",
+        "# a comment",
+        "#EXT",
+        "#EXTM3U8",
+        "#EXT-X-KEY",
+        "#EXT-X-KEY:",
+        "#EXT-X-KEY:METHOD",
+        "#EXT-X-BITRATE:many",
+        "#EXT-X-BITRATE:800",
+        "#EXT-X-DATERANGE",
+        "#EXT-X-DATERANGE:ID",
+        "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"never\"",
+        "#EXT-X-CUE-OUT:30",
+        "#EXT-X-START",
+        "#EXT-X-DEFINE:",
+        "#EXTINFO:1",
+    ] {
+        let first = std::time::SystemTime::UNIX_EPOCH;
+        let mut bench = Bench::new(event().program_date_time(first));
+        if bench.publisher.tag_next([line]).is_err() {
+            continue;
+        }
+        let _ = bench.push(0, 2.0);
+        let previous = bench.previous();
+        let resumed =
+            MediaPlaylistPublisher::resume(bench.playlist.clone(), bench.folder.clone(), &previous);
+        refused.extend(resumed.err().map(|error| (line, error.to_string())));
+    }
+    assert!(refused.is_empty(), "{refused:#?}");
+}
+
+/// What would read as ours and be written otherwise: a standing segment may not change.
+#[test]
+fn a_playlist_that_would_be_written_otherwise_is_refused() {
+    let mut bench = Bench::new(live());
+    let _ = bench.push(0, 2.0);
+    let ours = bench.text();
+    let mut taken = Vec::new();
+    for (from, to) in [
+        ("2.000000,", "2.000000,a title"),
+        ("2.000000,", "2.0,"),
+        (
+            "#EXTINF",
+            "#EXT-X-PROGRAM-DATE-TIME:2026-11-22T17:00:00Z\n#EXTINF",
+        ),
+        ("VERSION:3", "VERSION:7"),
+        ("#EXT-X-VERSION:3\n", "#EXT-X-VERSION:3\n#EXT-X-VERSION:3\n"),
+        (
+            "#EXT-X-TARGETDURATION:2\n",
+            "#EXT-X-TARGETDURATION:2\n#EXT-X-ALLOW-CACHE:YES\n",
+        ),
+        ("0.ts", "./0.ts"),
+        ("0.ts", "%30.ts"),
+    ] {
+        let mut previous = bench.previous();
+        previous.playlist = ours.replace(from, to).into_bytes();
+        let resumed = MediaPlaylistPublisher::resume(live(), bench.folder.clone(), &previous);
+        taken.extend(resumed.is_ok().then_some(to));
+    }
+    assert!(taken.is_empty(), "taken: {taken:#?}");
+}

@@ -1,0 +1,143 @@
+//! What becomes of segments that slid out.
+
+use segment_stream::hls::Retention;
+
+use super::*;
+
+/// RFC 8216 §6.2.2: its own duration and that of the longest playlist that listed it, here 2 s + 6 s.
+#[test]
+fn a_segment_stays_for_its_duration_and_the_longest_playlists() {
+    let mut bench = Bench::new(live());
+    for number in 0..4 {
+        let _ = bench.push(number, 2.0);
+    }
+    for number in 4..7 {
+        bench.wait(2);
+        let _ = bench.push(number, 2.0);
+        assert!(bench.has("0.ts"), "after {number}");
+    }
+    assert!(bench.text().contains("SEQUENCE:4\n"));
+    bench.wait(2);
+    let _ = bench.push(7, 2.0);
+    assert!(!bench.has("0.ts") && bench.has("1.ts"));
+}
+
+#[test]
+fn media_without_time_and_time_without_media_delete_nothing() {
+    let mut bench = Bench::new(live());
+    for number in 0..40 {
+        let _ = bench.push(number, 2.0);
+    }
+    assert!(bench.has("0.ts"), "the clock stood still");
+    let mut bench = Bench::new(live());
+    for number in 0..4 {
+        let _ = bench.push(number, 2.0);
+    }
+    bench.wait(1000);
+    let _ = bench.publisher.delete_due();
+    assert!(bench.has("0.ts"), "no media came");
+}
+
+/// After a restart it is counted anew, whatever the clock that is given says.
+#[test]
+fn a_clock_that_did_not_begin_at_zero_deletes_nothing_early_after_a_restart() {
+    let mut bench = Bench::new(live());
+    for number in 0..4 {
+        let _ = bench.push(number, 2.0);
+    }
+    let mut bench = bench.restart();
+    for number in 4..14 {
+        let _ = bench.push(number, 2.0);
+    }
+    assert!(bench.has("0.ts"), "no time has passed");
+}
+
+/// What left the playlist with the very publication that ended it is deleted, too.
+#[test]
+fn what_slides_out_at_the_end_is_deleted() {
+    let mut bench = Bench::new(live());
+    for number in 0..3 {
+        let _ = bench.push(number, 2.0);
+    }
+    bench.fails(Answer::Refused);
+    assert!(bench.publisher.push(&Ok(media(3, 2.0))).is_err());
+    bench.fails(Answer::Done);
+    let _ = bench.publisher.finish().expect("it is published");
+    bench.wait(1000);
+    let _ = bench.publisher.delete_due();
+    assert!(!bench.has("0.ts"));
+    assert!(!bench.has(".live.m3u8.state"));
+}
+
+/// A side file that could not be deleted is tried again like any other.
+#[test]
+fn the_side_file_is_deleted_at_last() {
+    let mut bench = Bench::new(live());
+    let _ = bench.push(0, 2.0);
+    bench.folder.set_faults(Faults {
+        removal: Answer::Refused,
+        ..Faults::default()
+    });
+    let pushed = bench.publisher.finish().expect("it is published");
+    assert_eq!(pushed.notices.len(), 1);
+    bench.folder.set_faults(Faults::default());
+    let _ = bench.publisher.delete_due();
+    assert!(!bench.has(".live.m3u8.state"));
+}
+
+/// A text that came through although its answer was lost was published: it counts as a listing.
+#[test]
+fn a_publication_whose_answer_was_lost_counts() {
+    let mut bench = Bench::new(live().target_duration(Duration::from_secs(4)));
+    for number in 0..4 {
+        let _ = bench.push(number, 3.0);
+    }
+    bench.fails(Answer::Unheard);
+    assert!(bench.publisher.push(&Ok(media(4, 2.9))).is_err());
+    assert!(bench.text().ends_with("4.ts\n"));
+    bench.fails(Answer::Done);
+    let _ = bench.push(5, 4.0);
+    assert!(bench.text().contains("SEQUENCE:2\n"));
+    // 3 s for itself and 14.9 s for the list that was published unheard.
+    for number in 6..10 {
+        let _ = bench.push(number, 4.0);
+    }
+    bench.wait(17);
+    let _ = bench.publisher.delete_due();
+    assert!(bench.has("0.ts"), "it was listed for longer");
+    let _ = bench.push(10, 4.0);
+    bench.wait(1);
+    let _ = bench.publisher.delete_due();
+    assert!(!bench.has("0.ts"));
+}
+
+/// A name that is used again while what it was waits to be deleted: if the process dies between the side
+/// file and the playlist, it is still known.
+#[test]
+fn a_name_that_is_used_again_is_not_forgotten_in_a_crash() {
+    let mut bench = Bench::new(live());
+    for number in 0..4 {
+        let _ = bench.push(number, 2.0);
+    }
+    bench.folder.store(Path::new("0.ts"), vec![1]);
+    bench.folder.die_after(1);
+    let again = media(4, 2.0).with_path("0.ts");
+    assert!(bench.publisher.push(&Ok(again)).is_err());
+    let mut bench = bench.restart();
+    let waiting: Vec<_> = bench.publisher.waiting_for_deletion().collect();
+    assert_eq!(waiting, [Path::new("0.ts")]);
+    let _ = bench.publisher.finish().expect("it is published");
+    bench.wait(1000);
+    let _ = bench.publisher.delete_due();
+    assert!(!bench.has("0.ts"));
+}
+
+#[test]
+fn a_recorder_keeps_everything_and_needs_no_side_file() {
+    let mut bench = Bench::new(live().retention(Retention::Keep));
+    for number in 0..20 {
+        bench.wait(100);
+        let _ = bench.push(number, 2.0);
+    }
+    assert!(bench.has("0.ts") && !bench.has(".live.m3u8.state"));
+}

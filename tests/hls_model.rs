@@ -1,0 +1,65 @@
+//! A media playlist under random pushes, losses, faults, crashes and restarts: after each step an
+//! independent model of the standard's clauses looks at the published text, at what changed in it, and
+//! at the folder.
+#![cfg(feature = "hls")]
+
+#[path = "hls_model/audit.rs"]
+mod audit;
+#[path = "hls_model/case.rs"]
+mod case;
+#[path = "hls_model/clauses.rs"]
+mod clauses;
+#[path = "hls_model/expected.rs"]
+mod expected;
+#[path = "hls_model/folder.rs"]
+mod folder;
+#[path = "hls_model/lost.rs"]
+mod lost;
+#[path = "hls_model/setup.rs"]
+mod setup;
+#[path = "hls_model/steps.rs"]
+mod steps;
+#[path = "hls_model/text.rs"]
+mod text;
+
+use std::env;
+
+use proptest::prelude::*;
+
+use setup::Kind;
+
+/// As many cases as `PROPTEST_CASES` says, else so many.
+fn cases(cases: u32) -> ProptestConfig {
+    let mut config = ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    if env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = cases;
+    }
+    config
+}
+
+proptest! {
+    #![proptest_config(cases(7_000))]
+
+    #[test]
+    fn a_live_playlist_keeps_the_clauses(
+        setup in setup::setup(&[Kind::Live]),
+        steps in steps::steps(),
+    ) {
+        case::run(&setup, &steps).map_err(TestCaseError::fail)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(3_500))]
+
+    #[test]
+    fn an_event_or_vod_playlist_keeps_the_clauses(
+        setup in setup::setup(&[Kind::Event, Kind::Vod]),
+        steps in steps::steps(),
+    ) {
+        case::run(&setup, &steps).map_err(TestCaseError::fail)?;
+    }
+}
