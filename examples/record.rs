@@ -12,43 +12,46 @@
 
 use std::env;
 use std::error::Error;
-use std::fmt;
-use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, Write};
 use std::path::Path;
-use std::process::{self, ExitCode};
+use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use segment_stream::{
     DiskSink, Existing, ProducedSegment, SegmentSink, SegmentStream, SegmentStreamConfig,
-    StreamHandle, WriteContext,
+    WriteContext,
 };
 
-#[path = "record/display.rs"]
-mod display;
-#[path = "record/folder.rs"]
-mod folder;
 mod mpegts;
+#[path = "record/names.rs"]
+mod names;
 #[path = "record/options.rs"]
 mod options;
-#[path = "record/producer.rs"]
-mod producer;
+#[path = "record/recorder.rs"]
+mod recorder;
+mod support;
 
-use display::Display;
-use folder::Folder;
-use options::{Command, HELP, Options, Source};
-use producer::Producer;
-
-const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sample.ts");
-const KILLED_BY_CTRL_C: i32 = 130;
+use options::{HELP, Options};
+use recorder::Recorder;
+use support::arguments::Command;
+use support::display::Display;
+use support::folder::Folder;
+use support::input::Source;
+use support::interrupt::Interrupt;
+use support::pace::Pace;
+use support::producer::Producer;
 
 fn main() -> ExitCode {
     // Each failure has its own line on standard error; the log is for who asks for it with RUST_LOG.
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("off")).init();
-    let options = match Command::parse(env::args_os().skip(1)) {
-        Ok(Command::Record(options)) => options,
+    let (options, source, folder) = match Command::parse(env::args_os().skip(1), Options::default())
+    {
+        Ok(Command::Run {
+            options,
+            source,
+            folder,
+        }) => (options, source, folder),
         Ok(Command::Help) => {
             let _ = io::stdout().write_all(HELP.as_bytes());
             return ExitCode::SUCCESS;
@@ -58,21 +61,26 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let mut display = Display::new();
-    match record(&options, &mut display) {
+    let mut display = Display::new("record", "recorded");
+    match record(&options, &source, folder.as_deref(), &mut display) {
         Ok(()) if display.lost() == 0 => ExitCode::SUCCESS,
         Ok(()) => ExitCode::FAILURE,
         Err(error) => {
-            display.say(format_args!("record: {error}"));
+            display.complain(error);
             ExitCode::FAILURE
         }
     }
 }
 
 /// Records one input. Whatever goes wrong, what was stored is whole.
-fn record(options: &Options, display: &mut Display) -> Result<(), Box<dyn Error>> {
-    let input = open(&options.source)?;
-    let mut folder = Folder::open(options.folder.as_deref())?;
+fn record(
+    options: &Options,
+    source: &Source,
+    folder: Option<&Path>,
+    display: &mut Display,
+) -> Result<(), Box<dyn Error>> {
+    let input = source.open("a transport stream")?;
+    let mut folder = Folder::open(folder, "record-")?;
     let disk = || {
         DiskSink::rooted(folder.path())
             .durability(options.durability)
@@ -84,9 +92,12 @@ fn record(options: &Options, display: &mut Display) -> Result<(), Box<dyn Error>
     };
     let (mut stream, sender) = SegmentStream::with_sink(config, disk())?;
     let handle = stream.handle();
-    close_on_ctrl_c(handle.clone())?;
+    let closing = handle.clone();
+    Interrupt::listen(move || closing.close())?;
 
-    let producer = Arc::new(Producer::new(options.target, folder.next_number()?));
+    let first_number = names::next_number(folder.path())?;
+    let recorder = Recorder::new(options.target, first_number);
+    let producer = Arc::new(Producer::new(recorder, Pace::Unpaced));
     let reader = thread::Builder::new().name("reader".into()).spawn({
         let producer = Arc::clone(&producer);
         move || producer.run(input, &sender)
@@ -101,8 +112,8 @@ fn record(options: &Options, display: &mut Display) -> Result<(), Box<dyn Error>
         if programs.is_none() {
             programs = producer.programs();
             if let Some(count @ 2..) = programs {
-                display.say(format_args!(
-                    "record: note: all {count} programs are recorded, cut for one"
+                display.complain(format_args!(
+                    "note: all {count} programs are recorded, cut for one"
                 ));
             }
         }
@@ -117,22 +128,11 @@ fn record(options: &Options, display: &mut Display) -> Result<(), Box<dyn Error>
         return Err("the reading thread has panicked".into());
     }
     if let Some(fault) = rest.fault {
-        let recorded = display.recorded(folder.path());
-        return Err(format!("{}: {fault}; recorded {recorded}", options.source).into());
+        let account = display.account(folder.path());
+        return Err(format!("{source}: {fault}; {account}").into());
     }
     display.summary(folder.path(), &handle.stats());
     Ok(())
-}
-
-/// The first Ctrl-C ends the recording, and so does a `SIGTERM`. The second one does not wait.
-fn close_on_ctrl_c(handle: StreamHandle) -> Result<(), ctrlc::Error> {
-    let was_asked = AtomicBool::new(false);
-    ctrlc::set_handler(move || {
-        if was_asked.swap(true, Ordering::Relaxed) {
-            process::exit(KILLED_BY_CTRL_C);
-        }
-        handle.close();
-    })
 }
 
 /// Ends the stream. All it held has been yielded, unless the writer came to a bad end.
@@ -143,7 +143,7 @@ fn finish(stream: SegmentStream, display: &mut Display) {
         display.failed(error);
     }
     if let Some(error) = report.sink_error {
-        display.say(format_args!("record: {error}"));
+        display.complain(error);
     }
 }
 
@@ -157,29 +157,6 @@ fn store(
         match sink.write(&segment, &WriteContext::default()) {
             Ok(()) => display.stored(&segment),
             Err(error) => display.failed(format_args!("segment {}: {error}", segment.sequence)),
-        }
-    }
-}
-
-fn open(source: &Source) -> Result<Box<dyn Read + Send>, Box<dyn Error>> {
-    let path = match source {
-        Source::Sample => Path::new(SAMPLE),
-        Source::File(path) => path,
-        Source::StandardInput if io::stdin().is_terminal() => {
-            return Err("standard input is a terminal, not a transport stream".into());
-        }
-        Source::StandardInput => return Ok(Box::new(io::stdin())),
-    };
-    let file = File::open(path).map_err(|error| format!("cannot open {source}: {error}"))?;
-    Ok(Box::new(file))
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sample => write!(f, "{SAMPLE}"),
-            Self::StandardInput => write!(f, "standard input"),
-            Self::File(path) => write!(f, "{}", path.display()),
         }
     }
 }

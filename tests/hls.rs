@@ -13,6 +13,8 @@ mod bad_values;
 mod keys;
 #[path = "hls/maps.rs"]
 mod maps;
+#[path = "hls/multivariant.rs"]
+mod multivariant;
 #[path = "hls/resuming.rs"]
 mod resuming;
 #[path = "hls/retention.rs"]

@@ -1,10 +1,10 @@
 //! The command line.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use segment_stream::Durability;
+
+use crate::support::arguments::{self, Value};
 
 pub(crate) const HELP: &str = "\
 Records an MPEG transport stream as segments that a player can begin with.
@@ -31,117 +31,29 @@ Exit status: 0 if all was recorded, 1 if the input or a write failed (what was s
 the command line is wrong, 130 after a second Ctrl-C.
 ";
 
-/// Where the stream comes from.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Source {
-    Sample,
-    StandardInput,
-    File(PathBuf),
-}
-
 #[derive(Debug)]
 pub(crate) struct Options {
-    pub(crate) source: Source,
-    /// `None`: a new folder for temporary files.
-    pub(crate) folder: Option<PathBuf>,
     pub(crate) target: Duration,
     pub(crate) depth: usize,
     pub(crate) durability: Durability,
 }
 
-/// What the command line asks for.
-#[derive(Debug)]
-pub(crate) enum Command {
-    Help,
-    Record(Options),
-}
-
-impl Command {
-    /// Reads the arguments, without the program's name.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with them, in one line.
-    pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, String> {
-        let mut arguments = arguments.into_iter();
-        let mut options = Options {
-            source: Source::Sample,
-            folder: None,
+impl Default for Options {
+    fn default() -> Self {
+        Self {
             target: Duration::from_secs(6),
             depth: 8,
             durability: Durability::File,
-        };
-        let mut positional = Vec::new();
-        while let Some(argument) = arguments.next() {
-            let text = argument.to_string_lossy();
-            if text == "--" {
-                positional.extend(arguments.by_ref());
-            } else if text == "-h" || text == "--help" {
-                return Ok(Self::Help);
-            } else if text == "-" || !text.starts_with('-') {
-                positional.push(argument);
-            } else {
-                let (name, value) = match text.split_once('=') {
-                    Some((name, value)) => (name, Some(value.to_owned())),
-                    None => (&*text, None),
-                };
-                options.set(name, || {
-                    let next = || Some(arguments.next()?.to_string_lossy().into_owned());
-                    value
-                        .or_else(next)
-                        .ok_or_else(|| format!("{name} needs a value"))
-                })?;
-            }
-        }
-        let mut positional = positional.into_iter();
-        if let Some(input) = positional.next() {
-            options.source = if input == "-" {
-                Source::StandardInput
-            } else {
-                Source::File(input.into())
-            };
-        }
-        options.folder = positional.next().map(PathBuf::from);
-        match positional.next() {
-            Some(extra) => Err(format!("one argument too many: {}", extra.display())),
-            None => Ok(Self::Record(options)),
         }
     }
 }
 
-impl Options {
-    fn set(
-        &mut self,
-        name: &str,
-        value: impl FnOnce() -> Result<String, String>,
-    ) -> Result<(), String> {
+impl arguments::Options for Options {
+    fn set(&mut self, name: &str, value: Value<'_>) -> Result<(), String> {
         match name {
-            "--target" => {
-                let value = value()?;
-                let target = value
-                    .parse()
-                    .ok()
-                    .and_then(|s| Duration::try_from_secs_f64(s).ok());
-                self.target = target
-                    .filter(|target| !target.is_zero())
-                    .ok_or_else(|| format!("--target needs seconds, more than 0, not {value:?}"))?;
-            }
-            "--depth" => {
-                let value = value()?;
-                let depth = value.parse().ok().filter(|&depth| depth > 0);
-                self.depth =
-                    depth.ok_or_else(|| format!("--depth needs a number from 1, not {value:?}"))?;
-            }
-            "--durability" => {
-                self.durability = match value()?.as_str() {
-                    "none" => Durability::None,
-                    "file" => Durability::File,
-                    "full" => Durability::Full,
-                    other => {
-                        return Err(format!("--durability is none, file or full, not {other:?}"));
-                    }
-                };
-            }
+            "--target" => self.target = value.seconds()?,
+            "--depth" => self.depth = value.count()?,
+            "--durability" => self.durability = value.durability()?,
             _ => return Err(format!("unknown option {name}")),
         }
         Ok(())

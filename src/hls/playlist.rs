@@ -472,6 +472,9 @@ impl Playlist {
         };
         let least = window.max(target.saturating_mul(3 * SECOND));
         let mut total = self.total();
+        // An initialisation segment is needed for as long as any segment that needs it, and an earlier one
+        // may be longer than the last.
+        let longest = longest_within(target, 6).saturating_add(self.longest_published);
         while let Some(first) = self.entries.front()
             && total - first.micros >= least
             && let Some(gone) = self.entries.pop_front()
@@ -484,10 +487,26 @@ impl Playlist {
                 self.retire(file, stays);
             }
             if let Some(file) = gone.map.and_then(|map| map.file.clone()) {
-                // Needed for as long as any segment that needs it: an earlier one may be longer.
-                let longest = longest_within(target, 6).saturating_add(self.longest_published);
                 self.retire(file, longest);
             }
+        }
+        self.forget_unused(longest);
+    }
+
+    /// Forgets the initialisation segment before a lost one as soon as nothing listed needs it: until then
+    /// the same may come again and be used on.
+    fn forget_unused(&mut self, stays: Micros) {
+        let Initialisation::Lost { before } = &mut self.next.initialisation else {
+            return;
+        };
+        let is_listed = |map: &Arc<Map>| {
+            let listed = self.entries.iter().filter_map(|entry| entry.map.as_ref());
+            listed.into_iter().any(|other| other.file == map.file)
+        };
+        if let Some((map, _)) = before.take_if(|(map, _)| !is_listed(map))
+            && let Some(file) = map.file.clone()
+        {
+            self.retire(file, stays);
         }
     }
 

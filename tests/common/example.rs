@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 /// The binary of an example, built from what the sources are now, beside the running test and with its
-/// profile. Built once in a process.
+/// profile and features. Built once in a process.
 ///
 /// # Panics
 ///
@@ -33,6 +33,7 @@ fn build(name: &str) -> PathBuf {
         Some("debug") | None => "dev",
         Some(profile) => profile,
     };
+    let features = if cfg!(feature = "hls") { "hls" } else { "" };
     let status = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .args([
@@ -41,6 +42,8 @@ fn build(name: &str) -> PathBuf {
             "--offline",
             "--example",
             name,
+            "--features",
+            features,
             "--profile",
             profile,
         ])

@@ -3,6 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
+
+/// A folder in memory, where the system has that, for tests that rewrite a file more often than a disk
+/// likes to.
+pub fn in_memory() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
+
 /// Every entry below the folder, relative to it, in order; links are not followed.
 pub fn entries(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -10,6 +10,7 @@ pub mod example;
 pub mod folder;
 pub mod gate;
 pub mod joined;
+pub mod listing;
 pub mod means;
 pub mod muxer;
 pub mod segments;

@@ -141,3 +141,37 @@ fn a_recorder_keeps_everything_and_needs_no_side_file() {
     }
     assert!(bench.has("0.ts") && !bench.has(".live.m3u8.state"));
 }
+
+/// After ENDLIST nothing is gone on with, but what was still to be deleted is not left for ever.
+#[test]
+fn a_new_playlist_takes_over_what_an_ended_one_had_to_delete() {
+    let mut bench = Bench::new(live());
+    for number in 0..6 {
+        let _ = bench.push(number, 2.0);
+    }
+    let _ = bench.publisher.finish().expect("it is published");
+    assert!(bench.publisher.waiting_for_deletion().count() > 1);
+    let previous = bench.previous();
+    let Bench {
+        folder,
+        playlist,
+        publisher,
+    } = bench;
+    drop(publisher);
+    let publisher = MediaPlaylistPublisher::new(playlist.clone(), folder.clone())
+        .expect("a playlist that can be one")
+        .with_clock(folder.clock())
+        .take_over(&previous)
+        .expect("a side file that can be read");
+    let mut bench = Bench {
+        folder,
+        playlist,
+        publisher,
+    };
+    assert!(bench.has("0.ts"));
+    for number in 10..20 {
+        bench.wait(2);
+        let _ = bench.push(number, 2.0);
+    }
+    assert!(!bench.has("0.ts") && !bench.has("1.ts"));
+}

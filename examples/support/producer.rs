@@ -7,29 +7,55 @@ use std::time::{Duration, Instant};
 
 use segment_stream::{ProducedSegment, SegmentSender};
 
-use crate::folder::segment_name;
-use crate::mpegts::{Cut, Cutter};
+use super::pace::Pace;
 
 const CHUNK_LEN: usize = 64 * 1024;
 /// How long a read that has just returned gets to hand over what it brought.
 const GRACE: Duration = Duration::from_millis(200);
 
-/// What the reading thread shares with the one that ends the recording.
+/// Makes segments of what is read.
+pub(crate) trait Packager {
+    /// Takes the next bytes, and adds the segments that they complete.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the input. The segments before the fault were added.
+    fn push(
+        &mut self,
+        bytes: &[u8],
+        segments: &mut VecDeque<ProducedSegment>,
+    ) -> Result<(), String>;
+
+    /// Ends the input: adds the last segment.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the input, here or before.
+    fn finish(self, segments: &mut VecDeque<ProducedSegment>) -> Result<(), String>;
+
+    /// Ends in the middle: adds what is held, in whole packets or boxes.
+    fn stop(self, segments: &mut VecDeque<ProducedSegment>);
+
+    /// The number of programs in the stream, once known.
+    fn programs(&self) -> Option<usize>;
+}
+
+/// What the reading thread shares with the one that ends the work.
 ///
 /// A `read` of standard input may block for ever, and nothing wakes it. So what was read is kept here,
 /// where it can be taken without the reading thread.
-pub(crate) struct Producer {
-    state: Mutex<State>,
-    stage_changed: Condvar,
+pub(crate) struct Producer<P> {
+    state: Mutex<State<P>>,
+    changed: Condvar,
 }
 
-struct State {
+struct State<P> {
     stage: Stage,
     /// Gone once the input has ended or [`Producer::stop`] has taken it.
-    cutter: Option<Cutter>,
+    packager: Option<P>,
     /// The number of programs in the stream, once known.
     programs: Option<usize>,
-    next_number: u64,
+    pace: Pace,
     unsent: VecDeque<ProducedSegment>,
     fault: Option<String>,
 }
@@ -52,19 +78,19 @@ pub(crate) struct Rest {
     pub(crate) reader_has_ended: bool,
 }
 
-impl Producer {
-    pub(crate) fn new(target: Duration, first_number: u64) -> Self {
+impl<P: Packager> Producer<P> {
+    pub(crate) fn new(packager: P, pace: Pace) -> Self {
         let state = State {
             stage: Stage::Reading,
-            cutter: Some(Cutter::new(target)),
+            packager: Some(packager),
             programs: None,
-            next_number: first_number,
+            pace,
             unsent: VecDeque::new(),
             fault: None,
         };
         Self {
             state: Mutex::new(state),
-            stage_changed: Condvar::new(),
+            changed: Condvar::new(),
         }
     }
 
@@ -89,7 +115,7 @@ impl Producer {
     /// Sends what was cut. What a closed stream gives back stays here.
     fn send_all(&self, sender: &SegmentSender) -> bool {
         loop {
-            let Some(segment) = self.lock().unsent.pop_front() else {
+            let Some(segment) = self.take_due(sender) else {
                 return true;
             };
             if let Err(refused) = sender.send(segment) {
@@ -97,6 +123,29 @@ impl Producer {
                 return false;
             }
         }
+    }
+
+    /// The next segment, once it is due. A closed stream refuses it, so there is no more to wait for.
+    fn take_due(&self, sender: &SegmentSender) -> Option<ProducedSegment> {
+        let mut state = self.lock();
+        while !state.unsent.is_empty() && !sender.is_closed() {
+            let wait = state.pace.wait();
+            if wait.is_zero() {
+                break;
+            }
+            let waited = self.changed.wait_timeout(state, wait);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let segment = state.unsent.pop_front()?;
+        state.pace.handed_on(&segment);
+        Some(segment)
+    }
+
+    /// Has it look whether the stream was closed, in case it waits for a segment to be due.
+    pub(crate) fn wake(&self) {
+        // Whoever holds the lock has not looked yet, or waits already.
+        drop(self.lock());
+        self.changed.notify_all();
     }
 
     /// The number of programs in the stream, once known.
@@ -119,11 +168,11 @@ impl Producer {
             if wait.is_zero() {
                 break;
             }
-            let waited = self.stage_changed.wait_timeout(state, wait);
+            let waited = self.changed.wait_timeout(state, wait);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        if let Some(cut) = state.cutter.take().and_then(Cutter::stop) {
-            state.queue(cut);
+        if let Some(packager) = state.packager.take() {
+            packager.stop(&mut state.unsent);
         }
         Rest {
             segments: std::mem::take(&mut state.unsent),
@@ -132,24 +181,23 @@ impl Producer {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State<P>> {
         // After a panic the state is still the best account of what was read.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    /// Cuts what a `read` brought. Returns whether more is to be read.
+impl<P: Packager> State<P> {
+    /// Packages what a `read` brought. Returns whether more is to be read.
     fn take(&mut self, read: io::Result<usize>, chunk: &[u8]) -> bool {
-        let Some(mut cutter) = self.cutter.take() else {
+        let Some(mut packager) = self.packager.take() else {
             return false;
         };
-        let mut cuts = Vec::new();
         let goes_on = match read {
             Ok(0) => false,
             Ok(len) => {
-                let pushed = cutter.push(&chunk[..len], &mut cuts);
-                self.programs = self.programs.or(cutter.programs());
+                let pushed = packager.push(&chunk[..len], &mut self.unsent);
+                self.programs = self.programs.or(packager.programs());
                 pushed.is_ok()
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
@@ -159,32 +207,21 @@ impl State {
             }
         };
         if goes_on {
-            self.cutter = Some(cutter);
-        } else if let Err(fault) = cutter.finish(&mut cuts) {
+            self.packager = Some(packager);
+        } else if let Err(fault) = packager.finish(&mut self.unsent) {
             // The cause comes first: a stream that could not be read on also ends too early.
-            self.fault.get_or_insert_with(|| fault.to_string());
-        }
-        for cut in cuts {
-            self.queue(cut);
+            self.fault.get_or_insert(fault);
         }
         goes_on
-    }
-
-    fn queue(&mut self, cut: Cut) {
-        let number = self.next_number;
-        self.next_number += 1;
-        let segment = ProducedSegment::media(number, cut.data, cut.duration.as_secs_f64());
-        self.unsent
-            .push_back(segment.with_path(segment_name(number)));
     }
 }
 
 /// Says that the thread has ended, even where it panics.
-struct Done<'a>(&'a Producer);
+struct Done<'a, P: Packager>(&'a Producer<P>);
 
-impl Drop for Done<'_> {
+impl<P: Packager> Drop for Done<'_, P> {
     fn drop(&mut self) {
         self.0.lock().stage = Stage::Done;
-        self.0.stage_changed.notify_all();
+        self.0.changed.notify_all();
     }
 }

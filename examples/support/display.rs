@@ -1,4 +1,4 @@
-//! What the program says while it records, and at the end.
+//! What the program says while it works, and at the end.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -9,9 +9,12 @@ use segment_stream::{ProducedSegment, StreamStats};
 
 /// Standard output gets a line for each segment; standard error the progress and what goes wrong.
 ///
-/// That nobody reads them any more (`record | head -1`) is no reason to stop recording: what cannot be
-/// written there is dropped.
+/// That nobody reads them any more (`record | head -1`) is no reason to stop: what cannot be written
+/// there is dropped.
 pub(crate) struct Display {
+    program: &'static str,
+    /// What it has done with the segments: "recorded".
+    done: &'static str,
     is_live: bool,
     stored: Total,
     lost: u64,
@@ -28,8 +31,10 @@ struct Total {
 const CLEAR_LINE: &str = "\r\x1b[2K";
 
 impl Display {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(program: &'static str, done: &'static str) -> Self {
         Self {
+            program,
+            done,
             is_live: io::stderr().is_terminal(),
             stored: Total::default(),
             lost: 0,
@@ -46,7 +51,7 @@ impl Display {
     }
 
     pub(crate) fn stored(&mut self, segment: &ProducedSegment) {
-        self.stored.segments += 1;
+        self.stored.segments += u64::from(!segment.is_init);
         self.stored.bytes += segment.byte_len() as u64;
         self.stored.seconds += segment.duration_secs;
         self.clear_progress();
@@ -61,7 +66,12 @@ impl Display {
 
     pub(crate) fn failed(&mut self, error: impl fmt::Display) {
         self.lost += 1;
-        self.say(format_args!("record: {error}"));
+        self.complain(error);
+    }
+
+    /// A line on standard error that says whose it is.
+    pub(crate) fn complain(&self, error: impl fmt::Display) {
+        self.say(format_args!("{}: {error}", self.program));
     }
 
     /// A line on standard error.
@@ -93,15 +103,13 @@ impl Display {
     }
 
     pub(crate) fn summary(&self, folder: &Path, stats: &StreamStats) {
-        self.say(format_args!(
-            "recorded {}; {}",
-            self.recorded(folder),
-            WriteTimes(stats)
-        ));
+        let account = self.account(folder);
+        self.say(format_args!("{account}; {}", WriteTimes(stats)));
     }
 
     /// What was stored and where, and how much was not.
-    pub(crate) fn recorded(&self, folder: &Path) -> String {
+    pub(crate) fn account(&self, folder: &Path) -> String {
+        let done = self.done;
         let Total {
             segments,
             bytes,
@@ -109,8 +117,8 @@ impl Display {
         } = self.stored;
         let (count, bytes, folder) = (Count(segments), Bytes(bytes), folder.display());
         let stored = match segments {
-            0 => "nothing".to_owned(),
-            _ => format!("{count}, {seconds:.3} s, {bytes} in {folder}"),
+            0 => format!("{done} nothing"),
+            _ => format!("{done} {count}, {seconds:.3} s, {bytes} in {folder}"),
         };
         match self.lost {
             0 => stored,

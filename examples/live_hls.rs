@@ -1,0 +1,252 @@
+//! Packages a transport stream or fragmented MP4, a file or standard input, as live HLS.
+//!
+//! ```text
+//! alias live_hls='cargo run --features hls --example live_hls --'
+//! live_hls                                   # the sample, and how to play it
+//! live_hls --realtime in.mp4 out/
+//! ffmpeg … -f mpegts - | live_hls - out/
+//! ```
+//!
+//! One thread reads, cuts and sends; the stream's own thread writes; the main thread iterates and
+//! publishes, so that a playlist never names what is not stored. Ctrl-C closes the stream through its
+//! handle: what was accepted is still written and listed, and so is what comes back.
+#![deny(clippy::unwrap_used)]
+
+use std::env;
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig, WriteError};
+
+mod cmaf;
+#[path = "live_hls/format.rs"]
+mod format;
+mod mpegts;
+#[path = "live_hls/options.rs"]
+mod options;
+#[path = "live_hls/packager.rs"]
+mod packager;
+#[path = "live_hls/player.rs"]
+mod player;
+#[path = "live_hls/publication.rs"]
+mod publication;
+mod support;
+
+use options::{HELP, Options, Restart, Speed};
+use packager::Packager;
+use publication::{Deletion, Publication};
+use support::arguments::Command;
+use support::display::Display;
+use support::folder::Folder;
+use support::input::Source;
+use support::interrupt::Interrupt;
+use support::pace::Pace;
+use support::producer::Producer;
+
+/// How often it is looked whether old segments may be deleted, once nothing comes any more.
+const DELETING_EVERY: Duration = Duration::from_millis(250);
+
+fn main() -> ExitCode {
+    // Each failure has its own line on standard error; the log is for who asks for it with RUST_LOG.
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("off")).init();
+    let (options, source, folder) = match Command::parse(env::args_os().skip(1), Options::default())
+    {
+        Ok(Command::Run {
+            options,
+            source,
+            folder,
+        }) => (options, source, folder),
+        Ok(Command::Help) => {
+            let _ = io::stdout().write_all(HELP.as_bytes());
+            return ExitCode::SUCCESS;
+        }
+        Err(wrong) => {
+            let _ = writeln!(io::stderr(), "live_hls: {wrong} (see live_hls --help)");
+            return ExitCode::from(2);
+        }
+    };
+    let mut display = Display::new("live_hls", "packaged");
+    match package(&options, &source, folder.as_deref(), &mut display) {
+        Ok(Outcome::Complete) if display.lost() == 0 => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            display.complain(error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What became of an input that could be begun with.
+enum Outcome {
+    Complete,
+    /// Why not is on standard error.
+    Incomplete,
+}
+
+/// Packages one input. Whatever goes wrong, the playlist is whole, and so is what it lists.
+fn package(
+    options: &Options,
+    source: &Source,
+    folder: Option<&Path>,
+    display: &mut Display,
+) -> Result<Outcome, Box<dyn Error>> {
+    let input = source.open("a transport stream or an MP4")?;
+    let mut folder = Folder::open(folder, "live_hls-")?;
+    let mut publication = Publication::open(folder.path(), options)?;
+    let config = SegmentStreamConfig {
+        channel_depth: options.depth,
+        ..Default::default()
+    };
+    let (mut stream, sender) = SegmentStream::with_sink(config, publication.segment_sink())?;
+    let handle = stream.handle();
+
+    let packager = Packager::new(options.target, publication.next_sequence());
+    let pace = match options.speed {
+        Speed::Full => Pace::Unpaced,
+        Speed::Realtime => Pace::realtime(),
+    };
+    let producer = Arc::new(Producer::new(packager, pace));
+    let interrupt = Interrupt::listen({
+        let (handle, producer) = (handle.clone(), Arc::clone(&producer));
+        move || {
+            handle.close();
+            producer.wake();
+        }
+    })?;
+    let reader = thread::Builder::new().name("reader".into()).spawn({
+        let producer = Arc::clone(&producer);
+        move || producer.run(input, &sender)
+    })?;
+
+    iterate(&mut stream, &producer, &mut publication, display);
+    let rest = producer.stop();
+    finish(stream, &mut publication, display);
+    let stored = store_and_list(rest.segments, &mut publication, display);
+    folder.keep_if(display.has_stored());
+    stored?;
+    if rest.reader_has_ended && reader.join().is_err() {
+        return Err("the reading thread has panicked".into());
+    }
+
+    let is_broken_off = rest.fault.is_some() || interrupt.was_asked();
+    let outcome = if let Some(fault) = rest.fault {
+        let account = display.account(folder.path());
+        display.complain(format_args!("{source}: {fault}; {account}"));
+        Outcome::Incomplete
+    } else {
+        display.summary(folder.path(), &handle.stats());
+        Outcome::Complete
+    };
+    if is_broken_off && options.restart == Restart::Resume {
+        publication.suspend()?;
+        return Ok(outcome);
+    }
+    publication.end()?;
+    if *source == Source::Sample && display.has_stored() {
+        player::explain(folder.path(), display)?;
+    }
+    delete_old_segments(&mut publication, &interrupt, display);
+    Ok(outcome)
+}
+
+/// Lists what is stored, until the input has ended or the stream was closed.
+fn iterate(
+    stream: &mut SegmentStream,
+    producer: &Producer<Packager>,
+    publication: &mut Publication,
+    display: &mut Display,
+) {
+    let handle = stream.handle();
+    let mut programs = None;
+    for item in stream {
+        list(item, publication, display);
+        if programs.is_none() {
+            programs = producer.programs();
+            if let Some(count @ 2..) = programs {
+                display.complain(format_args!(
+                    "note: all {count} programs are packaged, cut for one; HLS asks for no more \
+                     (RFC 8216 §3.2)"
+                ));
+            }
+        }
+        display.progress(&handle.stats());
+    }
+}
+
+/// Enters what came out of the stream into the playlists.
+fn list(
+    item: Result<ProducedSegment, WriteError>,
+    publication: &mut Publication,
+    display: &mut Display,
+) {
+    publication.push(&item, display);
+    match item {
+        Ok(segment) => display.stored(&segment),
+        Err(error) => display.failed(error),
+    }
+}
+
+/// Ends the stream. All it held has been yielded, unless the writer came to a bad end.
+fn finish(stream: SegmentStream, publication: &mut Publication, display: &mut Display) {
+    let Err(error) = stream.finish() else { return };
+    let report = error.into_report();
+    for error in report.failed {
+        list(Err(error), publication, display);
+    }
+    if let Some(error) = report.sink_error {
+        display.complain(error);
+    }
+}
+
+/// Writes what a closed stream did not take, through another one.
+fn store_and_list(
+    segments: impl IntoIterator<Item = ProducedSegment>,
+    publication: &mut Publication,
+    display: &mut Display,
+) -> Result<(), Box<dyn Error>> {
+    let config = SegmentStreamConfig::default();
+    let (mut stream, sender) = SegmentStream::with_sink(config, publication.segment_sink())?;
+    for segment in segments {
+        // One at a time, as this thread both sends and iterates.
+        sender.send(segment)?;
+        if let Some(item) = stream.next() {
+            list(item, publication, display);
+        }
+    }
+    stream.finish()?;
+    Ok(())
+}
+
+/// Waits until players need what slid out of the window no more, and deletes it. Ctrl-C leaves it.
+fn delete_old_segments(
+    publication: &mut Publication,
+    interrupt: &Interrupt,
+    display: &mut Display,
+) {
+    let waiting = publication.waiting_for_deletion();
+    if waiting > 0 && !interrupt.was_asked() {
+        display.complain(format_args!(
+            "waiting to delete {waiting} old files that players may still ask for (Ctrl-C leaves \
+             them)"
+        ));
+    }
+    let mut left = waiting;
+    while left > 0 && !interrupt.was_asked() {
+        let deletion = publication.delete_due(display);
+        let before = std::mem::replace(&mut left, publication.waiting_for_deletion());
+        if deletion == Deletion::Failed {
+            break;
+        }
+        if left == before {
+            interrupt.wait(DELETING_EVERY);
+        }
+    }
+    if left > 0 {
+        display.complain(format_args!("{left} old files stay"));
+    }
+}

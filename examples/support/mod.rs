@@ -1,0 +1,13 @@
+//! What the programs that package a stream have in common: command line, input, threads, Ctrl-C, display.
+#![allow(
+    dead_code,
+    reason = "each program that includes this uses a part of it"
+)]
+
+pub(crate) mod arguments;
+pub(crate) mod display;
+pub(crate) mod folder;
+pub(crate) mod input;
+pub(crate) mod interrupt;
+pub(crate) mod pace;
+pub(crate) mod producer;

@@ -1,0 +1,116 @@
+//! The playlist that names the others.
+
+use segment_stream::hls::{AudioRendition, MultivariantPlaylist, Variant};
+
+use super::*;
+
+fn published(path: &str, config: &MediaPlaylist) -> MediaPlaylistPublisher<Folder> {
+    let folder = Folder::new(Path::new(path), Duration::ZERO, false);
+    folder.store(Path::new("0.ts"), vec![1]);
+    let mut publisher =
+        MediaPlaylistPublisher::new(config.rendition(path), folder).expect("a playlist");
+    let segment = media(0, 2.0).with_path("0.ts");
+    let _ = publisher.push(&Ok(segment)).expect("it is published");
+    publisher
+}
+
+fn main_playlist() -> MultivariantPlaylist {
+    MultivariantPlaylist::new("main.m3u8")
+        .independent_segments()
+        .audio(
+            AudioRendition::new("audio/en.m3u8", "aac", "English")
+                .language("en")
+                .channels(2)
+                .default_of_its_group(),
+        )
+        .variant(
+            Variant::new("video.m3u8", 4_000_000)
+                .average_bandwidth(3_000_000)
+                .codecs("avc1.64001f,mp4a.40.2")
+                .resolution(1280, 720)
+                .frame_rate(30_000.0 / 1001.0)
+                .audio_group("aac"),
+        )
+}
+
+#[test]
+fn it_names_every_variant_and_its_audio() {
+    let (video, audio) = (
+        published("video.m3u8", &live()),
+        published("audio/en.m3u8", &live()),
+    );
+    let mut folder = Folder::new(Path::new("main.m3u8"), Duration::ZERO, false);
+    main_playlist()
+        .publish(&mut folder, &[&video, &audio])
+        .expect("it is published");
+    let text = folder
+        .content(Path::new("main.m3u8"))
+        .expect("there is a playlist");
+    assert_eq!(
+        String::from_utf8(text).expect("it is UTF-8"),
+        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-INDEPENDENT-SEGMENTS\n\
+         #EXT-X-MEDIA:TYPE=AUDIO,NAME=\"English\",GROUP-ID=\"aac\",URI=\"audio/en.m3u8\",\
+         LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\"\n\
+         #EXT-X-STREAM-INF:BANDWIDTH=4000000,AVERAGE-BANDWIDTH=3000000,\
+         CODECS=\"avc1.64001f,mp4a.40.2\",RESOLUTION=1280x720,FRAME-RATE=29.97,AUDIO=\"aac\"\n\
+         video.m3u8\n"
+    );
+}
+
+#[test]
+fn it_waits_for_its_playlists_and_refuses_what_they_must_share_and_do_not() {
+    let video = published("video.m3u8", &live());
+    let unpublished = MediaPlaylistPublisher::new(
+        live().rendition("audio/en.m3u8"),
+        Folder::new(Path::new("audio/en.m3u8"), Duration::ZERO, false),
+    )
+    .expect("a playlist");
+    let longer = live().target_duration(Duration::from_secs(9));
+    let longer = published("audio/en.m3u8", &longer);
+    let dated = live().program_date_time(std::time::SystemTime::UNIX_EPOCH);
+    let dated = published("audio/en.m3u8", &dated);
+    let audio = published("audio/en.m3u8", &live());
+
+    let mut folder = Folder::new(Path::new("main.m3u8"), Duration::ZERO, false);
+    let main = main_playlist();
+    for (others, why) in [
+        (None, "no publisher"),
+        (Some(&unpublished), "not published yet"),
+        (Some(&longer), "differ"),
+        (Some(&dated), "differ"),
+    ] {
+        let refused = match others {
+            None => main.publish(&mut folder, &[&video]),
+            Some(other) => main.publish(&mut folder, &[&video, other]),
+        };
+        let error = refused.expect_err(why);
+        assert!(error.to_string().contains(why), "{error}");
+    }
+    for (odd, why) in [
+        (
+            main.clone()
+                .variant(Variant::new("video.m3u8", 1).audio_group("x")),
+            "group",
+        ),
+        (
+            main.clone()
+                .variant(Variant::new("video.m3u8", 1).codecs("a\"b")),
+            "quote",
+        ),
+        (
+            main.clone()
+                .variant(Variant::new("video.m3u8", 1).codecs("a\nb")),
+            "quote",
+        ),
+        (
+            main.clone()
+                .variant(Variant::new("video.m3u8", 1).frame_rate(f64::NAN)),
+            "rate",
+        ),
+        (MultivariantPlaylist::new("main.m3u8"), "no variant"),
+    ] {
+        let error = odd.publish(&mut folder, &[&video, &audio]).expect_err(why);
+        assert!(error.to_string().contains(why), "{error}");
+    }
+    assert!(folder.content(Path::new("main.m3u8")).is_none());
+}

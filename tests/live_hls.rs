@@ -1,0 +1,105 @@
+//! `examples/live_hls.rs`: what it publishes plays, and goes on after trouble.
+#![cfg(feature = "hls")]
+
+mod common;
+
+#[path = "live_hls/command.rs"]
+mod command;
+#[path = "live_hls/frames.rs"]
+mod frames;
+#[cfg(target_os = "linux")]
+#[path = "live_hls/full_disk.rs"]
+mod full_disk;
+#[path = "live_hls/interrupted.rs"]
+mod interrupted;
+#[path = "live_hls/live.rs"]
+mod live;
+#[path = "live_hls/plays.rs"]
+mod plays;
+#[path = "live_hls/restart.rs"]
+mod restart;
+#[path = "live_hls/server.rs"]
+mod server;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use common::example::example;
+use common::means::have_tools;
+
+const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sample.ts");
+const LIVE: &str = "live.m3u8";
+const RECORDING: &str = "recording.m3u8";
+
+/// What the inputs are in.
+#[derive(Clone, Copy, Debug)]
+enum Format {
+    TransportStream,
+    Mp4,
+}
+
+impl Format {
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::TransportStream => &["-f", "mpegts"],
+            Self::Mp4 => &[
+                "-f",
+                "mp4",
+                "-movflags",
+                "+frag_keyframe+empty_moov+default_base_moof",
+            ],
+        }
+    }
+}
+
+fn packager() -> Command {
+    let mut command = Command::new(example("live_hls"));
+    command.stdin(Stdio::null()).env_remove("RUST_LOG");
+    command
+}
+
+fn output(command: &mut Command) -> Output {
+    command.output().expect("it can be started")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Video and audio of so many seconds, with a random access point every fifth of a second, unless
+/// ffmpeg is missing.
+fn make(test: &str, format: Format, seconds: u32) -> Option<Vec<u8>> {
+    if !have_tools(test, &["ffmpeg"]) {
+        return None;
+    }
+    let video = format!("testsrc2=size=320x180:rate=25:duration={seconds}");
+    let audio = format!("sine=frequency=440:beep_factor=4:sample_rate=48000:duration={seconds}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("input");
+    let made = output(
+        Command::new("ffmpeg")
+            .args(["-nostdin", "-v", "error"])
+            .args(["-f", "lavfi", "-i", &video, "-f", "lavfi", "-i", &audio])
+            .args(["-c:v", "libx264", "-preset", "veryfast"])
+            .args(["-pix_fmt", "yuv420p", "-b:v", "150k"])
+            .args(["-g", "5", "-bf", "2", "-sc_threshold", "0"])
+            // Noise that the decoder makes up depends on where it began.
+            .args(["-c:a", "aac", "-b:a", "64k", "-aac_pns", "0"])
+            .args(format.arguments())
+            .arg(&file),
+    );
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    Some(fs::read(file).unwrap())
+}
+
+/// The names in a folder, without what begins with a dot.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    names.sort();
+    names
+}
