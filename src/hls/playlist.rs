@@ -484,30 +484,21 @@ impl Playlist {
             self.discontinuity_sequence += u64::from(gone.starts_discontinuity);
             let stays = gone.micros.saturating_add(gone.longest_listing);
             if let Some(file) = gone.file {
-                self.retire(file, stays);
+                self.retire_listed(file, stays);
             }
             if let Some(file) = gone.map.and_then(|map| map.file.clone()) {
                 self.retire(file, longest);
             }
         }
-        self.forget_unused(longest);
     }
 
-    /// Forgets the initialisation segment before a lost one as soon as nothing listed needs it: until then
-    /// the same may come again and be used on.
-    fn forget_unused(&mut self, stays: Micros) {
-        let Initialisation::Lost { before } = &mut self.next.initialisation else {
-            return;
-        };
-        let is_listed = |map: &Arc<Map>| {
-            let listed = self.entries.iter().filter_map(|entry| entry.map.as_ref());
-            listed.into_iter().any(|other| other.file == map.file)
-        };
-        if let Some((map, _)) = before.take_if(|(map, _)| !is_listed(map))
-            && let Some(file) = map.file.clone()
-        {
-            self.retire(file, stays);
+    /// Retires what slid out. The initialisation segment before a lost one, which may come again, does not
+    /// hold on to a file that a listed segment had as well.
+    fn retire_listed(&mut self, file: PathBuf, stays: Micros) {
+        if let Initialisation::Lost { before } = &mut self.next.initialisation {
+            before.take_if(|(map, _)| map.file.as_ref() == Some(&file));
         }
+        self.retire(file, stays);
     }
 
     fn retire(&mut self, file: PathBuf, stays: Micros) {
