@@ -7,7 +7,9 @@
 mod config;
 mod date;
 mod duration;
+mod entry;
 mod error;
+mod initialisation;
 mod multivariant;
 mod names;
 mod notice;
@@ -20,6 +22,7 @@ mod reserved;
 mod retention;
 mod tags;
 mod texts;
+mod window;
 
 pub use config::{MediaPlaylist, Retention};
 pub use error::{PublishError, ResumeError};

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::config::{Kind, MediaPlaylist};
-use super::duration::{
-    Micros, Rounding, SECOND, longest_within, secs, to_duration, usable, whole_seconds_above,
-};
+use super::duration::{Micros, Rounding, SECOND, longest_within, to_duration, usable};
+use super::entry::{Entry, Initialisation, Map, Retired};
 use super::notice::Notice;
 use super::tags::{self, TagError};
 use crate::error::WriteError;
@@ -18,53 +17,6 @@ use crate::uri;
 /// Players read the media sequence number as a double or a signed number: from here on some would
 /// be wrong.
 pub(super) const NUMBERS_END: u64 = 1 << 53;
-
-/// A media segment as it is listed, or a gap where one was lost.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Entry {
-    pub(super) uri: String,
-    /// What is to be deleted once it slid out. A gap has none: of what it stands for nothing is
-    /// stored, or what is stored there is somebody else's.
-    pub(super) file: Option<PathBuf>,
-    pub(super) is_gap: bool,
-    pub(super) micros: Micros,
-    pub(super) starts_discontinuity: bool,
-    pub(super) map: Option<Arc<Map>>,
-    pub(super) keys: Arc<Vec<String>>,
-    pub(super) tags: Vec<String>,
-    pub(super) date: Option<SystemTime>,
-    /// The duration of the longest published playlist that lists it.
-    pub(super) longest_listing: Micros,
-}
-
-/// An initialisation segment (EXT-X-MAP).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Map {
-    pub(super) uri: String,
-    pub(super) file: Option<PathBuf>,
-}
-
-/// The initialisation segment that is in force for what comes next.
-#[derive(Debug, Clone, Default)]
-enum Initialisation {
-    /// None was ever sent: a format that needs none.
-    #[default]
-    None,
-    /// The content is unknown where it was read from a playlist.
-    Landed {
-        map: Arc<Map>,
-        content: Option<Vec<u8>>,
-    },
-    /// The last one did not arrive. Until one does, no media can be decoded.
-    Lost { before: Option<(Arc<Map>, Vec<u8>)> },
-}
-
-/// A file that no published playlist will name any more, and for how long it must stay.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Retired {
-    pub(super) file: PathBuf,
-    pub(super) stays: Micros,
-}
 
 /// What holds for the playlist's whole life once it was published.
 #[derive(Debug)]
@@ -95,7 +47,7 @@ pub(super) struct Next {
     pub(super) keys: Arc<Vec<String>>,
     pub(super) tags: Vec<String>,
     pub(super) date: Option<SystemTime>,
-    initialisation: Initialisation,
+    pub(super) initialisation: Initialisation,
     rounding: Rounding,
 }
 
@@ -190,19 +142,6 @@ impl Playlist {
         Ok(())
     }
 
-    /// Nothing comes any more, so what would have been needed for it is not.
-    pub(super) fn end(&mut self) {
-        self.has_ended = true;
-        if let Initialisation::Landed { map, .. }
-        | Initialisation::Lost {
-            before: Some((map, _)),
-        } = std::mem::take(&mut self.next.initialisation)
-            && let Some(file) = map.file.clone()
-        {
-            self.retire(file, 0);
-        }
-    }
-
     /// Enters what the iterator yielded.
     pub(super) fn push(
         &mut self,
@@ -226,81 +165,6 @@ impl Playlist {
                 self.gap(error.segment());
             }
         }
-    }
-
-    fn initialisation_landed(&mut self, segment: &ProducedSegment, notices: &mut Vec<Notice>) {
-        let named = self.name(segment, notices);
-        let Some((uri, file)) = named else {
-            return self.initialisation_lost();
-        };
-        let known = match &self.next.initialisation {
-            Initialisation::Landed {
-                map,
-                content: Some(content),
-            } => Some((map, content)),
-            Initialisation::Lost { before } => before.as_ref().map(|(map, content)| (map, content)),
-            _ => None,
-        };
-        if let Some((map, content)) = known
-            && *content == segment.data
-        {
-            let map = Arc::clone(map);
-            if map.file.as_ref() != Some(&file) {
-                // The same again under another name, which no playlist will ever use.
-                self.retire(file, 0);
-            }
-            self.next.initialisation = Initialisation::Landed {
-                map,
-                content: Some(segment.data.clone()),
-            };
-            return;
-        }
-        if self.version.is_some_and(|version| version < 6) {
-            // EXT-X-MAP takes version 6 (§7), and the version never changes.
-            notices.push(Notice::TooLateForInitialisation);
-            self.retire(file, 0);
-            return self.initialisation_lost();
-        }
-        if self.version.is_some() {
-            self.next.starts_discontinuity = true;
-        }
-        if self.names(&file) {
-            notices.push(Notice::NameInUse {
-                sequence: segment.sequence,
-            });
-        }
-        let map = Map {
-            uri,
-            file: Some(file),
-        };
-        let landed = Initialisation::Landed {
-            map: Arc::new(map),
-            content: Some(segment.data.clone()),
-        };
-        let before = match std::mem::replace(&mut self.next.initialisation, landed) {
-            Initialisation::Landed { map, .. }
-            | Initialisation::Lost {
-                before: Some((map, _)),
-            } => map.file.clone(),
-            _ => None,
-        };
-        if let Some(file) = before {
-            // If no media came after it, nothing ever named it.
-            self.retire(file, 0);
-        }
-    }
-
-    fn initialisation_lost(&mut self) {
-        self.next.initialisation = match std::mem::take(&mut self.next.initialisation) {
-            Initialisation::Landed {
-                map,
-                content: Some(content),
-            } => Initialisation::Lost {
-                before: Some((map, content)),
-            },
-            lost @ Initialisation::Lost { .. } => lost,
-            _ => Initialisation::Lost { before: None },
-        };
     }
 
     fn media_landed(&mut self, segment: &ProducedSegment, notices: &mut Vec<Notice>) {
@@ -347,9 +211,14 @@ impl Playlist {
             .filter(|hint| !uri::plain(hint).is_ok_and(|file| self.is_own(&file)))
             .and_then(|hint| self.config.uri_of(hint).ok())
             .unwrap_or_else(|| "gap".to_owned());
-        let mut left = match usable(segment.duration_secs) {
-            Some(duration) => self.next.rounding.next(duration),
-            None => self.usual_duration(),
+        let mut left = if let Some(duration) = usable(segment.duration_secs) {
+            self.next.rounding.next(duration)
+        } else {
+            if self.config.kind != Kind::Vod {
+                // It is published at once, and what it lasts depends on what that settles.
+                self.settle();
+            }
+            self.usual_duration()
         };
         let most = self
             .target_secs
@@ -401,7 +270,7 @@ impl Playlist {
         self.next.sequence = Some(found.wrapping_add(1));
     }
 
-    fn name(
+    pub(super) fn name(
         &self,
         segment: &ProducedSegment,
         notices: &mut Vec<Notice>,
@@ -432,7 +301,7 @@ impl Playlist {
 
     /// 3 for durations that are no integers, 5 for formats of keys, 6 for EXT-X-MAP (RFC 8216 §7), and no
     /// higher than needed.
-    fn version_needed(&self) -> u64 {
+    pub(super) fn version_needed(&self) -> u64 {
         match self.next.initialisation {
             Initialisation::Landed { .. } | Initialisation::Lost { .. } => 6,
             Initialisation::None if self.next.keys.iter().any(|it| tags::takes_version_5(it)) => 5,
@@ -450,78 +319,5 @@ impl Playlist {
             (None, Some(last)) => last.micros,
             (None, None) => SECOND,
         }
-    }
-
-    /// Fixes what a first publication fixes.
-    pub(super) fn settle(&mut self) {
-        let longest = self.entries.iter().map(|entry| entry.micros).max();
-        let longest = longest.unwrap_or(SECOND);
-        let bound = match self.config.kind {
-            Kind::Live { .. } | Kind::Event => longest.saturating_add(longest / 2),
-            Kind::Vod => longest,
-        };
-        self.version.get_or_insert(3);
-        self.target_secs
-            .get_or_insert_with(|| whole_seconds_above(bound).max(1));
-    }
-
-    /// Lets what is too much for the window slide out.
-    pub(super) fn slide(&mut self) {
-        let (Kind::Live { window }, Some(target)) = (self.config.kind, self.target_secs) else {
-            return;
-        };
-        let least = window.max(target.saturating_mul(3 * SECOND));
-        let mut total = self.total();
-        // An initialisation segment is needed for as long as any segment that needs it, and an earlier one
-        // may be longer than the last.
-        let longest = longest_within(target, 6).saturating_add(self.longest_published);
-        while let Some(first) = self.entries.front()
-            && total - first.micros >= least
-            && let Some(gone) = self.entries.pop_front()
-        {
-            total -= gone.micros;
-            self.media_sequence += 1;
-            self.discontinuity_sequence += u64::from(gone.starts_discontinuity);
-            let stays = gone.micros.saturating_add(gone.longest_listing);
-            if let Some(file) = gone.file {
-                self.retire_listed(file, stays);
-            }
-            if let Some(file) = gone.map.and_then(|map| map.file.clone()) {
-                self.retire(file, longest);
-            }
-        }
-    }
-
-    /// Retires what slid out. The initialisation segment before a lost one, which may come again, does not
-    /// hold on to a file that a listed segment had as well.
-    fn retire_listed(&mut self, file: PathBuf, stays: Micros) {
-        if let Initialisation::Lost { before } = &mut self.next.initialisation {
-            before.take_if(|(map, _)| map.file.as_ref() == Some(&file));
-        }
-        self.retire(file, stays);
-    }
-
-    fn retire(&mut self, file: PathBuf, stays: Micros) {
-        if !self.names(&file) {
-            self.retired.push(Retired { file, stays });
-        }
-    }
-
-    /// Enters that the playlist as it is now was published.
-    pub(super) fn was_published(&mut self) {
-        self.was_listed_for(self.total());
-    }
-
-    /// Enters that what it lists stood in a playlist of this duration.
-    pub(super) fn was_listed_for(&mut self, listing: Micros) {
-        self.longest_published = self.longest_published.max(listing);
-        for entry in &mut self.entries {
-            entry.longest_listing = entry.longest_listing.max(listing);
-        }
-    }
-
-    /// For messages.
-    pub(super) fn total_secs(&self) -> f64 {
-        secs(self.total())
     }
 }

@@ -12,7 +12,8 @@ use quick_m3u8::{HlsLine, Reader};
 use super::config::{Kind, MediaPlaylist};
 use super::date;
 use super::duration::{Micros, Rounding, to_duration, usable};
-use super::playlist::{Entry, Map, NUMBERS_END, Playlist};
+use super::entry::{Entry, Map};
+use super::playlist::{NUMBERS_END, Playlist};
 use super::render::render;
 use super::tags;
 

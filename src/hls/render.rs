@@ -11,7 +11,8 @@ use quick_m3u8::tag::hls::{
 use quick_m3u8::{HlsLine, Writer};
 
 use super::config::Kind;
-use super::playlist::{Entry, Playlist};
+use super::entry::Entry;
+use super::playlist::Playlist;
 use super::{date, duration, tags};
 
 /// The whole text. The playlist must be settled.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::duration::{Micros, from_duration};
-use super::playlist::Retired;
+use super::entry::Retired;
 use super::texts::Texts;
 use crate::uri;
 

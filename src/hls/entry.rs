@@ -1,0 +1,54 @@
+//! What a media playlist lists.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::duration::Micros;
+
+/// A media segment as it is listed, or a gap where one was lost.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Entry {
+    pub(super) uri: String,
+    /// What is to be deleted once it slid out. A gap has none: of what it stands for nothing is
+    /// stored, or what is stored there is somebody else's.
+    pub(super) file: Option<PathBuf>,
+    pub(super) is_gap: bool,
+    pub(super) micros: Micros,
+    pub(super) starts_discontinuity: bool,
+    pub(super) map: Option<Arc<Map>>,
+    pub(super) keys: Arc<Vec<String>>,
+    pub(super) tags: Vec<String>,
+    pub(super) date: Option<SystemTime>,
+    /// The duration of the longest published playlist that lists it.
+    pub(super) longest_listing: Micros,
+}
+
+/// An initialisation segment (EXT-X-MAP).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Map {
+    pub(super) uri: String,
+    pub(super) file: Option<PathBuf>,
+}
+
+/// A file that no published playlist will name any more, and for how long it must stay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Retired {
+    pub(super) file: PathBuf,
+    pub(super) stays: Micros,
+}
+
+/// The initialisation segment that is in force for what comes next.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Initialisation {
+    /// None was ever sent: a format that needs none.
+    #[default]
+    None,
+    /// The content is unknown where it was read from a playlist.
+    Landed {
+        map: Arc<Map>,
+        content: Option<Vec<u8>>,
+    },
+    /// The last one did not arrive. Until one does, no media can be decoded.
+    Lost { before: Option<(Arc<Map>, Vec<u8>)> },
+}

@@ -1,0 +1,102 @@
+//! The initialisation segment that is in force, and what becomes of it.
+
+use std::sync::Arc;
+
+use super::entry::{Initialisation, Map};
+use super::notice::Notice;
+use super::playlist::Playlist;
+use crate::segment::ProducedSegment;
+
+impl Playlist {
+    /// Nothing comes any more, so what would have been needed for it is not.
+    pub(super) fn end(&mut self) {
+        self.has_ended = true;
+        if let Initialisation::Landed { map, .. }
+        | Initialisation::Lost {
+            before: Some((map, _)),
+        } = std::mem::take(&mut self.next.initialisation)
+            && let Some(file) = map.file.clone()
+        {
+            self.retire(file, 0);
+        }
+    }
+
+    pub(super) fn initialisation_landed(
+        &mut self,
+        segment: &ProducedSegment,
+        notices: &mut Vec<Notice>,
+    ) {
+        let named = self.name(segment, notices);
+        let Some((uri, file)) = named else {
+            return self.initialisation_lost();
+        };
+        let known = match &self.next.initialisation {
+            Initialisation::Landed {
+                map,
+                content: Some(content),
+            } => Some((map, content)),
+            Initialisation::Lost { before } => before.as_ref().map(|(map, content)| (map, content)),
+            _ => None,
+        };
+        if let Some((map, content)) = known
+            && *content == segment.data
+        {
+            let map = Arc::clone(map);
+            if map.file.as_ref() != Some(&file) {
+                // The same again under another name, which no playlist will ever use.
+                self.retire(file, 0);
+            }
+            self.next.initialisation = Initialisation::Landed {
+                map,
+                content: Some(segment.data.clone()),
+            };
+            return;
+        }
+        if self.version.is_some_and(|version| version < 6) {
+            // EXT-X-MAP takes version 6 (§7), and the version never changes.
+            notices.push(Notice::TooLateForInitialisation);
+            self.retire(file, 0);
+            return self.initialisation_lost();
+        }
+        if self.version.is_some() {
+            self.next.starts_discontinuity = true;
+        }
+        if self.names(&file) {
+            notices.push(Notice::NameInUse {
+                sequence: segment.sequence,
+            });
+        }
+        let map = Map {
+            uri,
+            file: Some(file),
+        };
+        let landed = Initialisation::Landed {
+            map: Arc::new(map),
+            content: Some(segment.data.clone()),
+        };
+        let before = match std::mem::replace(&mut self.next.initialisation, landed) {
+            Initialisation::Landed { map, .. }
+            | Initialisation::Lost {
+                before: Some((map, _)),
+            } => map.file.clone(),
+            _ => None,
+        };
+        if let Some(file) = before {
+            // If no media came after it, nothing ever named it.
+            self.retire(file, 0);
+        }
+    }
+
+    pub(super) fn initialisation_lost(&mut self) {
+        self.next.initialisation = match std::mem::take(&mut self.next.initialisation) {
+            Initialisation::Landed {
+                map,
+                content: Some(content),
+            } => Initialisation::Lost {
+                before: Some((map, content)),
+            },
+            lost @ Initialisation::Lost { .. } => lost,
+            _ => Initialisation::Lost { before: None },
+        };
+    }
+}

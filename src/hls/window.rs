@@ -1,0 +1,84 @@
+//! What a publication settles, what slides out with it, and what it makes to be kept.
+
+use std::path::PathBuf;
+
+use super::config::Kind;
+use super::duration::{Micros, SECOND, longest_within, secs, whole_seconds_above};
+use super::entry::{Initialisation, Retired};
+use super::playlist::Playlist;
+
+impl Playlist {
+    /// Fixes what a first publication fixes.
+    pub(super) fn settle(&mut self) {
+        let longest = self.entries.iter().map(|entry| entry.micros).max();
+        let longest = longest.unwrap_or(SECOND);
+        let bound = match self.config.kind {
+            Kind::Live { .. } | Kind::Event => longest.saturating_add(longest / 2),
+            Kind::Vod => longest,
+        };
+        let version = self.version_needed();
+        self.version.get_or_insert(version);
+        self.target_secs
+            .get_or_insert_with(|| whole_seconds_above(bound).max(1));
+    }
+
+    /// Lets what is too much for the window slide out.
+    pub(super) fn slide(&mut self) {
+        let (Kind::Live { window }, Some(target)) = (self.config.kind, self.target_secs) else {
+            return;
+        };
+        let least = window.max(target.saturating_mul(3 * SECOND));
+        let mut total = self.total();
+        // An initialisation segment is needed for as long as any segment that needs it, and an earlier one
+        // may be longer than the last.
+        let longest = longest_within(target, 6).saturating_add(self.longest_published);
+        while let Some(first) = self.entries.front()
+            && total - first.micros >= least
+            && let Some(gone) = self.entries.pop_front()
+        {
+            total -= gone.micros;
+            self.media_sequence += 1;
+            self.discontinuity_sequence += u64::from(gone.starts_discontinuity);
+            let stays = gone.micros.saturating_add(gone.longest_listing);
+            if let Some(file) = gone.file {
+                self.retire_listed(file, stays);
+            }
+            if let Some(file) = gone.map.and_then(|map| map.file.clone()) {
+                self.retire(file, longest);
+            }
+        }
+    }
+
+    /// Retires what slid out. The initialisation segment before a lost one, which may come again, does not
+    /// hold on to a file that a listed segment had as well.
+    fn retire_listed(&mut self, file: PathBuf, stays: Micros) {
+        if let Initialisation::Lost { before } = &mut self.next.initialisation {
+            before.take_if(|(map, _)| map.file.as_ref() == Some(&file));
+        }
+        self.retire(file, stays);
+    }
+
+    pub(super) fn retire(&mut self, file: PathBuf, stays: Micros) {
+        if !self.names(&file) {
+            self.retired.push(Retired { file, stays });
+        }
+    }
+
+    /// Enters that the playlist as it is now was published.
+    pub(super) fn was_published(&mut self) {
+        self.was_listed_for(self.total());
+    }
+
+    /// Enters that what it lists stood in a playlist of this duration.
+    pub(super) fn was_listed_for(&mut self, listing: Micros) {
+        self.longest_published = self.longest_published.max(listing);
+        for entry in &mut self.entries {
+            entry.longest_listing = entry.longest_listing.max(listing);
+        }
+    }
+
+    /// For messages.
+    pub(super) fn total_secs(&self) -> f64 {
+        secs(self.total())
+    }
+}
