@@ -42,6 +42,13 @@ impl Publication {
         for playlist in &playlists {
             let path = folder.join(playlist.path());
             let found = Previous::read(folder, playlist)
+                .and_then(|found| match found {
+                    // Only what is about to delete old segments may look for stray ones.
+                    Some(found) if options.playlists == Playlists::Live => {
+                        found.with_strays(folder, playlist).map(Some)
+                    }
+                    found => Ok(found),
+                })
                 .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
             if found.is_some() && options.restart == Restart::Refuse {
                 let path = path.display();

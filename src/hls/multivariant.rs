@@ -229,14 +229,13 @@ impl MultivariantPlaylist {
             let Some(publisher) = publisher else {
                 return refuse("one of its media playlists has no publisher");
             };
-            let Some(settled) = publisher.settled() else {
+            let Some(of_this_one) = publisher.shared() else {
                 return refuse("one of its media playlists was not published yet");
             };
-            // "The Media Playlists … MUST have the same target duration" (§6.2.4), and a date in one
-            // asks for dates in all.
-            if *shared.get_or_insert(settled) != settled {
+            if *shared.get_or_insert(of_this_one) != of_this_one {
                 return refuse(
-                    "its media playlists differ in their target duration, or in having dates",
+                    "its media playlists differ in their target duration, in having dates, or in how \
+                     many discontinuities there were",
                 );
             }
         }
@@ -338,27 +337,22 @@ impl<S: SegmentSink> Rendition for MediaPlaylistPublisher<S> {}
 mod sealed {
     use std::path::Path;
 
-    use crate::hls::publisher::MediaPlaylistPublisher;
+    use crate::hls::publisher::{MediaPlaylistPublisher, Shared};
     use crate::sink::SegmentSink;
 
     pub trait Sealed {
         fn path(&self) -> &Path;
-        /// What renditions share: the target duration, and whether there are dates. `None` before the
-        /// first publication.
-        fn settled(&self) -> Option<(u64, HasDates)>;
+        /// `None` before the first publication.
+        fn shared(&self) -> Option<Shared>;
     }
-
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub struct HasDates(pub(super) bool);
 
     impl<S: SegmentSink> Sealed for MediaPlaylistPublisher<S> {
         fn path(&self) -> &Path {
             self.playlist_path()
         }
 
-        fn settled(&self) -> Option<(u64, HasDates)> {
-            let (target, has_dates) = self.settled()?;
-            Some((target, HasDates(has_dates)))
+        fn shared(&self) -> Option<Shared> {
+            self.shared()
         }
     }
 }

@@ -94,3 +94,51 @@ fn session() -> String {
     let chance = RandomState::new().build_hasher().finish();
     format!("{seconds:010}-{chance:016x}")
 }
+
+/// Whether a file of this name was named in a session whose word was made by [`session`].
+pub(super) fn is_made_up(name: &str) -> bool {
+    let (session, number) = match name.split_once('.') {
+        Some((stem, _)) => match stem.split_once("-init-") {
+            Some((session, number)) => (session, number),
+            None => stem.rsplit_once('-').unwrap_or_default(),
+        },
+        None => return false,
+    };
+    let is_hex = |text: &str| text.len() == 16 && text.bytes().all(|it| it.is_ascii_hexdigit());
+    let is_count = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    is_count(number)
+        && session
+            .split_once('-')
+            .is_some_and(|(time, chance)| time.len() == 10 && is_count(time) && is_hex(chance))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_a_session_that_named_itself_are_known_and_no_others() {
+        let mut names = SegmentNames::new("", "m4s");
+        for segment in [
+            ProducedSegment::media(7, Vec::new(), 2.0),
+            ProducedSegment::init(Vec::new()),
+        ] {
+            let path = names.name(segment).path_hint.unwrap();
+            assert!(is_made_up(path.to_str().unwrap()), "{path:?}");
+        }
+        for name in [
+            "",
+            "00000001.ts",
+            "video-00000001.ts",
+            "monday-init-0.mp4",
+            "1795373827-00000001.ts",
+            "1795373827-929d43474b91d2c2.ts",
+            "1795373827-929d43474b91d2c2-x.ts",
+            "1795373827-929d43474b91d2c2-00000001",
+            "179537382-929d43474b91d2c2-00000001.ts",
+            "live.m3u8",
+        ] {
+            assert!(!is_made_up(name), "{name}");
+        }
+    }
+}

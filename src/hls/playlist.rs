@@ -87,6 +87,15 @@ impl Playlist {
             .filter(|number| *number < NUMBERS_END)
     }
 
+    /// How many discontinuities there ever were.
+    pub(super) fn discontinuities(&self) -> u64 {
+        let listed = self
+            .entries
+            .iter()
+            .filter(|entry| entry.starts_discontinuity);
+        self.discontinuity_sequence + listed.count() as u64
+    }
+
     pub(super) fn total(&self) -> Micros {
         self.entries.iter().map(|entry| entry.micros).sum()
     }

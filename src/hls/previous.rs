@@ -1,19 +1,25 @@
 //! What a session before this one left.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::config::MediaPlaylist;
+use super::names;
+use super::read::read;
 use crate::sink::DiskSink;
+use crate::uri;
 
 /// A playlist and its side file as an earlier session left them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Previous {
     /// The text of the playlist.
     pub playlist: Vec<u8>,
     /// The text of the side file, if there is one.
     pub state: Option<Vec<u8>>,
+    /// Path hints of segments that were stored and never listed, to be deleted.
+    pub strays: Vec<PathBuf>,
 }
 
 impl Previous {
@@ -26,18 +32,58 @@ impl Previous {
     pub fn read(root: impl AsRef<Path>, playlist: &MediaPlaylist) -> io::Result<Option<Self>> {
         let root = root.as_ref();
         DiskSink::sweep(root)?;
-        let Some(text) = read(&root.join(&playlist.path))? else {
+        let Some(text) = content(&root.join(&playlist.path))? else {
             return Ok(None);
         };
-        let state = read(&root.join(playlist.state_path()))?;
+        let state = content(&root.join(playlist.state_path()))?;
         Ok(Some(Self {
             playlist: text,
             state,
+            strays: Vec::new(),
         }))
+    }
+
+    /// Looks for segments that a killed session had stored and not yet listed, up to its
+    /// `channel_depth`: in the folder of the playlist and in those of its segments, the files with names
+    /// that [`SegmentNames`](super::SegmentNames) gives by itself and the playlist does not list.
+    /// [`resume`](super::MediaPlaylistPublisher::resume) then has them deleted, unless everything is kept.
+    ///
+    /// Only for a playlist that has these folders to itself: the segments of another one, listed there or
+    /// just being recorded, would be taken for strays.
+    ///
+    /// # Errors
+    ///
+    /// A folder that cannot be read.
+    pub fn with_strays(
+        mut self,
+        root: impl AsRef<Path>,
+        playlist: &MediaPlaylist,
+    ) -> io::Result<Self> {
+        // One that cannot be read is not gone on with anyway.
+        let Ok(known) = read(&self.playlist, playlist.clone()) else {
+            return Ok(self);
+        };
+        let mut folders = BTreeSet::from([uri::plain(playlist.folder())?]);
+        let files = known
+            .entries
+            .iter()
+            .filter_map(|entry| entry.file.as_deref());
+        folders.extend(files.filter_map(Path::parent).map(Path::to_path_buf));
+        for folder in folders {
+            for entry in fs::read_dir(root.as_ref().join(&folder))? {
+                let entry = entry?;
+                let file = folder.join(entry.file_name());
+                let is_ours = entry.file_name().to_str().is_some_and(names::is_made_up);
+                if is_ours && entry.file_type()?.is_file() && !known.names(&file) {
+                    self.strays.push(file);
+                }
+            }
+        }
+        Ok(self)
     }
 }
 
-fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+fn content(path: &Path) -> io::Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

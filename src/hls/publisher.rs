@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::config::{Kind, MediaPlaylist, Retention as Policy};
+use super::entry::Retired;
 use super::error::{PublishError, ResumeError};
 use super::notice::Notice;
 use super::playlist::{NUMBERS_END, Playlist};
@@ -75,6 +76,14 @@ pub struct MediaPlaylistPublisher<S: SegmentSink> {
     texts: Texts,
     is_unpublished: bool,
     clock: Box<dyn Fn() -> Duration + Send + Sync>,
+}
+
+/// What renditions of the same content must have in common (RFC 8216 §6.2.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shared {
+    target_secs: u64,
+    has_dates: bool,
+    discontinuities: u64,
 }
 
 /// What a push did.
@@ -151,6 +160,11 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             longest: publisher.playlist.longest_published,
         };
         if let Some(retention) = &mut publisher.retention {
+            let strays = previous.strays.iter().map(|file| Retired {
+                file: file.clone(),
+                stays: 0,
+            });
+            retention.add(strays.collect(), Moment::default());
             retention.add(state.retired, Moment::default());
             retention.spare(|file| publisher.playlist.names(file));
         }
@@ -307,11 +321,14 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         &self.playlist.config.path
     }
 
-    /// The target duration, and whether there are dates, once they were published.
-    pub(super) fn settled(&self) -> Option<(u64, bool)> {
+    /// What renditions share, once it was published.
+    pub(super) fn shared(&self) -> Option<Shared> {
         let was_published = self.published.longest > 0 || self.published.number > 0;
-        let target = self.playlist.target_secs.filter(|_| was_published)?;
-        Some((target, self.playlist.config.date.is_some()))
+        Some(Shared {
+            target_secs: self.playlist.target_secs.filter(|_| was_published)?,
+            has_dates: self.playlist.config.date.is_some(),
+            discontinuities: self.playlist.discontinuities(),
+        })
     }
 
     fn publish(&mut self, mut notices: Vec<Notice>) -> Result<Pushed, PublishError> {

@@ -5,10 +5,19 @@ use segment_stream::hls::{AudioRendition, MultivariantPlaylist, Variant};
 use super::*;
 
 fn published(path: &str, config: &MediaPlaylist) -> MediaPlaylistPublisher<Folder> {
+    published_after(path, config, |_| {})
+}
+
+fn published_after(
+    path: &str,
+    config: &MediaPlaylist,
+    prepare: impl FnOnce(&mut MediaPlaylistPublisher<Folder>),
+) -> MediaPlaylistPublisher<Folder> {
     let folder = Folder::new(Path::new(path), Duration::ZERO, false);
     folder.store(Path::new("0.ts"), vec![1]);
     let mut publisher =
         MediaPlaylistPublisher::new(config.rendition(path), folder).expect("a playlist");
+    prepare(&mut publisher);
     let segment = media(0, 2.0).with_path("0.ts");
     let _ = publisher.push(&Ok(segment)).expect("it is published");
     publisher
@@ -69,6 +78,11 @@ fn it_waits_for_its_playlists_and_refuses_what_they_must_share_and_do_not() {
     let longer = published("audio/en.m3u8", &longer);
     let dated = live().program_date_time(std::time::SystemTime::UNIX_EPOCH);
     let dated = published("audio/en.m3u8", &dated);
+    let broken = published_after(
+        "audio/en.m3u8",
+        &live(),
+        MediaPlaylistPublisher::discontinuity,
+    );
     let audio = published("audio/en.m3u8", &live());
 
     let mut folder = Folder::new(Path::new("main.m3u8"), Duration::ZERO, false);
@@ -78,6 +92,7 @@ fn it_waits_for_its_playlists_and_refuses_what_they_must_share_and_do_not() {
         (Some(&unpublished), "not published yet"),
         (Some(&longer), "differ"),
         (Some(&dated), "differ"),
+        (Some(&broken), "differ"),
     ] {
         let refused = match others {
             None => main.publish(&mut folder, &[&video]),

@@ -96,7 +96,11 @@ impl<'a> Case<'a> {
         };
         let text = self.audit.last.clone().expect("it was published");
         let state = self.folder.content(&self.setup.state_path());
-        let previous = Previous { playlist, state };
+        let previous = Previous {
+            playlist,
+            state,
+            strays: Vec::new(),
+        };
         let begun = Duration::from_secs(self.setup.clock_secs);
         let now = (self.folder.clock())().saturating_sub(begun);
         let asked = first_date() + now;

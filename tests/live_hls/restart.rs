@@ -159,6 +159,10 @@ fn kill_and_go_on(input: &[u8], kills: u64, options: &[&str]) -> (History, Histo
     assert!(latest.has_ended);
     let whole = if options == RECORD { &recording } else { &live };
     let unlisted = check_unlisted(&out, whole);
+    if options != RECORD {
+        // The last session was not killed, and cleaned up after those before it.
+        assert_eq!(unlisted, 0);
+    }
     println!(
         "{} segments listed in all, {unlisted} files stored and never listed, {idle} of {kills} \
          sessions published nothing",
