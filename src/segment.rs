@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// A finished segment, whole in memory, on its way to its destination.
 ///
 /// A media segment carries media; an initialisation segment carries what a player needs before it
-/// can decode any (RFC 8216 §3.3 and §4.3.2.5, ISO/IEC 23009-1 §3.1.24). [`is_init`] alone tells
+/// can decode any (RFC 8216 §3.3 and §4.3.2.5). [`is_init`] alone tells
 /// them apart.
 ///
 /// It is a plain struct that a literal can build. [`Debug`](fmt::Debug) prints the length of the
