@@ -226,6 +226,10 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             return Err(refuse("the playlist has ended"));
         }
         if self.playlist.next_number().is_none() {
+            if self.is_unpublished && self.playlist.config.kind != Kind::Vod {
+                // What came before this one is still to be published.
+                drop(self.publish(Vec::new())?);
+            }
             return Err(refuse("the media sequence numbers are used up"));
         }
         let mut notices = Vec::new();

@@ -265,7 +265,9 @@ impl<'a> Case<'a> {
         let are_used_up = self
             .expected
             .next_number()
-            .is_some_and(|next| next >= 1 << 53);
+            .is_some_and(|next| next >= 1 << 53)
+            // In how many pieces a gap is listed is not known before the first publication.
+            || self.publisher().next_sequence() >= 1 << 53;
         let item = if is_lost {
             lost(segment.clone())
         } else {
