@@ -77,7 +77,8 @@ impl Display {
     /// A line on standard error.
     pub(crate) fn say(&self, line: impl fmt::Display) {
         self.clear_progress();
-        let _ = writeln!(io::stderr(), "{line}");
+        // In one piece: standard error is not buffered, and a kill may come between two.
+        let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
     }
 
     /// The line that is written over and over, where somebody looks at it.
