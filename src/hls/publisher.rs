@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use log::Level;
+
 use super::config::{Kind, MediaPlaylist, Retention as Policy};
 use super::entry::Retired;
 use super::error::{PublishError, ResumeError};
@@ -16,6 +18,7 @@ use super::render::render;
 use super::retention::{Moment, Published, Retention, State};
 use super::tags::TagError;
 use super::texts::Texts;
+use crate::contain::tell;
 use crate::error::{SinkError, WriteError};
 use crate::segment::ProducedSegment;
 use crate::sink::{SegmentSink, WriteContext};
@@ -453,9 +456,12 @@ impl<S: SegmentSink> Drop for MediaPlaylistPublisher<S> {
         if self.is_unpublished {
             let path = &self.playlist.config.path;
             let missing = self.playlist.total_secs();
-            log::error!(
-                "the playlist {} was dropped with changes unpublished; it would list {missing:.3} s",
-                path.display()
+            tell(
+                Level::Error,
+                format_args!(
+                    "the playlist {} was dropped with changes unpublished; it would list {missing:.3} s",
+                    path.display()
+                ),
             );
         }
     }
@@ -487,10 +493,11 @@ fn pushed(notices: Vec<Notice>) -> Pushed {
 
 fn log_all(notices: &[Notice]) {
     for notice in notices {
-        match notice {
-            Notice::CannotDelete(_) => log::error!("{notice}"),
-            _ => log::warn!("{notice}"),
-        }
+        let level = match notice {
+            Notice::CannotDelete(_) => Level::Error,
+            _ => Level::Warn,
+        };
+        tell(level, format_args!("{notice}"));
     }
 }
 
