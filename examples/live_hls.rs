@@ -198,7 +198,7 @@ fn finish(stream: SegmentStream, publication: &mut Publication, display: &mut Di
     for error in report.failed {
         list(Err(error), publication, display);
     }
-    if let Some(error) = report.sink_error {
+    for error in report.sink_errors {
         display.complain(error);
     }
 }

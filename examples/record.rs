@@ -142,7 +142,7 @@ fn finish(stream: SegmentStream, display: &mut Display) {
     for error in report.failed {
         display.failed(error);
     }
-    if let Some(error) = report.sink_error {
+    for error in report.sink_errors {
         display.complain(error);
     }
 }

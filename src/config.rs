@@ -1,6 +1,9 @@
 //! How a stream is set up.
 
 use std::io;
+use std::time::Duration;
+
+use crate::retry::RetryPolicy;
 
 /// How a [`SegmentStream`](crate::SegmentStream) is set up.
 ///
@@ -16,9 +19,23 @@ use std::io;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentStreamConfig {
     /// How many segments may be between [`send`](crate::SegmentSender::send) and the iterator at
-    /// once: queued, being written, and written but not yet yielded, all together. At least 1; the
-    /// default is 8. There is no upper limit but memory, which the segments take and not the depth.
+    /// once: queued, being written, and written but not yet yielded, all together. At least 1, and at
+    /// least the number of writers; the default is 8. There is no upper limit but memory, which the
+    /// segments take and not the depth.
     pub channel_depth: usize,
+    /// How many payload bytes ([`byte_len`](crate::ProducedSegment::byte_len)) they may have together.
+    /// `None`, the default, leaves it to `channel_depth` alone.
+    ///
+    /// A single segment that is larger passes when it is alone in the stream. So it is never refused
+    /// for ever, and 0 means one segment at a time.
+    pub channel_bytes: Option<usize>,
+    /// What happens when one of the two bounds is reached; the default is [`WhenFull::Block`].
+    pub when_full: WhenFull,
+    /// For how long a failed write is tried again.
+    pub retry: RetryPolicy,
+    /// After how long a `send` that still waits is told to the log, once; 5 s by default.
+    /// [`Duration::MAX`] is never.
+    pub stall_warning: Duration,
     /// Whether [`SegmentStream::new`](crate::SegmentStream::new) writes each segment to its path
     /// hint. Without it the segments pass through as they are. The default is `true`.
     pub auto_write: bool,
@@ -28,10 +45,42 @@ pub struct SegmentStreamConfig {
     pub pre_allocate: bool,
 }
 
+/// What a stream does with a segment for which there is no room.
+///
+/// [`try_send`](crate::SegmentSender::try_send) and
+/// [`send_timeout`](crate::SegmentSender::send_timeout) are the other two ways: they give the new
+/// segment back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// `send` waits until there is room: nothing is lost, and the producer is as slow as the sink.
+    #[default]
+    Block,
+    /// The oldest media segments that are still queued make room: the producer goes on, and what is
+    /// lost is what a live viewer would miss least.
+    ///
+    /// A dropped segment is yielded in its place, as an `Err` of the kind
+    /// [`Dropped`](crate::WriteErrorKind::Dropped) with everything but its payload, together with the
+    /// next segment that comes out. When more than 64 in a row are dropped before that, the last of
+    /// these errors stands for all the rest
+    /// ([`WriteError::segments`](crate::WriteError::segments)): a stall costs no memory, however long.
+    ///
+    /// Only what is queued is dropped, only as much as is needed, and nothing where even that would
+    /// not make room. An initialisation segment is never dropped, nor is what the sink has begun or
+    /// what waits to be yielded. Where nothing can be dropped, it is as with `Block`: `send` waits, and
+    /// `try_send` says full. So the depth should be above the number of writers (with a depth of 1
+    /// nothing is ever queued for long), and the consumer should keep up.
+    DropOldest,
+}
+
 impl Default for SegmentStreamConfig {
     fn default() -> Self {
         Self {
             channel_depth: 8,
+            channel_bytes: None,
+            when_full: WhenFull::default(),
+            retry: RetryPolicy::default(),
+            stall_warning: Duration::from_secs(5),
             auto_write: true,
             pre_allocate: false,
         }
@@ -39,12 +88,20 @@ impl Default for SegmentStreamConfig {
 }
 
 impl SegmentStreamConfig {
-    pub(crate) fn validate(&self) -> io::Result<()> {
+    pub(crate) fn validate(&self, writers: usize) -> io::Result<()> {
+        let refuse = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        if writers == 0 {
+            return refuse("a stream without a writer would never write: it takes at least 1");
+        }
         if self.channel_depth == 0 {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
+            return refuse(
                 "channel_depth is 0, so no segment could ever be sent: it must be at least 1",
-            ));
+            );
+        }
+        if self.channel_depth < writers {
+            return refuse(
+                "channel_depth is below the number of writers, so some could never have anything to do",
+            );
         }
         Ok(())
     }

@@ -28,8 +28,11 @@ fn message(payload: &(dyn Any + Send)) -> &str {
     }
 }
 
+/// The target of every message.
+pub(crate) const TARGET: &str = "segment_stream";
+
 /// Logs it. A logger that panics keeps nobody from anything.
 pub(crate) fn tell(level: log::Level, message: fmt::Arguments<'_>) {
     // There is nobody left to be told that telling failed.
-    let _ = contained(|| log::log!(target: "segment_stream", level, "{message}"));
+    let _ = contained(|| log::log!(target: TARGET, level, "{message}"));
 }

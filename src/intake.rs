@@ -1,23 +1,36 @@
-//! What both halves of a stream share: the slots, the one real channel sender, and the books.
+//! What both halves of a stream share, and its writers with them: the backlog under one lock, the line
+//! of senders that wait for room, the writers' doorbell, and the books.
 //!
-//! A segment takes a slot before it is queued and gives it back when it comes out. That makes the
-//! bound exact, and leaves room in both channels for whatever is under way, so that neither the
-//! writer nor a sender that holds a slot ever waits on a channel.
+//! The queue itself is in the [`Backlog`] and not in a channel, because a full stream may drop the oldest
+//! segment in it, a shutdown takes out what nobody began, and equal paths wait for one another. What
+//! goes through channels is the wake-up of the writers (the doorbell) and what they have done.
 //!
-//! All sender handles share the one channel sender in here. Taking it away is what closes the
-//! stream: no handle can queue any more, the queue runs dry by itself, and nothing depends on when
-//! the handles are dropped, if they ever are.
+//! **The doorbell** has room for one ring for each writer. It is rung after every segment that is
+//! queued, and a ring that finds it full may be forgotten: then every writer that sleeps, or is about
+//! to, will wake up and look. A writer that has done with a segment looks without being rung for. So a
+//! segment that could be written never waits while a writer sleeps: a writer goes to sleep only if it
+//! found nothing, and whatever comes after that rings.
+//!
+//! **The line.** A sender that finds no room stands in a line, and only the first in it is let in, so
+//! that a large segment is not overtaken for ever by small ones that need less room. Whoever leaves
+//! the line wakes the next, as does whatever makes room.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender, bounded};
 
+use crate::backlog::{Backlog, Held, Job, Room};
+use crate::config::SegmentStreamConfig;
 use crate::error::SendError;
 use crate::interrupt::Interrupt;
+use crate::losses::Loss;
+use crate::retry::RetryPolicy;
 use crate::segment::ProducedSegment;
 use crate::stats::{Ledger, StreamStats};
+use crate::teller::Teller;
 
 /// How long a caller waits.
 #[derive(Debug, Clone, Copy)]
@@ -45,61 +58,93 @@ pub(crate) enum Fate {
     Discarded,
 }
 
+/// What a writer finds when it looks for something to do.
+pub(crate) enum Work {
+    Job(Job),
+    /// Nothing now: wait for the doorbell.
+    NotYet,
+    /// Nothing for this writer, ever.
+    Over,
+}
+
 pub(crate) struct Intake {
     state: Mutex<State>,
-    /// A slot is free again, or none will ever be.
-    slot_freed: Condvar,
+    doorbell: Sender<()>,
+    rings: Receiver<()>,
     interrupt: Arc<Interrupt>,
-    writer: OnceLock<ThreadId>,
+    writers: OnceLock<Vec<ThreadId>>,
+    retry: RetryPolicy,
+    stall_warning: Duration,
+    teller: Teller,
 }
 
 struct State {
-    /// `None` once the stream is closed.
-    queue: Option<Sender<ProducedSegment>>,
-    free_slots: usize,
+    backlog: Backlog,
+    is_closed: bool,
     /// Sender handles that were not dropped.
     senders: usize,
-    /// Threads that wait for a slot. A wake-up is a system call even where nobody waits.
-    waiting: usize,
-    /// What is queued is not to be written any more.
-    discarding: bool,
+    line: VecDeque<Waiter>,
+    next_waiter: u64,
     ledger: Ledger,
 }
 
+/// A sender that waits for room.
+struct Waiter {
+    number: u64,
+    /// Of the payload that it has.
+    length: usize,
+    wake: Arc<Condvar>,
+}
+
 impl Intake {
-    /// With no sender handle yet. `queue` must have room for `depth` segments.
-    pub(crate) fn new(depth: usize, queue: Sender<ProducedSegment>) -> Self {
+    /// With no sender handle yet.
+    pub(crate) fn new(config: &SegmentStreamConfig, writers: usize) -> Self {
+        let (doorbell, rings) = bounded(writers);
         Self {
             state: Mutex::new(State {
-                queue: Some(queue),
-                free_slots: depth,
+                backlog: Backlog::new(config, writers),
+                is_closed: false,
                 senders: 0,
-                waiting: 0,
-                discarding: false,
+                line: VecDeque::new(),
+                next_waiter: 0,
                 ledger: Ledger::default(),
             }),
-            slot_freed: Condvar::new(),
+            doorbell,
+            rings,
             interrupt: Arc::default(),
-            writer: OnceLock::new(),
+            writers: OnceLock::new(),
+            retry: config.retry,
+            stall_warning: config.stall_warning,
+            teller: Teller::default(),
         }
     }
 
     /// What a sink's pauses listen to.
-    pub(crate) fn interrupt(&self) -> Arc<Interrupt> {
-        Arc::clone(&self.interrupt)
+    pub(crate) fn interrupt(&self) -> &Arc<Interrupt> {
+        &self.interrupt
     }
 
-    /// Says that the calling thread is the writer.
-    pub(crate) fn enter_writer_thread(&self) {
-        // It is called once, at the start of the one writer.
-        let _ = self.writer.set(thread::current().id());
+    pub(crate) fn retry(&self) -> &RetryPolicy {
+        &self.retry
+    }
+
+    pub(crate) fn teller(&self) -> &Teller {
+        &self.teller
+    }
+
+    /// Says which threads write. Before there is a sender, and so before a sink is called.
+    pub(crate) fn set_writers(&self, writers: Vec<ThreadId>) {
+        // It is called once, by whoever started them.
+        let _ = self.writers.set(writers);
     }
 
     pub(crate) fn is_writer_thread(&self) -> bool {
-        self.writer.get() == Some(&thread::current().id())
+        let current = thread::current().id();
+        let writers = self.writers.get();
+        writers.is_some_and(|writers| writers.contains(&current))
     }
 
-    /// Queues a segment as soon as a slot is free.
+    /// Queues a segment as soon as there is room.
     pub(crate) fn accept(
         &self,
         segment: ProducedSegment,
@@ -109,70 +154,167 @@ impl Intake {
             return Err(SendError::own_writer(segment));
         }
         let mut state = self.lock();
+        let mut place: Option<Place> = None;
         loop {
-            if state.queue.is_none() {
+            if state.is_closed {
                 return Err(SendError::closed(segment));
             }
-            if state.free_slots > 0 {
-                return state.queue_segment(segment);
+            let is_first = match &place {
+                None => state.line.is_empty(),
+                Some(place) => state.is_first(place.number),
+            };
+            // Room is looked for once more after every wait, a timed-out one included. So a wake-up is
+            // never lost on a sender that gives up at the same moment.
+            if is_first && let Room::ByDropping(count) = state.backlog.room_for(segment.data.len())
+            {
+                if place.is_some() {
+                    state.line.pop_front();
+                }
+                self.admit(state, segment, count);
+                return Ok(());
             }
-            // The slot is looked for once more after every wait, a timed-out one included. So a
-            // wake-up is never lost on a sender that gives up at the same moment.
-            state = match patience {
+            let left = match patience {
                 Patience::None => return Err(SendError::full(segment)),
-                Patience::Endless => self.wait(state, None),
+                Patience::Endless => None,
                 Patience::Until(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
+                        if let Some(place) = place {
+                            state.leave(place.number);
+                        }
                         return Err(SendError::timeout(segment));
                     }
-                    self.wait(state, Some(left))
+                    Some(left)
                 }
             };
+            let place = place.get_or_insert_with(|| state.stand_in_line(segment.data.len()));
+            state = self.wait(state, place, left, &segment);
         }
     }
 
+    /// Lets it in. The order of these calls is the order of acceptance, as the lock is held.
+    fn admit(&self, mut state: MutexGuard<'_, State>, segment: ProducedSegment, to_drop: usize) {
+        let mut dropped = Vec::new();
+        if to_drop > 0 {
+            dropped = state.backlog.drop_oldest(to_drop);
+            for payload in &dropped {
+                state.ledger.dropped.add(payload.len());
+            }
+        }
+        state.ledger.accepted.add(segment.data.len());
+        state.backlog.admit(segment, Instant::now());
+        let losses = state.ledger.dropped;
+        // There may be room for the next one as well.
+        state.wake_first();
+        drop(state);
+        self.ring();
+        if to_drop > 0 {
+            // To give memory back takes its time, and is done without the lock.
+            drop(dropped);
+            self.teller.dropped(losses);
+        }
+    }
+
+    /// Waits to be woken, for the time that is left at most. After `stall_warning` the log is told.
     fn wait<'a>(
-        &self,
-        mut state: MutexGuard<'a, State>,
-        at_most: Option<Duration>,
+        &'a self,
+        state: MutexGuard<'a, State>,
+        place: &mut Place,
+        left: Option<Duration>,
+        segment: &ProducedSegment,
     ) -> MutexGuard<'a, State> {
-        state.waiting += 1;
-        let mut state = match at_most {
-            None => self
-                .slot_freed
+        let waited = place.since.elapsed();
+        let to_warning = if place.is_told {
+            None
+        } else {
+            Some(self.stall_warning.saturating_sub(waited))
+        };
+        if to_warning.is_some_and(|it| it.is_zero()) {
+            place.is_told = true;
+            let now = Instant::now();
+            let in_flight = state.backlog.in_flight();
+            let held = state.backlog.longest_held(now);
+            let held = held.map(|(held, age)| (held.sequence, age));
+            drop(state);
+            self.teller
+                .blocked(segment.sequence, waited, in_flight, held);
+            return self.lock();
+        }
+        let at_most = match (left, to_warning) {
+            (Some(left), Some(to_warning)) => Some(left.min(to_warning)),
+            (one, other) => one.or(other),
+        };
+        match at_most {
+            None => place
+                .wake
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner),
             Some(duration) => {
-                self.slot_freed
+                place
+                    .wake
                     .wait_timeout(state, duration)
                     .unwrap_or_else(PoisonError::into_inner)
                     .0
             }
-        };
-        state.waiting -= 1;
-        state
+        }
     }
 
-    /// Enters a segment that came out into the books, and gives its slot back.
-    pub(crate) fn release(&self, segment: &ProducedSegment, fate: Fate) {
+    /// What this writer is to write next.
+    pub(crate) fn work(&self, writer: usize) -> Work {
+        let mut state = self.lock();
+        match state.backlog.take(writer, Instant::now()) {
+            Some(job) => Work::Job(job),
+            // What is still queued then has a path that another writer has in hand, and that one will
+            // look again.
+            None if state.is_closed => Work::Over,
+            None => Work::NotYet,
+        }
+    }
+
+    pub(crate) fn wait_for_ring(&self) {
+        // It cannot fail, as the other end of the doorbell is in here too.
+        let _ = self.rings.recv();
+    }
+
+    fn ring(&self) {
+        // Full is good enough: see above.
+        let _ = self.doorbell.try_send(());
+    }
+
+    /// Enters an attempt into the books.
+    pub(crate) fn record_attempt(&self, attempt: u32, took: Duration) {
+        self.lock().ledger.record_attempt(attempt, took);
+    }
+
+    /// The writer has done with what it had; an equal path may be written.
+    pub(crate) fn put_down(&self, writer: usize) {
+        self.lock().backlog.put_down(writer);
+    }
+
+    /// Enters a segment that came out into the books, and gives its slot and its bytes back.
+    pub(crate) fn release(&self, index: u64, segment: &ProducedSegment, fate: Fate) {
+        let bytes = segment.data.len();
         let mut state = self.lock();
         let ledger = &mut state.ledger;
         match fate {
-            Fate::Written => ledger.yielded.add(segment),
+            Fate::Written => ledger.yielded.add(bytes),
             Fate::WithoutDestination => {
-                ledger.yielded.add(segment);
-                ledger.without_destination.add(segment);
+                ledger.yielded.add(bytes);
+                ledger.without_destination.add(bytes);
             }
-            Fate::Failed => ledger.failed.add(segment),
-            Fate::Discarded => ledger.discarded.add(segment),
+            Fate::Failed => ledger.failed.add(bytes),
+            Fate::Discarded => ledger.discarded.add(bytes),
         }
-        state.free_slots += 1;
-        let somebody_waits = state.waiting > 0;
-        drop(state);
-        if somebody_waits {
-            self.slot_freed.notify_one();
-        }
+        state.backlog.release(index);
+        state.wake_first();
+    }
+
+    /// What was dropped at this place of the iteration, if it was.
+    pub(crate) fn take_loss(&self, index: u64) -> Option<Loss> {
+        let mut state = self.lock();
+        let loss = state.backlog.take_loss(index)?;
+        state.ledger.dropped_and_yielded += loss.segments();
+        Some(loss)
     }
 
     pub(crate) fn add_sender(&self) {
@@ -194,34 +336,62 @@ impl Intake {
         self.end(self.lock());
     }
 
-    /// Closes, and has what is queued come back unwritten.
-    pub(crate) fn close_and_discard(&self) {
-        self.lock().discarding = true;
-        self.close();
+    /// Closes, and takes out what no writer has begun.
+    pub(crate) fn close_and_take_queued(&self) -> VecDeque<Job> {
+        self.interrupt.raise();
+        let mut state = self.lock();
+        let queued = state.backlog.take_queued();
+        self.end(state);
+        queued
+    }
+
+    /// Closes, and takes out what no writer has begun, and what the writers have, or had last.
+    pub(crate) fn close_and_take_everything(&self) -> (VecDeque<Job>, Vec<Held>) {
+        self.interrupt.raise();
+        let mut state = self.lock();
+        let everything = (state.backlog.take_queued(), state.backlog.take_hands());
+        self.end(state);
+        everything
     }
 
     fn end(&self, mut state: MutexGuard<'_, State>) {
-        let queue = state.queue.take();
+        state.is_closed = true;
+        // Nobody stays in the line of a closed stream, and nobody looks for a place in it.
+        let line = std::mem::take(&mut state.line);
         drop(state);
-        // Dropped outside the lock, as it wakes the writer up.
-        drop(queue);
-        self.slot_freed.notify_all();
+        line.iter().for_each(|waiter| waiter.wake.notify_one());
+        // Once for every writer; none of them waits again when it has seen that the stream is closed.
+        while self.doorbell.try_send(()).is_ok() {}
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.lock().queue.is_none()
-    }
-
-    pub(crate) fn is_discarding(&self) -> bool {
-        self.lock().discarding
-    }
-
-    pub(crate) fn record_write(&self, took: Duration) {
-        self.lock().ledger.record_write(took);
+        self.lock().is_closed
     }
 
     pub(crate) fn stats(&self) -> StreamStats {
-        self.lock().ledger.stats()
+        let state = self.lock();
+        let now = Instant::now();
+        let backlog = &state.backlog;
+        StreamStats {
+            queued: backlog.queued(),
+            writing: backlog.writing(),
+            waiting_senders: state.line.len() as u64,
+            oldest_age: backlog.oldest_age(now),
+            stalled_for: backlog.longest_held(now).map_or(Duration::ZERO, |it| it.1),
+            ..state.ledger.stats()
+        }
+    }
+
+    /// Segments that came out, as `Ok` or as `Err`.
+    pub(crate) fn segments_received(&self) -> u64 {
+        let state = self.lock();
+        let Ledger {
+            yielded,
+            failed,
+            dropped_and_yielded,
+            ..
+        } = &state.ledger;
+        yielded.segments + failed.segments + dropped_and_yielded
     }
 
     // No code that could panic runs under the lock, so a poisoned one is as good as any.
@@ -230,22 +400,50 @@ impl Intake {
     }
 }
 
+/// A waiting sender's own side of its place in the line.
+struct Place {
+    number: u64,
+    wake: Arc<Condvar>,
+    since: Instant,
+    is_told: bool,
+}
+
 impl State {
-    /// The order of this call is the order of acceptance, as the lock is held.
-    fn queue_segment(&mut self, segment: ProducedSegment) -> Result<(), SendError> {
-        let Some(queue) = &self.queue else {
-            return Err(SendError::closed(segment));
-        };
-        let mut accepted = self.ledger.accepted;
-        accepted.add(&segment);
-        match queue.send(segment) {
-            Ok(()) => {
-                self.free_slots -= 1;
-                self.ledger.accepted = accepted;
-                Ok(())
-            }
-            // The writer thread is gone, though it closes the stream before it goes.
-            Err(refused) => Err(SendError::closed(refused.into_inner())),
+    fn stand_in_line(&mut self, length: usize) -> Place {
+        let (number, wake) = (self.next_waiter, Arc::default());
+        self.next_waiter += 1;
+        self.line.push_back(Waiter {
+            number,
+            length,
+            wake: Arc::clone(&wake),
+        });
+        Place {
+            number,
+            wake,
+            since: Instant::now(),
+            is_told: false,
+        }
+    }
+
+    fn is_first(&self, number: u64) -> bool {
+        self.line.front().is_some_and(|it| it.number == number)
+    }
+
+    /// Gives a place up. If it was the first, the next one may find room.
+    fn leave(&mut self, number: u64) {
+        let was_first = self.is_first(number);
+        self.line.retain(|waiter| waiter.number != number);
+        if was_first {
+            self.wake_first();
+        }
+    }
+
+    /// Wakes the first in the line if there is room for it now.
+    fn wake_first(&self) {
+        if let Some(first) = self.line.front()
+            && self.backlog.room_for(first.length) != Room::None
+        {
+            first.wake.notify_one();
         }
     }
 }

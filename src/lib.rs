@@ -115,6 +115,9 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
+mod arrivals;
+mod attempts;
+mod backlog;
 mod config;
 mod contain;
 mod error;
@@ -123,27 +126,34 @@ mod handle;
 pub mod hls;
 mod intake;
 mod interrupt;
+mod losses;
 mod report;
+mod retry;
 mod segment;
+mod segment_writer;
 mod sender;
 pub mod sink;
 mod stats;
 mod stream;
+mod teller;
 #[cfg(feature = "hls")]
 mod uri;
 mod writer;
 
-pub use config::SegmentStreamConfig;
+pub use arrivals::NoNext;
+pub use config::{SegmentStreamConfig, WhenFull};
 pub use error::{Recovery, SendError, SinkError, WriteError, WriteErrorKind};
 pub use handle::StreamHandle;
 pub use report::{FinishError, Report};
+pub use retry::RetryPolicy;
 pub use segment::ProducedSegment;
+pub use segment_writer::SegmentWriter;
 pub use sender::SegmentSender;
 pub use sink::{
     DiskSink, Durability, Existing, Pause, SegmentSink, Swept, WriteContext, pre_allocate_file,
 };
 pub use stats::{StreamStats, Tally};
-pub use stream::{NoNext, SegmentStream};
+pub use stream::SegmentStream;
 
 /// Has the code of the README compiled and run with the other doctests.
 #[cfg(doctest)]

@@ -7,25 +7,31 @@ use std::io;
 use crate::error::{SinkError, WriteError};
 use crate::segment::ProducedSegment;
 
-/// What `finish` and `drain` found: all that had been accepted and was not yielded, and how the
-/// sink ended. Each list is in the order of acceptance.
+/// What `finish`, `finish_timeout` and `drain` found: all that had been accepted and was not yielded, and
+/// how the sink ended. Each list is in the order of acceptance.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
     /// The segments that are at their destination, or that the sink let pass because it had nowhere to
     /// put them.
     pub written: Vec<ProducedSegment>,
-    /// The segments that are not, with the reason.
+    /// The segments that are not, with the reason. Those that were dropped to make room are among them.
     pub failed: Vec<WriteError>,
-    /// The segments that `drain` discarded without writing them.
+    /// The segments that were never begun, payload included: what `drain` discarded, and what
+    /// `finish_timeout` had no time for.
     pub discarded: Vec<ProducedSegment>,
-    /// Why the sink did not end well: the error of its own `finish`, or that it panicked.
-    pub sink_error: Option<SinkError>,
+    /// The segments, at most one for each writer, whose write was still under way when the time of
+    /// `finish_timeout` was over: they may yet arrive, so their names are not to be used for anything
+    /// else. Everything but the payload, which the sink still has.
+    pub in_doubt: Vec<ProducedSegment>,
+    /// Why a sink did not end well: the error of its own `finish`, that it panicked, or that it had not
+    /// ended in time. One for each writer at most.
+    pub sink_errors: Vec<SinkError>,
 }
 
 impl Report {
     pub(crate) fn into_result(self) -> Result<Self, FinishError> {
-        if self.failed.is_empty() && self.sink_error.is_none() {
+        if self.failed.is_empty() && self.sink_errors.is_empty() {
             Ok(self)
         } else {
             Err(FinishError(Box::new(self)))
@@ -33,48 +39,88 @@ impl Report {
     }
 }
 
-/// Something that was not yielded has failed, or the sink did not end well.
+/// Something that was not yielded has failed, or a sink did not end well, or not in time.
 ///
 /// The whole [`Report`] is inside: what landed, what failed, and the segments of both.
 #[must_use = "it holds the segments that were not written"]
 pub struct FinishError(Box<Report>);
 
 impl FinishError {
-    /// What `finish` or `drain` found.
+    /// What `finish`, `finish_timeout` or `drain` found.
     #[must_use]
     pub fn report(&self) -> &Report {
         &self.0
     }
 
-    /// What `finish` or `drain` found, with its segments.
+    /// What `finish`, `finish_timeout` or `drain` found, with its segments.
     #[must_use]
     pub fn into_report(self) -> Report {
         *self.0
     }
 
+    /// Whether the time of [`finish_timeout`](crate::SegmentStream::finish_timeout) was over before a
+    /// sink had ended.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.0.sink_errors.iter().any(|error| {
+            let cause = error.cause().downcast_ref::<io::Error>();
+            cause
+                .and_then(io::Error::get_ref)
+                .is_some_and(<dyn Error + Send + Sync>::is::<NotInTime>)
+        })
+    }
+
     fn io_kind(&self) -> io::ErrorKind {
-        let of_sink = self.0.sink_error.as_ref().map(SinkError::io_kind);
+        let of_sink = self.0.sink_errors.first().map(SinkError::io_kind);
         let of_write = || self.0.failed.first().map(WriteError::io_kind);
         of_sink.or_else(of_write).unwrap_or(io::ErrorKind::Other)
     }
 }
 
+/// That a writer had not ended when the time was over.
+#[derive(Debug)]
+struct NotInTime;
+
+impl fmt::Display for NotInTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it had not ended when the time was over")
+    }
+}
+
+impl Error for NotInTime {}
+
+pub(crate) fn not_in_time() -> SinkError {
+    let cause = io::Error::new(io::ErrorKind::TimedOut, NotInTime);
+    SinkError::permanent(cause).with_operation("finish")
+}
+
 impl fmt::Display for FinishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report {
-            failed, sink_error, ..
-        } = &*self.0;
-        if let Some(first) = failed.first() {
-            let count = failed.len();
-            let noun = if count == 1 { "segment" } else { "segments" };
-            write!(f, "{count} {noun} not written, the first: {first}")?;
+        let report = &*self.0;
+        let mut separator = "";
+        if let Some(first) = report.failed.first() {
+            let count = report.failed.iter().map(WriteError::segments).sum();
+            write!(f, "{} not written, the first: {first}", segments(count))?;
+            separator = "; and ";
         }
-        match (sink_error, failed.is_empty()) {
-            (Some(error), true) => write!(f, "the sink did not end well: {error}"),
-            (Some(error), false) => write!(f, "; and the sink did not end well: {error}"),
-            (None, _) => Ok(()),
+        if let Some(error) = report.sink_errors.first() {
+            write!(f, "{separator}the sink did not end well: {error}")?;
+            for (count, what) in [
+                (report.in_doubt.len(), "in doubt"),
+                (report.discarded.len(), "not begun"),
+            ] {
+                if count > 0 {
+                    write!(f, "; {} {what}", segments(count as u64))?;
+                }
+            }
         }
+        Ok(())
     }
+}
+
+fn segments(count: u64) -> String {
+    let noun = if count == 1 { "segment" } else { "segments" };
+    format!("{count} {noun}")
 }
 
 impl fmt::Debug for FinishError {
@@ -86,7 +132,7 @@ impl fmt::Debug for FinishError {
 impl Error for FinishError {
     /// The error of the sink's end, else the first failed write.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        let of_sink = self.0.sink_error.as_ref().map(|error| error as _);
+        let of_sink = self.0.sink_errors.first().map(|error| error as _);
         of_sink.or_else(|| self.0.failed.first().map(|error| error as _))
     }
 }

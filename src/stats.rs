@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::segment::ProducedSegment;
-
 /// A number of segments and of their payload bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -14,9 +12,10 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn add(&mut self, segment: &ProducedSegment) {
+    /// One more segment, of this many bytes.
+    pub(crate) fn add(&mut self, bytes: usize) {
         self.segments = self.segments.saturating_add(1);
-        self.bytes = self.bytes.saturating_add(segment.data.len() as u64);
+        self.bytes = self.bytes.saturating_add(bytes as u64);
     }
 
     fn without(self, other: Self) -> Self {
@@ -27,12 +26,15 @@ impl Tally {
     }
 }
 
-/// What a stream has done so far, taken at one moment, so that
-/// `accepted = yielded + failed + discarded + in_flight` holds for segments and for bytes.
+/// How a stream is doing and what it has done so far, taken at one moment, so that
+/// `accepted = yielded + failed + discarded + dropped + in_flight` holds for segments and for bytes.
 ///
 /// A segment counts as yielded, failed or discarded when it comes out: of the iterator, or into the
-/// [`Report`](crate::Report) of `finish` or `drain`. One that nobody takes any more, because the
-/// stream was dropped, counts when its write ends.
+/// [`Report`](crate::Report) of `finish`, `finish_timeout` or `drain`. One that nobody takes any more,
+/// because the stream was dropped, counts when its write ends. A dropped one counts at once.
+///
+/// Three numbers tell most: `in_flight` against the bounds says how far the sink is behind,
+/// `oldest_age` by how much time, and `stalled_for` whether it is moving at all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamStats {
@@ -40,18 +42,34 @@ pub struct StreamStats {
     pub accepted: Tally,
     /// What came out as `Ok`.
     pub yielded: Tally,
-    /// What came out as `Err`.
+    /// What the sink could not write, and came out as `Err`.
     pub failed: Tally,
-    /// What `drain` discarded without writing it.
+    /// What `drain` or `finish_timeout` gave back without a write.
     pub discarded: Tally,
+    /// What was dropped to make room ([`WhenFull::DropOldest`](crate::WhenFull::DropOldest)).
+    pub dropped: Tally,
     /// The part of `yielded` that the sink let pass because it had nowhere to put it: on the disk
     /// sink, the segments without a path hint.
     pub without_destination: Tally,
     /// What was accepted and has not come out: queued, being written, or waiting to be yielded.
+    /// This is what the bounds hold for.
     pub in_flight: Tally,
-    /// The longest time that the sink took for one segment.
+    /// The part of `in_flight` that no writer has begun.
+    pub queued: Tally,
+    /// How many segments are being written: the writers that have something to do.
+    pub writing: u64,
+    /// How many calls of `send` and `send_timeout` wait for room.
+    pub waiting_senders: u64,
+    /// How long ago the oldest segment in flight was accepted.
+    pub oldest_age: Option<Duration>,
+    /// For how long the sink has been at the segment that it has been at longest, with every attempt
+    /// and every pause between them; zero while nothing is being written.
+    pub stalled_for: Duration,
+    /// How often a failed write was tried again.
+    pub retries: u64,
+    /// The longest time that the sink took for one attempt.
     pub longest_write: Duration,
-    /// The mean time that the sink took for a segment, whatever came of it; zero before the first.
+    /// The mean time that the sink took for an attempt, whatever came of it; zero before the first.
     pub mean_write: Duration,
 }
 
@@ -62,38 +80,49 @@ pub(crate) struct Ledger {
     pub(crate) yielded: Tally,
     pub(crate) failed: Tally,
     pub(crate) discarded: Tally,
+    pub(crate) dropped: Tally,
+    /// How many of the dropped ones have had their `Err`.
+    pub(crate) dropped_and_yielded: u64,
     pub(crate) without_destination: Tally,
-    writes: u64,
+    attempts: u64,
+    retries: u64,
     time_in_writes: Duration,
     longest_write: Duration,
 }
 
 impl Ledger {
-    pub(crate) fn record_write(&mut self, took: Duration) {
-        self.writes += 1;
+    /// `attempt` is counted from 1 for each segment.
+    pub(crate) fn record_attempt(&mut self, attempt: u32, took: Duration) {
+        self.attempts += 1;
+        self.retries += u64::from(attempt > 1);
         self.time_in_writes = self.time_in_writes.saturating_add(took);
         self.longest_write = self.longest_write.max(took);
     }
 
+    /// What the books say; the rest is left at its default.
     pub(crate) fn stats(&self) -> StreamStats {
         StreamStats {
             accepted: self.accepted,
             yielded: self.yielded,
             failed: self.failed,
             discarded: self.discarded,
+            dropped: self.dropped,
             without_destination: self.without_destination,
             in_flight: self
                 .accepted
                 .without(self.yielded)
                 .without(self.failed)
-                .without(self.discarded),
+                .without(self.discarded)
+                .without(self.dropped),
+            retries: self.retries,
             longest_write: self.longest_write,
             mean_write: self.mean_write(),
+            ..StreamStats::default()
         }
     }
 
     fn mean_write(&self) -> Duration {
-        let nanos = self.time_in_writes.as_nanos() / u128::from(self.writes.max(1));
+        let nanos = self.time_in_writes.as_nanos() / u128::from(self.attempts.max(1));
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 }

@@ -3,18 +3,17 @@
 use std::fmt;
 use std::io;
 use std::iter::FusedIterator;
-use std::mem;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, unbounded};
-
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use log::Level;
 
+use crate::arrivals::{Arrival, Arrivals, NoNext};
 use crate::config::SegmentStreamConfig;
 use crate::contain::tell;
-use crate::error::{SinkError, WriteError};
+use crate::error::WriteError;
 use crate::handle::StreamHandle;
 use crate::intake::{Intake, Patience};
 use crate::report::{FinishError, Report};
@@ -22,30 +21,10 @@ use crate::segment::ProducedSegment;
 use crate::sender::SegmentSender;
 use crate::sink::{DiskSink, SegmentSink, from_fn};
 use crate::stats::StreamStats;
-use crate::writer::{Completion, Event, THREAD_NAME, Writer};
+use crate::writer::{Writer, thread_name};
 
 /// What the iterator yields.
 type Item = Result<ProducedSegment, WriteError>;
-
-/// Why there is no next segment, at least not now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum NoNext {
-    /// None is done yet.
-    NotYet,
-    /// There will be none: the iteration has ended.
-    Ended,
-}
-
-impl fmt::Display for NoNext {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotYet => "no segment is done yet",
-            Self::Ended => "the stream has ended",
-        })
-    }
-}
-
-impl std::error::Error for NoNext {}
 
 /// The half that a manifest publisher keeps: an iterator over the segments, each yielded once it is
 /// stored.
@@ -95,16 +74,7 @@ impl std::error::Error for NoNext {}
 #[must_use = "a stream that is dropped is closed"]
 pub struct SegmentStream {
     intake: Arc<Intake>,
-    events: Receiver<Event>,
-    /// Taken by whoever joins it.
-    writer: Option<JoinHandle<()>>,
-    stage: Stage,
-}
-
-enum Stage {
-    Running,
-    /// The writer has said its last word; it stands here until a report takes it.
-    Ended(Result<(), SinkError>),
+    arrivals: Arrivals,
 }
 
 impl SegmentStream {
@@ -142,23 +112,96 @@ impl SegmentStream {
     where
         S: SegmentSink + 'static,
     {
-        config.validate()?;
-        let depth = config.channel_depth;
-        let (queue, queued) = channel(depth);
-        let (completed, events) = channel(depth.saturating_add(1));
-        let intake = Arc::new(Intake::new(depth, queue));
-        let writer = Writer::new(Arc::clone(&intake), queued, completed);
-        let writer = thread::Builder::new()
-            .name(THREAD_NAME.to_owned())
-            .spawn(move || writer.run(sink))?;
+        Self::start(&config, vec![sink])
+    }
+
+    /// A stream with several writers, each with a sink and a thread of its own, for sinks whose cost is
+    /// latency: an origin, an object store, a disk that syncs.
+    ///
+    /// `sink` is called with 0, 1, … `writers` - 1, on this thread. Whichever writer is free takes the
+    /// oldest queued segment, so several are written at the same time, and the order in which they arrive
+    /// at the destination is not that of acceptance; the order of the iteration still is. A slow write
+    /// holds up the iteration behind it and not the other writes, until all slots are taken: so the depth
+    /// should be a few times the number of writers.
+    ///
+    /// Segments with equal path hints are never written at the same time, and the later one is written
+    /// last. (Equal as [`Path`](std::path::Path)s: two that lead to the same file in other ways, by a link
+    /// or in upper case, are not.)
+    ///
+    /// Each sink's [`finish`](SegmentSink::finish) is called when its writer has nothing left to do. When
+    /// one sink panics the stream closes, what is queued comes out as `Err`, and the other sinks end as
+    /// usual. Clones of one [`DiskSink`] go together: what one has found out of a folder they all know.
+    ///
+    /// # Errors
+    ///
+    /// No writers at all, or a [`channel_depth`](SegmentStreamConfig::channel_depth) below their number,
+    /// so that some could never have anything to do ([`InvalidInput`](io::ErrorKind::InvalidInput)); or
+    /// a thread that cannot be started.
+    ///
+    /// ```
+    /// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig, sink};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let config = SegmentStreamConfig { channel_depth: 16, ..Default::default() };
+    /// let (stream, sender) = SegmentStream::with_writers(config, 4, |_| {
+    ///     sink::from_fn(|_segment| Ok(())) // Here: a connection of its own for each writer.
+    /// })?;
+    /// for number in 0..8 {
+    ///     sender.send(ProducedSegment::media(number, vec![0; 100], 2.0))?;
+    /// }
+    /// drop(sender);
+    /// for (number, item) in (0..).zip(stream) {
+    ///     assert_eq!(item?.sequence, number);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a config may come to hold what a stream keeps"
+    )]
+    pub fn with_writers<S, F>(
+        config: SegmentStreamConfig,
+        writers: usize,
+        sink: F,
+    ) -> io::Result<(Self, SegmentSender)>
+    where
+        S: SegmentSink + 'static,
+        F: FnMut(usize) -> S,
+    {
+        config.validate(writers)?;
+        Self::start(&config, (0..writers).map(sink).collect())
+    }
+
+    fn start<S>(config: &SegmentStreamConfig, sinks: Vec<S>) -> io::Result<(Self, SegmentSender)>
+    where
+        S: SegmentSink + 'static,
+    {
+        let writers = sinks.len();
+        config.validate(writers)?;
+        let intake = Arc::new(Intake::new(config, writers));
+        let (done, events) = channel(config.channel_depth.saturating_add(writers));
+        let mut threads = Vec::with_capacity(writers);
+        let mut failure = None;
+        for (number, sink) in sinks.into_iter().enumerate() {
+            let writer = Writer::new(Arc::clone(&intake), number, done.clone());
+            let started = thread::Builder::new()
+                .name(thread_name(number, writers))
+                .spawn(move || writer.run(sink));
+            match started {
+                Ok(thread) => threads.push(thread),
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
+        }
+        intake.set_writers(threads.iter().map(|it| it.thread().id()).collect());
         let sender = SegmentSender::new(Arc::clone(&intake));
-        let stream = Self {
-            intake,
-            events,
-            writer: Some(writer),
-            stage: Stage::Running,
-        };
-        Ok((stream, sender))
+        let arrivals = Arrivals::new(Arc::clone(&intake), events, threads);
+        let stream = Self { intake, arrivals };
+        // Those that did start are ended by dropping the stream.
+        failure.map_or(Ok((stream, sender)), Err)
     }
 
     /// A handle that closes the stream and reads its numbers from elsewhere.
@@ -195,8 +238,7 @@ impl SegmentStream {
     /// Segments that came out so far, `Ok` or `Err`.
     #[must_use]
     pub fn segments_received(&self) -> u64 {
-        let stats = self.stats();
-        stats.yielded.segments + stats.failed.segments
+        self.intake.segments_received()
     }
 
     /// The next segment if one is done; never waits.
@@ -220,7 +262,7 @@ impl SegmentStream {
     /// # }
     /// ```
     pub fn try_next(&mut self) -> Result<Item, NoNext> {
-        self.completion(Patience::None).map(Completion::into_item)
+        self.arrivals.next(Patience::None).map(Arrival::into_item)
     }
 
     /// The next segment; waits for it, but no longer than `timeout`.
@@ -230,8 +272,9 @@ impl SegmentStream {
     /// [`NoNext::NotYet`] when the time is over, or [`NoNext::Ended`] where `next` would return
     /// `None`.
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Item, NoNext> {
-        self.completion(Patience::lasting(timeout))
-            .map(Completion::into_item)
+        self.arrivals
+            .next(Patience::lasting(timeout))
+            .map(Arrival::into_item)
     }
 
     /// Closes the stream, waits until everything accepted is written, and reports what was not
@@ -259,7 +302,56 @@ impl SegmentStream {
     /// ```
     pub fn finish(mut self) -> Result<Report, FinishError> {
         self.intake.close();
-        self.collect_report().into_result()
+        self.report(self.patience_to_the_end()).into_result()
+    }
+
+    /// The same, but waits no longer than `timeout`, whatever the sink does.
+    ///
+    /// When the time is over the writers are left to themselves, and the report says of each segment how
+    /// far it got: [`written`](Report::written), [`failed`](Report::failed), never begun
+    /// ([`discarded`](Report::discarded), payload included), or [`in_doubt`](Report::in_doubt): its write
+    /// is still under way, at most one for each writer, and may yet succeed. A writer ends when its sink
+    /// returns; until then its thread, its sink and that one payload stay in memory. The process can exit
+    /// all the same.
+    ///
+    /// # Errors
+    ///
+    /// As for [`finish`](SegmentStream::finish); or the time was over
+    /// ([`FinishError::is_timeout`]).
+    ///
+    /// ```
+    /// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig, sink};
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let hanging = sink::from_fn(|_| loop { std::thread::park() });
+    /// let (stream, sender) = SegmentStream::with_sink(SegmentStreamConfig::default(), hanging)?;
+    /// for number in 0..3 {
+    ///     sender.send(ProducedSegment::media(number, vec![0; 100], 2.0))?;
+    /// }
+    /// # while stream.stats().writing == 0 { std::thread::yield_now() }
+    /// let error = stream.finish_timeout(Duration::from_millis(10)).unwrap_err();
+    /// assert!(error.is_timeout());
+    /// let report = error.into_report();
+    /// assert_eq!(report.in_doubt[0].sequence, 0);
+    /// assert_eq!(report.discarded.len(), 2); // With their payloads, to be put elsewhere.
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn finish_timeout(mut self, timeout: Duration) -> Result<Report, FinishError> {
+        self.intake.close();
+        let patience = if self.intake.is_writer_thread() {
+            Patience::None
+        } else {
+            Patience::lasting(timeout)
+        };
+        let mut report = self.report(patience);
+        if !self.arrivals.have_ended() {
+            self.arrivals.give_up();
+            self.take_all(Patience::None, &mut report);
+            report.sink_errors = self.arrivals.settle();
+        }
+        report.into_result()
     }
 
     /// Closes the stream, discards what is queued without writing it, and reports everything that
@@ -285,80 +377,35 @@ impl SegmentStream {
     /// # }
     /// ```
     pub fn drain(&mut self) -> Result<Report, FinishError> {
-        self.intake.close_and_discard();
-        self.collect_report().into_result()
+        self.arrivals.discard_queued();
+        self.report(self.patience_to_the_end()).into_result()
     }
 
-    /// Takes what comes out until the writer has ended.
-    fn collect_report(&mut self) -> Report {
-        let patience = self.patience_to_the_end();
+    /// Takes what comes out until the writers have ended, or patience has.
+    fn report(&mut self, patience: Patience) -> Report {
         let mut report = Report::default();
-        while let Ok(completion) = self.completion(patience) {
-            match completion {
-                Completion::Written(segment) | Completion::Passed(segment) => {
-                    report.written.push(segment);
-                }
-                Completion::Failed(error) => report.failed.push(error),
-                Completion::Discarded(segment) => report.discarded.push(segment),
-            }
-        }
-        report.sink_error = self.settle().err();
+        self.take_all(patience, &mut report);
+        report.sink_errors = self.arrivals.settle();
         report
     }
 
-    /// The writer thread itself, inside its sink, can take what is there and must not wait.
+    fn take_all(&mut self, patience: Patience, report: &mut Report) {
+        while let Ok(arrival) = self.arrivals.next(patience) {
+            match arrival {
+                Arrival::Landed(segment) => report.written.push(segment),
+                Arrival::Failed(error) => report.failed.push(error),
+                Arrival::Discarded(segment) => report.discarded.push(segment),
+                Arrival::InDoubt(segment) => report.in_doubt.push(segment),
+            }
+        }
+    }
+
+    /// A writer thread itself, inside its sink, can take what is there and must not wait.
     fn patience_to_the_end(&self) -> Patience {
         if self.intake.is_writer_thread() {
             Patience::None
         } else {
             Patience::Endless
-        }
-    }
-
-    fn completion(&mut self, patience: Patience) -> Result<Completion, NoNext> {
-        if let Stage::Ended(_) = self.stage {
-            return Err(NoNext::Ended);
-        }
-        let received = match patience {
-            Patience::None => self.events.try_recv().map_err(|error| match error {
-                TryRecvError::Empty => RecvTimeoutError::Timeout,
-                TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
-            }),
-            Patience::Until(deadline) => self.events.recv_deadline(deadline),
-            Patience::Endless => self.events.recv().map_err(RecvTimeoutError::from),
-        };
-        match received {
-            Ok(Event::Completed(completion)) => {
-                completion.release(&self.intake);
-                Ok(completion)
-            }
-            Ok(Event::Ended(outcome)) => self.end(outcome),
-            Err(RecvTimeoutError::Timeout) => Err(NoNext::NotYet),
-            Err(RecvTimeoutError::Disconnected) => self.end(Err(writer_died())),
-        }
-    }
-
-    fn end(&mut self, outcome: Result<(), SinkError>) -> Result<Completion, NoNext> {
-        self.stage = Stage::Ended(outcome);
-        Err(NoNext::Ended)
-    }
-
-    /// Joins the writer, which has said its last word, and hands that out, once.
-    fn settle(&mut self) -> Result<(), SinkError> {
-        let Stage::Ended(outcome) = &mut self.stage else {
-            let cause = io::Error::new(
-                io::ErrorKind::Deadlock,
-                "the stream is closed, but its own sink cannot wait for its end",
-            );
-            return Err(SinkError::permanent(cause));
-        };
-        let outcome = mem::replace(outcome, Ok(()));
-        if self.intake.is_writer_thread() {
-            return outcome;
-        }
-        match self.writer.take().map(JoinHandle::join) {
-            None | Some(Ok(())) => outcome,
-            Some(Err(_)) => outcome.and(Err(writer_died())),
         }
     }
 }
@@ -368,9 +415,8 @@ impl Iterator for SegmentStream {
 
     /// Waits for the next segment; `None` once there will be no more.
     fn next(&mut self) -> Option<Item> {
-        self.completion(Patience::Endless)
-            .ok()
-            .map(Completion::into_item)
+        let arrival = self.arrivals.next(Patience::Endless);
+        arrival.ok().map(Arrival::into_item)
     }
 }
 
@@ -383,9 +429,12 @@ impl Drop for SegmentStream {
         self.intake.close();
         let patience = self.patience_to_the_end();
         let mut unwritten = 0_u64;
-        while let Ok(completion) = self.completion(patience) {
-            let is_written = matches!(completion, Completion::Written(_) | Completion::Passed(_));
-            unwritten += u64::from(!is_written);
+        while let Ok(arrival) = self.arrivals.next(patience) {
+            unwritten += match arrival {
+                Arrival::Landed(_) => 0,
+                Arrival::Failed(error) => error.segments(),
+                Arrival::Discarded(_) | Arrival::InDoubt(_) => 1,
+            };
         }
         if unwritten > 0 {
             tell(
@@ -393,13 +442,13 @@ impl Drop for SegmentStream {
                 format_args!("a stream was dropped with {unwritten} unwritten segments in it"),
             );
         }
-        if matches!(self.stage, Stage::Ended(_))
-            && let Err(error) = self.settle()
-        {
-            tell(
-                Level::Error,
-                format_args!("the sink did not end well: {error}"),
-            );
+        if self.arrivals.have_ended() {
+            for error in self.arrivals.settle() {
+                tell(
+                    Level::Error,
+                    format_args!("the sink did not end well: {error}"),
+                );
+            }
         }
     }
 }
@@ -411,10 +460,6 @@ impl fmt::Debug for SegmentStream {
             .field("stats", &self.stats())
             .finish_non_exhaustive()
     }
-}
-
-fn writer_died() -> SinkError {
-    SinkError::permanent("the writer thread panicked")
 }
 
 /// A channel for `capacity` messages at most. The slots see to that, so the channel's own bound only

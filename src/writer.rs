@@ -1,96 +1,87 @@
-//! The writer thread: takes each segment, has the sink write it, reports what became of it.
+//! A writer thread: takes each segment, has its sink write it, reports what became of it.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Sender;
 use log::Level;
 
+use crate::attempts::{Outcome, Written, write};
+use crate::backlog::Job;
 use crate::contain::{contained, tell};
 use crate::error::{SinkError, WriteError, WriteErrorKind};
-use crate::intake::{Fate, Intake};
+use crate::intake::{Fate, Intake, Work};
 use crate::segment::ProducedSegment;
-use crate::sink::{SegmentSink, WriteContext};
+use crate::sink::SegmentSink;
 
-/// Its name, of at most 15 bytes: Linux cuts what is longer.
-pub(crate) const THREAD_NAME: &str = "segment-writer";
+/// The name of its thread, of at most 15 bytes: Linux cuts what is longer.
+pub(crate) fn thread_name(writer: usize, writers: usize) -> String {
+    if writers == 1 {
+        "segment-writer".to_owned()
+    } else {
+        format!("seg-writer-{writer}")
+    }
+}
 
-/// What the writer tells the stream.
+/// What a writer tells the stream.
 pub(crate) enum Event {
     /// One accepted segment is done with.
-    Completed(Completion),
-    /// There will be no more; the sink is gone.
+    Completed(Completed),
+    /// There will be no more from this writer; its sink is gone.
     Ended(Result<(), SinkError>),
 }
 
 /// What became of one accepted segment.
+pub(crate) struct Completed {
+    pub(crate) index: u64,
+    pub(crate) completion: Completion,
+}
+
 pub(crate) enum Completion {
     Written(ProducedSegment),
     /// Passed by a sink that had nowhere to put it.
     Passed(ProducedSegment),
     Failed(WriteError),
-    Discarded(ProducedSegment),
 }
 
-impl Completion {
-    pub(crate) fn into_item(self) -> Result<ProducedSegment, WriteError> {
-        match self {
-            Self::Written(segment) | Self::Passed(segment) => Ok(segment),
-            Self::Failed(error) => Err(error),
-            // Only where a sink drained its own stream, which could not wait for the rest.
-            Self::Discarded(segment) => Err(WriteError::new(
-                segment,
-                WriteErrorKind::Discarded,
-                SinkError::permanent("the stream was drained"),
-                0,
-            )),
-        }
-    }
-
+impl Completed {
     /// Gives the segment's slot back and enters it into the books.
     pub(crate) fn release(&self, intake: &Intake) {
-        match self {
-            Self::Written(segment) => intake.release(segment, Fate::Written),
-            Self::Passed(segment) => intake.release(segment, Fate::WithoutDestination),
-            Self::Failed(error) => intake.release(error.segment(), Fate::Failed),
-            Self::Discarded(segment) => intake.release(segment, Fate::Discarded),
-        }
+        let (segment, fate) = match &self.completion {
+            Completion::Written(segment) => (segment, Fate::Written),
+            Completion::Passed(segment) => (segment, Fate::WithoutDestination),
+            Completion::Failed(error) => (error.segment(), Fate::Failed),
+        };
+        intake.release(self.index, segment, fate);
     }
 }
 
-/// What the writer thread works with. Whatever happens to the thread, its `Drop` leaves nobody
-/// waiting and no accepted segment unaccounted for.
+/// What a writer thread works with. Whatever happens to the thread, its `Drop` leaves nobody waiting
+/// and no queued segment unaccounted for.
 pub(crate) struct Writer {
     intake: Arc<Intake>,
-    queue: Receiver<ProducedSegment>,
-    /// Has room for every slot and for the last word, so that the writer never waits for a consumer.
+    number: usize,
+    /// Has room for every slot and for the last words, so that no writer ever waits for a consumer.
     events: Sender<Event>,
     has_ended: bool,
 }
 
 impl Writer {
-    pub(crate) fn new(
-        intake: Arc<Intake>,
-        queue: Receiver<ProducedSegment>,
-        events: Sender<Event>,
-    ) -> Self {
+    pub(crate) fn new(intake: Arc<Intake>, number: usize, events: Sender<Event>) -> Self {
         Self {
             intake,
-            queue,
+            number,
             events,
             has_ended: false,
         }
     }
 
-    /// Runs until the queue has run dry.
+    /// Runs until the stream is closed and there is nothing left for this writer.
     pub(crate) fn run<S: SegmentSink>(mut self, mut sink: S) {
-        self.intake.enter_writer_thread();
         let outcome = if self.write_all(&mut sink).is_ok() {
             contained(|| sink.finish()).unwrap_or_else(|panic| {
                 Err(SinkError::permanent(format!("it panicked: {panic}")).with_operation("finish"))
             })
         } else {
-            self.abort_queued();
             let cause = "it panicked on a segment, so this was not called";
             Err(SinkError::permanent(cause).with_operation("finish"))
         };
@@ -105,84 +96,81 @@ impl Writer {
     }
 
     fn write_all<S: SegmentSink>(&self, sink: &mut S) -> Result<(), SinkPanicked> {
-        for segment in &self.queue {
-            if self.intake.is_discarding() {
-                self.complete(Completion::Discarded(segment));
-                continue;
-            }
-            let context = WriteContext::new(self.intake.interrupt());
-            let started = Instant::now();
-            let written = contained(|| sink.write(&segment, &context));
-            self.intake.record_write(started.elapsed());
-            match written {
-                Ok(Ok(())) if context.had_no_destination() => {
-                    self.complete(Completion::Passed(segment));
+        while let Some(Job { index, segment }) = self.next_job() {
+            let Outcome { attempts, result } = write(sink, &segment, &self.intake);
+            let (completion, panicked) = match result {
+                Written::Stored => (Completion::Written(segment), Ok(())),
+                Written::Passed => (Completion::Passed(segment), Ok(())),
+                Written::Failed(cause) => {
+                    let kind = WriteErrorKind::Failed;
+                    (failed(segment, kind, cause, attempts), Ok(()))
                 }
-                Ok(Ok(())) => self.complete(Completion::Written(segment)),
-                Ok(Err(cause)) => self.fail(segment, WriteErrorKind::Failed, cause, 1),
-                Err(panic) => {
+                Written::Panicked(panic) => {
                     // First of all, so that whoever sees the error finds the stream closed.
-                    self.intake.close();
+                    self.close_and_abort_queued();
                     let cause = SinkError::permanent(format!("the sink panicked: {panic}"));
-                    self.fail(segment, WriteErrorKind::Panicked, cause, 1);
-                    return Err(SinkPanicked);
+                    let kind = WriteErrorKind::Panicked;
+                    (failed(segment, kind, cause, attempts), Err(SinkPanicked))
                 }
-            }
+            };
+            self.tell(&completion);
+            self.intake.put_down(self.number);
+            self.complete(Completed { index, completion });
+            panicked?;
         }
         Ok(())
     }
 
-    /// Gives back what was queued when the sink panicked. The stream is closed by then, so the queue
-    /// runs dry.
-    fn abort_queued(&self) {
-        for segment in &self.queue {
-            let cause = SinkError::permanent("the sink panicked on an earlier segment");
-            self.fail(segment, WriteErrorKind::Aborted, cause, 0);
+    fn next_job(&self) -> Option<Job> {
+        loop {
+            match self.intake.work(self.number) {
+                Work::Job(job) => return Some(job),
+                Work::Over => return None,
+                Work::NotYet => self.intake.wait_for_ring(),
+            }
         }
     }
 
-    fn fail(
-        &self,
-        segment: ProducedSegment,
-        kind: WriteErrorKind,
-        cause: SinkError,
-        attempts: u32,
-    ) {
-        let sequence = segment.sequence;
-        let error = WriteError::new(segment, kind, cause, attempts);
-        // The message of the cause is somebody else's code, and may panic.
-        let message = contained(|| error.to_string())
-            .unwrap_or_else(|_| format!("segment {sequence}: an error that cannot be displayed"));
-        self.complete(Completion::Failed(error));
-        tell(Level::Error, format_args!("{message}"));
+    /// Gives back what was queued when the sink panicked.
+    fn close_and_abort_queued(&self) {
+        for Job { index, segment } in self.intake.close_and_take_queued() {
+            let cause = SinkError::permanent("the sink panicked on an earlier segment");
+            let completion = failed(segment, WriteErrorKind::Aborted, cause, 0);
+            self.tell(&completion);
+            self.complete(Completed { index, completion });
+        }
     }
 
-    fn complete(&self, completion: Completion) {
-        let Err(unsent) = self.events.send(Event::Completed(completion)) else {
-            return;
-        };
-        // The stream was dropped on this very thread, and nobody takes it any more.
-        if let Event::Completed(completion) = unsent.into_inner() {
-            completion.release(&self.intake);
-            if let Completion::Discarded(segment) = completion {
-                let sequence = segment.sequence;
-                tell(
-                    Level::Warn,
-                    format_args!("segment {sequence} was discarded unwritten"),
-                );
+    fn tell(&self, completion: &Completion) {
+        match completion {
+            Completion::Written(segment) | Completion::Passed(segment) => {
+                self.intake.teller().succeeded(segment);
             }
+            Completion::Failed(error) => self.intake.teller().failed(error),
+        }
+    }
+
+    fn complete(&self, completed: Completed) {
+        if let Err(unsent) = self.events.send(Event::Completed(completed))
+            && let Event::Completed(completed) = unsent.into_inner()
+        {
+            // The stream is gone, and nobody takes it any more.
+            completed.release(&self.intake);
         }
     }
 
     fn end(&mut self, outcome: Result<(), SinkError>) {
         self.has_ended = true;
         if let Err(unsent) = self.events.send(Event::Ended(outcome))
-            && let Event::Ended(Err(error)) = unsent.into_inner()
+            && let Event::Ended(outcome) = unsent.into_inner()
         {
-            tell(
-                Level::Error,
-                format_args!("the sink did not end well: {error}"),
-            );
+            self.intake.teller().end();
+            if let Err(error) = outcome {
+                tell(
+                    Level::Error,
+                    format_args!("the sink did not end well: {error}"),
+                );
+            }
         }
     }
 }
@@ -191,11 +179,19 @@ impl Drop for Writer {
     fn drop(&mut self) {
         if !self.has_ended {
             // What is not ours is contained, so that this should never be.
-            self.intake.close();
-            self.abort_queued();
+            self.close_and_abort_queued();
             self.end(Err(SinkError::permanent("the writer thread panicked")));
         }
     }
+}
+
+fn failed(
+    segment: ProducedSegment,
+    kind: WriteErrorKind,
+    cause: SinkError,
+    attempts: u32,
+) -> Completion {
+    Completion::Failed(WriteError::new(segment, kind, cause, attempts))
 }
 
 /// The sink panicked on a segment and must not be called again.

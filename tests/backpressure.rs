@@ -6,20 +6,14 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
+use common::config::depth;
 use common::gate::Gate;
 use common::segments::segment;
 use common::sinks::gated;
 use common::threads::must_end;
-use segment_stream::{NoNext, SegmentSender, SegmentStream, SegmentStreamConfig};
+use segment_stream::{NoNext, SegmentSender, SegmentStream};
 
 const DEPTHS: [usize; 4] = [1, 2, 8, 64];
-
-fn depth(channel_depth: usize) -> SegmentStreamConfig {
-    SegmentStreamConfig {
-        channel_depth,
-        ..Default::default()
-    }
-}
 
 /// Fills every free slot; returns how many there were.
 fn fill(sender: &SegmentSender) -> usize {

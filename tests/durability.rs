@@ -4,11 +4,13 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::again::{again, folder, must_pass};
+use common::config::once;
 use common::folder::temps;
 use common::means::have_tools;
 use common::segments::{segment, segment_at};
@@ -18,6 +20,9 @@ use tempfile::tempdir;
 const DURABILITY: &str = "SEGMENT_STREAM_TEST_DURABILITY";
 const CALLS: &str = "openat,write,ftruncate,flock,fsync,fdatasync,mkdir,rmdir,rename,renameat,renameat2,link,unlink";
 
+/// Behind a durability: with the retries that a stream has by default.
+const AGAIN: &str = " again";
+
 /// Two segments in a new folder, one in another: what is to be seen in the traces.
 const HINTS: [&str; 3] = ["new/a/0.ts", "new/a/1.ts", "b/2.ts"];
 
@@ -25,16 +30,21 @@ const HINTS: [&str; 3] = ["new/a/0.ts", "new/a/1.ts", "b/2.ts"];
 #[ignore = "the part of these tests that is traced"]
 fn stores_three_segments() {
     let root = folder().join("root");
-    let durability = match env::var(DURABILITY).as_deref() {
-        Ok("none") => Durability::None,
-        Ok("file") => Durability::File,
+    let setting = env::var(DURABILITY).unwrap();
+    let config = if setting.ends_with(AGAIN) {
+        SegmentStreamConfig::default()
+    } else {
+        once()
+    };
+    let durability = match setting.trim_end_matches(AGAIN) {
+        "none" => Durability::None,
+        "file" => Durability::File,
         _ => Durability::Full,
     };
     let sink = DiskSink::rooted(&root)
         .durability(durability)
         .pre_allocate();
-    let (mut stream, sender) =
-        SegmentStream::with_sink(SegmentStreamConfig::default(), sink).unwrap();
+    let (mut stream, sender) = SegmentStream::with_sink(config, sink).unwrap();
     let mut failed = 0;
     for (number, hint) in (0..).zip(HINTS) {
         sender.send(segment_at(number, hint)).unwrap();
@@ -284,6 +294,55 @@ fn a_system_call_that_fails_for_ever_costs_every_segment_and_nothing_hangs() {
         assert!(!traced.injected.is_empty());
         assert_eq!(traced.failed, 3, "{call}");
     }
+}
+
+#[test]
+fn a_failed_sync_of_a_file_is_tried_again_on_another_file_and_never_on_that_one() {
+    if !have_tools("a_failed_sync_of_a_file_is_…", &["strace"]) {
+        return;
+    }
+    for durability in ["file", "full"] {
+        let traced = trace(&format!("{durability}{AGAIN}"), Some("fsync:error=EIO"));
+        // For as long as the segments last, every sync fails, and every time it is a new file.
+        let synced: Vec<_> = traced.injected.iter().map(|it| named(it)).collect();
+        let files: Vec<_> = synced
+            .iter()
+            .filter(|it| it.contains("/.segment-"))
+            .collect();
+        let different: BTreeSet<_> = files.iter().collect();
+        assert_eq!(different.len(), files.len(), "{synced:?}");
+        assert_eq!(traced.failed, 3);
+        if durability == "file" {
+            assert!(files.len() > 3 * 2, "no attempt but the first: {synced:?}");
+        }
+    }
+}
+
+#[test]
+fn a_failed_sync_of_a_folder_is_not_tried_again() {
+    if !have_tools("a_failed_sync_of_a_folder_is_not_tried_again", &["strace"]) {
+        return;
+    }
+    let clean = trace(&format!("full{AGAIN}"), None);
+    let syncs = clean.calls.iter().filter(|it| it.name == "fsync").count();
+    for number in 1..=syncs {
+        let traced = trace(
+            &format!("full{AGAIN}"),
+            Some(&format!("fsync:error=EIO:when={number}")),
+        );
+        let [injected] = traced.injected.as_slice() else {
+            panic!("one was to fail: {:?}", traced.injected);
+        };
+        let is_folder = !named(injected).contains("/.segment-");
+        let is_ours = injected.contains(traced.folder.to_str().unwrap());
+        assert_eq!(traced.failed, u32::from(is_folder && is_ours), "{injected}");
+    }
+}
+
+/// The path of the descriptor in the line of a call: `fsync(3</path>)`.
+fn named(line: &str) -> String {
+    let (_, rest) = line.split_once('<').unwrap();
+    rest.split_once('>').unwrap().0.to_owned()
 }
 
 #[test]

@@ -7,14 +7,15 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use common::config::depth;
 use common::gate::Gate;
 use common::segments::{payload, segment};
 use common::sinks::{Call, Recording, failing, gated};
 use common::threads::must_end;
 use proptest::prelude::*;
 use segment_stream::{
-    FinishError, ProducedSegment, Report, SegmentSender, SegmentStream, SegmentStreamConfig, Tally,
-    WriteError, WriteErrorKind, sink,
+    FinishError, ProducedSegment, Report, SegmentSender, SegmentStream, SegmentStreamConfig,
+    SinkError, Tally, WriteError, WriteErrorKind, sink,
 };
 
 const PRODUCERS: u64 = 8;
@@ -45,7 +46,7 @@ fn moody() -> impl segment_stream::SegmentSink {
             thread::yield_now();
         }
         if fails(segment.sequence) {
-            return Err(io::Error::from_raw_os_error(28));
+            return Err(SinkError::permanent(io::Error::from_raw_os_error(28)).into());
         }
         Ok(())
     })
@@ -119,7 +120,7 @@ impl Seen {
 
     /// The three lists are each in the order of acceptance; together they are what is left.
     fn report(&mut self, report: Report) {
-        assert!(report.sink_error.is_none());
+        assert!(report.sink_errors.is_empty());
         let mut left: Vec<(u64, Result<ProducedSegment, WriteError>)> = Vec::new();
         left.extend(report.written.into_iter().map(|it| (it.sequence, Ok(it))));
         left.extend(report.failed.into_iter().map(|it| (it.sequence(), Err(it))));
@@ -163,13 +164,6 @@ fn accepted_by(producers: Vec<thread::JoinHandle<u64>>) -> BTreeMap<u64, u64> {
         .map(|(producer, thread)| (producer, thread.join().unwrap()))
         .filter(|(_, accepted)| *accepted > 0)
         .collect()
-}
-
-fn depth(channel_depth: usize) -> SegmentStreamConfig {
-    SegmentStreamConfig {
-        channel_depth,
-        ..Default::default()
-    }
 }
 
 #[test]
@@ -232,7 +226,7 @@ fn end_after(channel_depth: usize, taken: usize, end: End) {
         let landed = Arc::clone(&landed);
         move |segment| {
             if fails(segment.sequence) {
-                return Err(io::Error::from_raw_os_error(28));
+                return Err(SinkError::permanent(io::Error::from_raw_os_error(28)).into());
             }
             assert!(
                 landed.lock().unwrap().insert(segment.sequence),
@@ -375,7 +369,7 @@ fn the_error_of_the_sinks_finish_reaches_the_caller_of_finish() {
             };
             let error = stream.finish().unwrap_err();
             assert_eq!(error.report().written.len(), expected);
-            let sink_error = error.report().sink_error.as_ref().unwrap();
+            let sink_error = error.report().sink_errors.first().unwrap();
             assert_eq!(sink_error.raw_os_error(), Some(5));
             assert!(std::error::Error::source(&error).is_some());
         }

@@ -5,21 +5,14 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use common::config::depth;
 use common::gate::Gate;
 use common::segments::segment;
 use common::sinks::panicking_on;
 use common::threads::{must_end, spawn_asleep};
 use segment_stream::{
-    ProducedSegment, SegmentSink, SegmentStream, SegmentStreamConfig, SinkError, WriteContext,
-    WriteErrorKind,
+    ProducedSegment, SegmentSink, SegmentStream, SinkError, WriteContext, WriteErrorKind,
 };
-
-fn depth(channel_depth: usize) -> SegmentStreamConfig {
-    SegmentStreamConfig {
-        channel_depth,
-        ..Default::default()
-    }
-}
 
 #[test]
 fn a_panic_on_any_segment_gives_every_segment_back_and_wakes_every_sender() {
@@ -62,9 +55,9 @@ fn a_panic_on_any_segment_gives_every_segment_back_and_wakes_every_sender() {
             }
             assert!(stream.next().is_none());
             // Though each failure was yielded, a sink that was never finished is no clean end.
-            let report = stream.finish().unwrap_err().into_report();
+            let mut report = stream.finish().unwrap_err().into_report();
             assert!(report.failed.is_empty() && report.written.is_empty());
-            let sink_error = report.sink_error.unwrap();
+            let sink_error = report.sink_errors.remove(0);
             assert_eq!(sink_error.operation(), Some("finish"));
         });
     }
@@ -110,8 +103,11 @@ fn a_panic_in_the_report_of_finish_or_drain_is_a_failure() {
                 .iter()
                 .map(segment_stream::WriteError::sequence)
                 .collect();
-            assert_eq!(numbers, [0, 1, 2, 3]);
-            assert!(report.sink_error.is_some());
+            let expected: &[u64] = if drained { &[0] } else { &[0, 1, 2, 3] };
+            assert_eq!(numbers, expected);
+            let discarded: Vec<_> = report.discarded.iter().map(|it| it.sequence).collect();
+            assert_eq!(discarded, [1, 2, 3][..4 - expected.len()]);
+            assert_eq!(report.sink_errors.len(), 1);
         }
     });
 }
@@ -250,7 +246,7 @@ fn an_error_that_cannot_be_displayed_loses_no_segment() {
                 .map(segment_stream::WriteError::sequence)
                 .eq(0..3)
         );
-        assert!(report.sink_error.is_none());
+        assert!(report.sink_errors.is_empty());
         assert_eq!(handle.stats().in_flight.segments, 0);
     });
 }

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 use common::again::{again, again_with, folder, must_pass};
+use common::config::once;
 use common::folder::{entries, temps};
 use common::means::{have_tools, skip};
 use common::segments::payload;
@@ -48,8 +49,7 @@ fn large(sequence: u64, length: usize) -> ProducedSegment {
 /// Sends one segment through a stream of its own.
 fn store(sink: DiskSink, segment: ProducedSegment) -> Result<ProducedSegment, WriteError> {
     must_end(|| {
-        let (mut stream, sender) =
-            SegmentStream::with_sink(SegmentStreamConfig::default(), sink).unwrap();
+        let (mut stream, sender) = SegmentStream::with_sink(once(), sink).unwrap();
         sender.send(segment).unwrap();
         stream.next().unwrap()
     })

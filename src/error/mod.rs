@@ -2,10 +2,12 @@
 //! the segment back.
 
 mod one_line;
+mod recovery;
 mod send;
 mod sink;
 mod write;
 
+pub use recovery::Recovery;
 pub use send::SendError;
-pub use sink::{Recovery, SinkError};
+pub use sink::SinkError;
 pub use write::{WriteError, WriteErrorKind};

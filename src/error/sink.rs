@@ -7,19 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::one_line::OneLine;
+use super::recovery::{self, Recovery};
 use super::send::SendError;
-
-/// Whether the same call may succeed later, as far as the sink knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Recovery {
-    /// The sink did not say.
-    Unknown,
-    /// It may heal: a server that is restarting, a disk that somebody is clearing.
-    Transient,
-    /// It will not: a refused name, a missing permission.
-    Permanent,
-}
 
 /// Why a sink did not write, remove or finish.
 ///
@@ -114,6 +103,28 @@ impl SinkError {
         self.0.recovery
     }
 
+    /// Whether the same call may succeed later: what the sink said, and where it said nothing, what
+    /// [the table](Recovery) says of the [`io::Error`] behind this.
+    #[must_use]
+    pub fn may_heal(&self) -> bool {
+        match self.recovery() {
+            Recovery::Transient => true,
+            Recovery::Permanent => false,
+            Recovery::Unknown => match self.unsent() {
+                Some(unsent) => unsent.is_full() || unsent.is_timeout(),
+                None => self.io_error().is_some_and(recovery::of_io),
+            },
+        }
+    }
+
+    /// What a sink that sends into another stream could not send there.
+    fn unsent(&self) -> Option<&SendError> {
+        self.causes().find_map(|cause| {
+            let inside = || cause.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref();
+            cause.downcast_ref().or_else(inside)
+        })
+    }
+
     /// The cause, or what caused it in turn, where that is an [`io::Error`].
     #[must_use]
     pub fn io_error(&self) -> Option<&io::Error> {
@@ -194,7 +205,7 @@ impl From<io::Error> for SinkError {
     }
 }
 
-/// For a sink that sends into another stream.
+/// For a sink that sends into another stream: that it is full may heal, that it is closed will not.
 impl From<SendError> for SinkError {
     fn from(error: SendError) -> Self {
         Self::new(error.into(), Recovery::Unknown)

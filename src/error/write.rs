@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 
 use super::sink::SinkError;
+use crate::losses::Loss;
 use crate::segment::ProducedSegment;
 
 /// In which way a write came to nothing.
@@ -18,6 +19,9 @@ pub enum WriteErrorKind {
     Panicked,
     /// The sink was never called: it had panicked on an earlier segment.
     Aborted,
+    /// The sink was never called: the stream was full, and this one was dropped to make room for a newer
+    /// one ([`WhenFull::DropOldest`](crate::WhenFull::DropOldest)). The payload is gone.
+    Dropped,
     /// The sink was never called: the stream was drained, from inside the sink, and iterated over
     /// afterwards.
     Discarded,
@@ -26,7 +30,8 @@ pub enum WriteErrorKind {
 /// A segment that was accepted and did not arrive at its destination.
 ///
 /// It takes the segment's place in the iteration, which goes on. The segment is inside, payload
-/// included, so that it can be sent again or put somewhere else.
+/// included, so that it can be sent again or put somewhere else. (One that was
+/// [dropped](WriteErrorKind::Dropped) to make room has no payload any more, and may stand for several.)
 ///
 /// Its message is one line that says which segment, what was being done, to which path, and why.
 ///
@@ -35,13 +40,13 @@ pub enum WriteErrorKind {
 /// use std::io;
 ///
 /// # fn main() -> io::Result<()> {
-/// let full_disk = sink::from_fn(|_| Err(io::Error::from(io::ErrorKind::StorageFull)));
-/// let (mut stream, sender) = SegmentStream::with_sink(SegmentStreamConfig::default(), full_disk)?;
+/// let locked = sink::from_fn(|_| Err(io::Error::from(io::ErrorKind::PermissionDenied)));
+/// let (mut stream, sender) = SegmentStream::with_sink(SegmentStreamConfig::default(), locked)?;
 /// sender.send(ProducedSegment::media(7, vec![1, 2, 3], 2.0).with_path("00007.ts"))?;
 ///
 /// let error = stream.next().expect("one segment was sent").unwrap_err();
-/// assert_eq!(error.to_string(), "segment 7: cannot write \"00007.ts\": no storage space");
-/// assert_eq!(error.io_kind(), io::ErrorKind::StorageFull);
+/// assert_eq!(error.to_string(), "segment 7: cannot write \"00007.ts\": permission denied");
+/// assert_eq!(error.io_kind(), io::ErrorKind::PermissionDenied);
 /// assert_eq!(error.into_segment().data, [1, 2, 3]);
 /// # Ok(())
 /// # }
@@ -54,6 +59,15 @@ struct Inner {
     kind: WriteErrorKind,
     cause: SinkError,
     attempts: u32,
+    extent: Extent,
+}
+
+/// What did not arrive: one segment, or several that were dropped one after the other.
+struct Extent {
+    segments: u64,
+    bytes: u64,
+    duration_secs: f64,
+    last_sequence: u64,
 }
 
 impl WriteError {
@@ -71,11 +85,30 @@ impl WriteError {
             cause = cause.with_path(hint);
         }
         Self(Box::new(Inner {
+            extent: Extent {
+                segments: 1,
+                bytes: segment.data.len() as u64,
+                duration_secs: segment.duration_secs,
+                last_sequence: segment.sequence,
+            },
             segment,
             kind,
             cause,
             attempts,
         }))
+    }
+
+    pub(crate) fn dropped(loss: Loss) -> Self {
+        let extent = Extent {
+            segments: loss.segments(),
+            bytes: loss.bytes,
+            duration_secs: loss.duration_secs,
+            last_sequence: loss.last_sequence,
+        };
+        let cause = SinkError::permanent("dropped from the full stream to make room");
+        let mut error = Self::new(loss.first, WriteErrorKind::Dropped, cause, 0);
+        error.0.extent = extent;
+        error
     }
 
     /// In which way the write came to nothing.
@@ -84,22 +117,48 @@ impl WriteError {
         self.0.kind
     }
 
-    /// The segment that was not written.
+    /// The segment that was not written; the first one, if this stands for several.
     #[must_use]
     pub fn segment(&self) -> &ProducedSegment {
         &self.0.segment
     }
 
-    /// The segment that was not written, given back.
+    /// The segment that was not written, given back. Its payload is empty if it was dropped.
     #[must_use]
     pub fn into_segment(self) -> ProducedSegment {
         self.0.segment
     }
 
-    /// The segment's sequence number.
+    /// The segment's sequence number; that of the first one, if this stands for several.
     #[must_use]
     pub fn sequence(&self) -> u64 {
         self.0.segment.sequence
+    }
+
+    /// The sequence number of the last segment that this stands for.
+    #[must_use]
+    pub fn last_sequence(&self) -> u64 {
+        self.0.extent.last_sequence
+    }
+
+    /// How many segments this stands for: 1, or more if they were [dropped](WriteErrorKind::Dropped) one
+    /// after the other in a long stall.
+    #[must_use]
+    pub fn segments(&self) -> u64 {
+        self.0.extent.segments
+    }
+
+    /// How many payload bytes did not arrive, those that were dropped included.
+    #[must_use]
+    pub fn byte_len(&self) -> u64 {
+        self.0.extent.bytes
+    }
+
+    /// How many seconds of media did not arrive: the duration of the one segment as it is, or the sum of
+    /// several, where what is no duration counts as zero.
+    #[must_use]
+    pub fn duration_secs(&self) -> f64 {
+        self.0.extent.duration_secs
     }
 
     /// What the sink was doing: its own word for it, else `"write"`.
@@ -145,8 +204,14 @@ impl fmt::Display for WriteError {
             segment,
             cause,
             attempts,
+            extent,
             ..
         } = &*self.0;
+        if extent.segments > 1 {
+            let count = extent.segments;
+            let (first, last) = (segment.sequence, extent.last_sequence);
+            return write!(f, "{count} segments, {first} to {last}: {}", cause.cause());
+        }
         let what = if segment.is_init {
             "initialisation segment"
         } else {
@@ -167,6 +232,7 @@ impl fmt::Debug for WriteError {
             .field("kind", &self.0.kind)
             .field("cause", &self.0.cause)
             .field("attempts", &self.0.attempts)
+            .field("segments", &self.0.extent.segments)
             .finish()
     }
 }

@@ -18,6 +18,12 @@ pub(super) fn usable(duration_secs: f64) -> Option<f64> {
         .then_some(duration_secs)
 }
 
+/// What this many segments do not exceed together.
+#[expect(clippy::cast_precision_loss, reason = "a limit need not be exact")]
+pub(super) fn longest_sum(segments: u64) -> f64 {
+    LONGEST_SECS * segments as f64
+}
+
 /// Whole microseconds of a duration that is usable.
 #[expect(
     clippy::cast_possible_truncation,

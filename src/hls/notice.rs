@@ -14,6 +14,9 @@ pub enum Notice {
     Lost {
         /// The segment's number.
         sequence: u64,
+        /// How many there are, where one error stands for several
+        /// ([`WriteError::segments`](crate::WriteError::segments)); else 1.
+        segments: u64,
     },
     /// A segment cannot be decoded, as its initialisation segment was lost: it is listed as a gap.
     Undecodable {
@@ -72,7 +75,16 @@ pub enum Notice {
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Lost { sequence } => write!(f, "segment {sequence} was lost"),
+            Self::Lost {
+                sequence,
+                segments: 1,
+            } => write!(f, "segment {sequence} was lost"),
+            Self::Lost { sequence, segments } => {
+                write!(
+                    f,
+                    "{segments} segments were lost, from segment {sequence} on"
+                )
+            }
             Self::Undecodable { sequence } => write!(
                 f,
                 "segment {sequence} is listed as a gap: its initialisation segment was lost"

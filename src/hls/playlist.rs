@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::config::{Kind, MediaPlaylist};
-use super::duration::{Micros, Rounding, SECOND, longest_within, to_duration, usable};
+use super::duration::{Micros, Rounding, SECOND, longest_sum, longest_within, to_duration, usable};
 use super::entry::{Entry, Initialisation, Map, Retired};
 use super::notice::Notice;
 use super::tags::{self, TagError};
@@ -17,6 +17,9 @@ use crate::uri;
 /// Players read the media sequence number as a double or a signed number: from here on some would
 /// be wrong.
 pub(super) const NUMBERS_END: u64 = 1 << 53;
+
+/// After how many gaps of one long loss those slide out that can.
+const SLID_AT_ONCE: u64 = 1024;
 
 /// What holds for the playlist's whole life once it was published.
 #[derive(Debug)]
@@ -163,6 +166,7 @@ impl Playlist {
             Err(error) if error.segment().is_init => {
                 notices.push(Notice::Lost {
                     sequence: error.sequence(),
+                    segments: 1,
                 });
                 self.initialisation_lost();
             }
@@ -170,8 +174,13 @@ impl Playlist {
                 self.check_number(error.sequence(), notices);
                 notices.push(Notice::Lost {
                     sequence: error.sequence(),
+                    segments: error.segments(),
                 });
-                self.gap(error.segment());
+                if error.segments() > 1 {
+                    self.gap_of_several(error);
+                } else {
+                    self.gap(error.segment());
+                }
             }
         }
     }
@@ -214,13 +223,7 @@ impl Playlist {
     /// (EXT-X-GAP, draft-pantos-hls-rfc8216bis §4.4.4.7 and §6.2.1). What cannot be a duration counts
     /// as one target duration.
     fn gap(&mut self, segment: &ProducedSegment) {
-        // Any URI will do, as no client is to load it; but it should tell what is missing.
-        let hint = segment.path_hint.as_deref();
-        let uri = hint
-            .filter(|hint| !uri::plain(hint).is_ok_and(|file| self.is_own(&file)))
-            .and_then(|hint| self.config.uri_of(hint).ok())
-            .unwrap_or_else(|| "gap".to_owned());
-        let mut left = if let Some(duration) = usable(segment.duration_secs) {
+        let left = if let Some(duration) = usable(segment.duration_secs) {
             self.next.rounding.next(duration)
         } else {
             if self.config.kind != Kind::Vod {
@@ -229,15 +232,45 @@ impl Playlist {
             }
             self.usual_duration()
         };
+        self.append_gaps(segment, left, Micros::MAX);
+    }
+
+    /// The same for several that were dropped one after the other, whose own durations are not known any
+    /// more: as many gaps as their sum takes, each as long as the target duration allows, and where there
+    /// is none yet, as long as they were on average.
+    fn gap_of_several(&mut self, error: &WriteError) {
+        self.next.sequence = Some(error.last_sequence().wrapping_add(1));
+        let sum = error.duration_secs().min(longest_sum(error.segments()));
+        let left = self.next.rounding.next(sum);
+        if left == 0 {
+            return self.gap(error.segment());
+        }
+        let mean = left.div_ceil(error.segments());
+        self.append_gaps(error.segment(), left, mean);
+    }
+
+    /// Gaps of `left` together. Before the target duration is settled none is longer than `unsettled`.
+    fn append_gaps(&mut self, segment: &ProducedSegment, mut left: Micros, unsettled: Micros) {
+        // Any URI will do, as no client is to load it; but it should tell what is missing.
+        let hint = segment.path_hint.as_deref();
+        let uri = hint
+            .filter(|hint| !uri::plain(hint).is_ok_and(|file| self.is_own(&file)))
+            .and_then(|hint| self.config.uri_of(hint).ok())
+            .unwrap_or_else(|| "gap".to_owned());
         let most = self
             .target_secs
-            .map_or(Micros::MAX, |target| target.saturating_mul(SECOND));
-        loop {
+            .map_or(unsettled, |target| target.saturating_mul(SECOND));
+        for count in 1_u64.. {
             let micros = left.min(most);
             left -= micros;
             self.append(uri.clone(), None, micros, micros);
             if left == 0 || self.next_number().is_none() {
                 return;
+            }
+            if count % SLID_AT_ONCE == 0 && matches!(self.config.kind, Kind::Live { .. }) {
+                // Of a stall of days only the end is ever listed.
+                self.settle();
+                self.slide();
             }
         }
     }

@@ -236,9 +236,9 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             return Err(refuse("the media sequence numbers are used up"));
         }
         let mut notices = Vec::new();
-        let before = self.playlist.entries.len();
+        let before = self.playlist.next_number();
         self.playlist.push(item, &mut notices);
-        self.is_unpublished |= self.playlist.entries.len() > before;
+        self.is_unpublished |= self.playlist.next_number() != before;
         if self.is_unpublished && self.playlist.config.kind != Kind::Vod {
             self.publish(notices)
         } else {

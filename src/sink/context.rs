@@ -32,15 +32,15 @@ pub enum Pause {
 
 impl Default for WriteContext {
     fn default() -> Self {
-        Self::new(Arc::default())
+        Self::new(1, None, Arc::default())
     }
 }
 
 impl WriteContext {
-    pub(crate) fn new(interrupt: Arc<Interrupt>) -> Self {
+    pub(crate) fn new(attempt: u32, deadline: Option<Instant>, interrupt: Arc<Interrupt>) -> Self {
         Self {
-            attempt: 1,
-            deadline: None,
+            attempt,
+            deadline,
             interrupt,
             no_destination: AtomicBool::new(false),
         }
@@ -52,7 +52,9 @@ impl WriteContext {
         self.attempt
     }
 
-    /// Until when the segment is worth trying, where there is such a limit.
+    /// Until when the segment is worth trying, where there is such a limit: the
+    /// [`RetryPolicy`](crate::RetryPolicy)'s, the same for each attempt. A sink that waits for others
+    /// should give up by then, as nothing takes the segment away from it.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline

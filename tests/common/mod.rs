@@ -6,6 +6,7 @@
 )]
 
 pub mod again;
+pub mod config;
 pub mod example;
 pub mod folder;
 pub mod gate;

@@ -29,11 +29,16 @@ pub fn panicking_on(sequence: u64, gate: &Gate) -> impl SegmentSink + use<> {
     })
 }
 
+/// A full disk that will not heal, so that nothing waits for it to.
+pub fn full_for_good() -> io::Error {
+    SinkError::permanent(io::Error::from(io::ErrorKind::StorageFull)).into()
+}
+
 /// Fails every segment for which `fails` says so.
 pub fn failing(fails: impl Fn(&ProducedSegment) -> bool + Send) -> impl SegmentSink {
     sink::from_fn(move |segment| {
         if fails(segment) {
-            Err(io::Error::from(io::ErrorKind::StorageFull))
+            Err(full_for_good())
         } else {
             Ok(())
         }

@@ -27,7 +27,7 @@ pub(crate) enum Told {
 /// What a notice says, unless it is one about deletions.
 pub(crate) fn told(notice: &Notice) -> Option<Told> {
     Some(match notice {
-        Notice::Lost { sequence } => Told::Lost(*sequence),
+        Notice::Lost { sequence, .. } => Told::Lost(*sequence),
         Notice::Undecodable { sequence } => Told::Undecodable(*sequence),
         Notice::UnusableDuration { sequence } => Told::UnusableDuration(*sequence),
         Notice::TooLong { sequence, .. } => Told::TooLong(*sequence),

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::io;
 
 use segment_stream::{
-    ProducedSegment, SegmentSender, SegmentStream, SegmentStreamConfig, WriteError, sink,
+    ProducedSegment, RetryPolicy, SegmentSender, SegmentStream, SegmentStreamConfig, WriteError,
+    sink,
 };
 
 thread_local! {
@@ -13,7 +14,11 @@ thread_local! {
 
 fn full_disk() -> (SegmentStream, SegmentSender) {
     let sink = sink::from_fn(|_| Err(io::Error::from(io::ErrorKind::StorageFull)));
-    SegmentStream::with_sink(SegmentStreamConfig::default(), sink).expect("a thread starts")
+    let config = SegmentStreamConfig {
+        retry: RetryPolicy::never(),
+        ..Default::default()
+    };
+    SegmentStream::with_sink(config, sink).expect("a thread starts")
 }
 
 /// The segment as a stream yields it that could not write it.

@@ -107,7 +107,9 @@ fn fill_the_disk(root: &Path, retention: Retention) {
             io::ErrorKind::StorageFull,
             "{error}"
         );
-        assert!(matches!(error.notices(), [Notice::Lost { sequence }] if *sequence == number));
+        assert!(
+            matches!(error.notices(), [Notice::Lost { sequence, segments: 1 }] if *sequence == number)
+        );
         assert!(
             fs::read(&path).unwrap() == before,
             "the playlist has changed"

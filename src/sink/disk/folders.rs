@@ -26,10 +26,15 @@ pub(super) fn make(folder: &Path, made: &mut impl FnMut(&Path)) -> Result<(), Si
         Err(error) if error.kind() == io::ErrorKind::NotFound => match folder.parent() {
             Some(parent) if parent != Path::new("") => {
                 make(parent, made)?;
-                let created = fs::create_dir(folder);
-                created.map_err(|cause| failed_to_make(folder, cause))?;
-                made(folder);
-                Ok(())
+                match fs::create_dir(folder) {
+                    Ok(()) => {
+                        made(folder);
+                        Ok(())
+                    }
+                    // Another writer came first.
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => is_folder(folder),
+                    Err(error) => Err(failed_to_make(folder, error)),
+                }
             }
             _ => Err(failed_to_make(folder, error)),
         },
@@ -71,7 +76,11 @@ impl Syncable {
     /// before a failure the kernel may call a sync a success that was none.
     pub(super) fn sync(self) -> Result<(), SinkError> {
         let handle = File::open(&self.path).unwrap_or(self.opened_before);
-        sync_names(&handle).map_err(|cause| SinkError::during("sync the folder", &self.path, cause))
+        // Permanent, as whoever tries again would sync the same folder again, and may be told a success
+        // that is none.
+        sync_names(&handle).map_err(|cause| {
+            SinkError::permanent(SinkError::during("sync the folder", &self.path, cause))
+        })
     }
 }
 

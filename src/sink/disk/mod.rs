@@ -18,6 +18,7 @@ pub use sweep::Swept;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tempfile::NamedTempFile;
 
@@ -52,6 +53,10 @@ use crate::sink::{SegmentSink, WriteContext};
 /// has its name, whole, and only a power cut could still take it away. A file size limit (`ulimit -f`)
 /// is an error only where the process ignores SIGXFSZ, which kills it otherwise.
 ///
+/// **Several writers** ([`with_writers`](crate::SegmentStream::with_writers)) take clones of one sink, which
+/// share what they know of folders. That is what [`Durability::Full`] needs, where one writer may rely on a
+/// folder that another one made.
+///
 /// Without [`Durability::File`] an error that the system reveals only at `close` (NFS, quotas) goes
 /// unseen, since [`std::fs::File`] has no way to report it.
 ///
@@ -79,7 +84,8 @@ pub struct DiskSink {
     durability: Durability,
     existing: Existing,
     pre_allocate: bool,
-    folders: Folders,
+    /// Shared by clones, so that one writer does not rely on a folder that another one failed to sync.
+    folders: Arc<Mutex<Folders>>,
     temps: TempFiles,
 }
 
@@ -161,7 +167,7 @@ impl DiskSink {
     fn create_temp(&mut self, target: &Target) -> Result<NamedTempFile<File>, SinkError> {
         let folder = &target.folder;
         if self.durability == Durability::Full {
-            self.folders.make_durable(folder)?;
+            self.folders().make_durable(folder)?;
         }
         let first = self.temps.create(folder);
         let created = match first {
@@ -177,9 +183,14 @@ impl DiskSink {
 
     fn make_folder(&mut self, folder: &Path) -> Result<(), SinkError> {
         match self.durability {
-            Durability::Full => self.folders.make_durable(folder),
+            Durability::Full => self.folders().make_durable(folder),
             Durability::None | Durability::File => folders::make(folder, &mut |_| {}),
         }
+    }
+
+    // Whatever panics under the lock leaves names in there that are at worst not known.
+    fn folders(&self) -> MutexGuard<'_, Folders> {
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn fill(&self, mut file: &File, data: &[u8], target: &Path) -> Result<(), SinkError> {

@@ -1,0 +1,247 @@
+//! What a running stream tells the log: few messages, each with its key-value pairs, and of what repeats
+//! itself the first at once and then how many more there were, at most every [`INTERVAL`].
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use log::Level;
+
+use crate::contain::{TARGET, contained, tell};
+use crate::error::{SinkError, WriteError};
+use crate::segment::ProducedSegment;
+use crate::stats::Tally;
+
+/// How far apart messages of the same kind are at least.
+pub(crate) const INTERVAL: Duration = Duration::from_secs(10);
+
+/// Lets the first through, and then one in every [`INTERVAL`].
+#[derive(Debug, Default)]
+struct Gate {
+    last: Option<Instant>,
+    held_back: u64,
+}
+
+impl Gate {
+    /// How many were held back since the last one, if this one may pass.
+    fn pass(&mut self, now: Instant) -> Option<u64> {
+        let is_early = |last: Instant| now.saturating_duration_since(last) < INTERVAL;
+        if self.last.is_some_and(is_early) {
+            self.held_back += 1;
+            return None;
+        }
+        self.last = Some(now);
+        Some(std::mem::take(&mut self.held_back))
+    }
+
+    fn take_held_back(&mut self) -> Option<u64> {
+        Some(std::mem::take(&mut self.held_back)).filter(|held_back| *held_back > 0)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Gates {
+    failures: Gate,
+    retries: Gate,
+    drops: Gate,
+    stalls: Gate,
+    /// Failures since the last success.
+    failed_in_a_row: u64,
+}
+
+/// One for each stream.
+#[derive(Debug, Default)]
+pub(crate) struct Teller {
+    gates: Mutex<Gates>,
+    /// Whether `failed_in_a_row` is worth a look: a success is the usual case, and should cost nothing.
+    is_failing: AtomicBool,
+}
+
+impl Teller {
+    pub(crate) fn failed(&self, error: &WriteError) {
+        let held_back = {
+            let mut gates = self.lock();
+            gates.failed_in_a_row += 1;
+            self.is_failing.store(true, Ordering::Relaxed);
+            gates.failures.pass(Instant::now())
+        };
+        let Some(held_back) = held_back else {
+            return;
+        };
+        let sequence = error.sequence();
+        let message = displayed(error);
+        let path = error.path().map(|path| path.display().to_string());
+        let more = more(held_back);
+        // There is nobody left to be told that telling failed, here and below.
+        let _ = contained(|| {
+            log::error!(
+                target: TARGET,
+                sequence,
+                operation = error.operation(),
+                path = path.as_deref(),
+                kind:? = error.kind(),
+                attempts = error.attempts(),
+                code = error.raw_os_error(),
+                held_back;
+                "{message}{more}"
+            );
+        });
+    }
+
+    pub(crate) fn succeeded(&self, segment: &ProducedSegment) {
+        if !self.is_failing.load(Ordering::Relaxed) {
+            return;
+        }
+        let failed = {
+            let mut gates = self.lock();
+            self.is_failing.store(false, Ordering::Relaxed);
+            // What was held back of these is told by this message.
+            gates.failures.held_back = 0;
+            std::mem::take(&mut gates.failed_in_a_row)
+        };
+        let sequence = segment.sequence;
+        let _ = contained(|| {
+            log::info!(
+                target: TARGET,
+                sequence,
+                failed;
+                "segment {sequence} is written, after {failed} that failed"
+            );
+        });
+    }
+
+    /// An attempt failed and may heal.
+    pub(crate) fn retrying(&self, segment: &ProducedSegment, cause: &SinkError, attempts: u32) {
+        let Some(held_back) = self.pass(|gates| &mut gates.retries) else {
+            return;
+        };
+        let sequence = segment.sequence;
+        let message = displayed(cause);
+        let more = more(held_back);
+        let _ = contained(|| {
+            log::warn!(
+                target: TARGET,
+                sequence,
+                attempts,
+                code = cause.raw_os_error(),
+                held_back;
+                "segment {sequence}: {message}; it is tried again{more}"
+            );
+        });
+    }
+
+    /// Segments were dropped to make room, `sequence` the first of them.
+    pub(crate) fn dropped(&self, dropped: Tally) {
+        let Some(held_back) = self.pass(|gates| &mut gates.drops) else {
+            return;
+        };
+        let Tally { segments, bytes } = dropped;
+        let _ = contained(|| {
+            log::warn!(
+                target: TARGET,
+                segments,
+                bytes,
+                held_back;
+                "the stream is full: {segments} queued segments were dropped so far, {bytes} bytes"
+            );
+        });
+    }
+
+    /// A `send` has been waiting for this long.
+    pub(crate) fn blocked(
+        &self,
+        sequence: u64,
+        waited: Duration,
+        in_flight: u64,
+        held: Option<(u64, Duration)>,
+    ) {
+        let Some(held_back) = self.pass(|gates| &mut gates.stalls) else {
+            return;
+        };
+        let waited_ms = millis(waited);
+        let why = match held {
+            Some((held, age)) => format!("the sink has had segment {held} for {age:.1?}"),
+            None => "what is written waits to be yielded".to_owned(),
+        };
+        let _ = contained(|| {
+            log::warn!(
+                target: TARGET,
+                sequence,
+                waited_ms,
+                in_flight,
+                held_back;
+                "a send of segment {sequence} has waited for {waited:.1?}: the stream is full, with \
+                 {in_flight} segments in flight, and {why}"
+            );
+        });
+    }
+
+    /// Tells what is still held back, at the end.
+    pub(crate) fn end(&self) {
+        let (failures, drops) = {
+            let mut gates = self.lock();
+            (
+                gates.failures.take_held_back(),
+                gates.drops.take_held_back(),
+            )
+        };
+        if let Some(count) = failures {
+            tell(
+                Level::Error,
+                format_args!("{count} more segments were not written since the last message"),
+            );
+        }
+        if let Some(count) = drops {
+            tell(
+                Level::Warn,
+                format_args!("segments were dropped {count} more times since the last message"),
+            );
+        }
+    }
+
+    fn pass(&self, gate: impl FnOnce(&mut Gates) -> &mut Gate) -> Option<u64> {
+        gate(&mut self.lock()).pass(Instant::now())
+    }
+
+    // Nothing panics while it holds the lock.
+    fn lock(&self) -> MutexGuard<'_, Gates> {
+        self.gates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The message of a cause is somebody else's code, and may panic.
+fn displayed(error: &impl std::fmt::Display) -> String {
+    contained(|| error.to_string()).unwrap_or_else(|_| "an error that cannot be displayed".into())
+}
+
+fn more(held_back: u64) -> String {
+    match held_back {
+        0 => String::new(),
+        count => format!(" (and {count} more like it since the last message)"),
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_passes_and_then_one_in_each_interval_with_the_number_in_between() {
+        let mut gate = Gate::default();
+        let start = Instant::now();
+        let at = |secs| start + Duration::from_secs(secs);
+        assert_eq!(gate.pass(at(0)), Some(0));
+        for secs in 1..10 {
+            assert_eq!(gate.pass(at(secs)), None);
+        }
+        assert_eq!(gate.pass(at(10)), Some(9));
+        assert_eq!(gate.pass(at(19)), None);
+        assert_eq!(gate.take_held_back(), Some(1));
+        assert_eq!(gate.take_held_back(), None);
+        assert_eq!(gate.pass(at(40)), Some(0));
+    }
+}

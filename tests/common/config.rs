@@ -1,0 +1,19 @@
+//! How the streams of several test files are set up.
+
+use segment_stream::{RetryPolicy, SegmentStreamConfig};
+
+/// The default but for this depth.
+pub fn depth(channel_depth: usize) -> SegmentStreamConfig {
+    SegmentStreamConfig {
+        channel_depth,
+        ..Default::default()
+    }
+}
+
+/// A single attempt for each segment, so that every failure is seen.
+pub fn once() -> SegmentStreamConfig {
+    SegmentStreamConfig {
+        retry: RetryPolicy::never(),
+        ..Default::default()
+    }
+}
