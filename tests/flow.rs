@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
-use common::config::depth;
+use common::config::{WRITERS, depth};
 use common::gate::Gate;
 use common::segments::{payload, segment};
 use common::sinks::{Call, Recording, failing, gated};
@@ -168,27 +169,32 @@ fn accepted_by(producers: Vec<thread::JoinHandle<u64>>) -> BTreeMap<u64, u64> {
 
 #[test]
 fn eighty_thousand_segments_of_eight_producers_come_out_once_each() {
-    must_end(|| {
-        let (mut stream, sender) = SegmentStream::with_sink(depth(8), moody()).unwrap();
-        let handle = stream.handle();
-        let producers = produce(sender, 10_000);
-        let mut seen = Seen::default();
-        for item in &mut stream {
-            seen.item(item);
-        }
-        assert_eq!(seen.accepted(), accepted_by(producers));
-        assert_eq!(seen.ok.segments + seen.failed.segments, 80_000);
-        let stats = handle.stats();
-        assert_eq!(stats.accepted.segments, 80_000);
-        assert_eq!((stats.yielded, stats.failed), (seen.ok, seen.failed));
-        assert_eq!((stats.in_flight, stats.discarded), Default::default());
-        assert_eq!(stats.accepted.bytes, seen.ok.bytes + seen.failed.bytes);
-        assert_eq!(stream.bytes_written(), seen.ok.bytes);
-        assert_eq!(stream.segments_received(), 80_000);
-        assert!(stats.longest_write >= stats.mean_write);
-        let report = stream.finish().unwrap();
-        assert!(report.written.is_empty() && report.failed.is_empty());
+    WRITERS.into_iter().for_each(|writers| {
+        must_end(move || accounts_for_eighty_thousand(writers));
     });
+}
+
+fn accounts_for_eighty_thousand(writers: usize) {
+    let (mut stream, sender) =
+        SegmentStream::with_writers(depth(8.max(writers)), writers, |_| moody()).unwrap();
+    let handle = stream.handle();
+    let producers = produce(sender, 10_000);
+    let mut seen = Seen::default();
+    for item in &mut stream {
+        seen.item(item);
+    }
+    assert_eq!(seen.accepted(), accepted_by(producers));
+    assert_eq!(seen.ok.segments + seen.failed.segments, 80_000);
+    let stats = handle.stats();
+    assert_eq!(stats.accepted.segments, 80_000);
+    assert_eq!((stats.yielded, stats.failed), (seen.ok, seen.failed));
+    assert_eq!((stats.in_flight, stats.discarded), Default::default());
+    assert_eq!(stats.accepted.bytes, seen.ok.bytes + seen.failed.bytes);
+    assert_eq!(stream.bytes_written(), seen.ok.bytes);
+    assert_eq!(stream.segments_received(), 80_000);
+    assert!(stats.longest_write >= stats.mean_write);
+    let report = stream.finish().unwrap();
+    assert!(report.written.is_empty() && report.failed.is_empty());
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -197,6 +203,7 @@ enum End {
     Drain,
     Drop,
     Close,
+    FinishInTime,
 }
 
 fn ending() -> impl Strategy<Value = End> {
@@ -204,7 +211,8 @@ fn ending() -> impl Strategy<Value = End> {
         Just(End::Finish),
         Just(End::Drain),
         Just(End::Drop),
-        Just(End::Close)
+        Just(End::Close),
+        Just(End::FinishInTime)
     ]
 }
 
@@ -213,18 +221,19 @@ proptest! {
 
     #[test]
     fn whatever_ends_the_stream_at_whatever_moment_nothing_is_missing_or_twice(
-        channel_depth in 1_usize..40, taken in 0_usize..300, end in ending(),
+        writers in prop::sample::select(WRITERS.to_vec()), more in 0_usize..40,
+        taken in 0_usize..300, end in ending(),
     ) {
-        must_end(move || end_after(channel_depth, taken, end));
+        must_end(move || end_after(writers, writers + more, taken, end));
     }
 }
 
-fn end_after(channel_depth: usize, taken: usize, end: End) {
+fn end_after(writers: usize, channel_depth: usize, taken: usize, end: End) {
     // Remembers what reached the destination, for the case in which nothing is handed back.
     let landed = Arc::new(Mutex::new(BTreeSet::new()));
-    let sink = sink::from_fn({
+    let sink = |_| {
         let landed = Arc::clone(&landed);
-        move |segment| {
+        sink::from_fn(move |segment| {
             if fails(segment.sequence) {
                 return Err(SinkError::permanent(io::Error::from_raw_os_error(28)).into());
             }
@@ -233,15 +242,21 @@ fn end_after(channel_depth: usize, taken: usize, end: End) {
                 "written twice"
             );
             Ok(())
-        }
-    });
-    let (mut stream, sender) = SegmentStream::with_sink(depth(channel_depth), sink).unwrap();
+        })
+    };
+    let (mut stream, sender) =
+        SegmentStream::with_writers(depth(channel_depth), writers, sink).unwrap();
     let handle = stream.handle();
     let producers = produce(sender, 1_000);
     let mut seen = Seen::default();
     stream.by_ref().take(taken).for_each(|item| seen.item(item));
     match end {
         End::Finish => seen.report(report_of(stream.finish())),
+        End::FinishInTime => {
+            let report = report_of(stream.finish_timeout(Duration::MAX));
+            assert!(report.discarded.is_empty() && report.in_doubt.is_empty());
+            seen.report(report);
+        }
         End::Drain => {
             seen.report(report_of(stream.drain()));
             assert!(stream.next().is_none());

@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use common::config::{WRITERS, depth};
 use common::folder::{entries, temps};
 use common::segments::payload;
 use common::threads::must_end;
 use segment_stream::{DiskSink, Durability, ProducedSegment, SegmentStream, SegmentStreamConfig};
 
-const WRITES: u64 = 10_000;
+const WRITES: u64 = 2_500;
 const NAMES: u64 = 20;
 
 /// Of a size that takes several pages, and known from the number.
@@ -49,37 +50,46 @@ fn read_all_the_time(folder: &std::path::Path, stop: &AtomicBool) -> BTreeSet<u6
 
 #[test]
 fn a_reader_sees_only_whole_files_while_names_are_written_and_overwritten() {
-    must_end(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let sink = DiskSink::rooted(folder.path()).pre_allocate();
-        let (stream, sender) =
-            SegmentStream::with_sink(SegmentStreamConfig::default(), sink).unwrap();
-        let stop = Arc::new(AtomicBool::new(false));
-        let readers: Vec<_> = (0..2)
-            .map(|_| {
-                let (path, stop) = (folder.path().to_path_buf(), Arc::clone(&stop));
-                thread::spawn(move || read_all_the_time(&path, &stop))
-            })
-            .collect();
-        let producer = thread::spawn(move || {
-            for number in 0..WRITES {
-                let path = format!("{}.ts", number % NAMES);
-                let segment = ProducedSegment::media(number, content(number), 2.0).with_path(path);
-                sender.send(segment).unwrap();
-            }
-        });
-        let written = stream.map(Result::unwrap).count();
-        stop.store(true, Ordering::Relaxed);
-        producer.join().unwrap();
-        assert_eq!(written as u64, WRITES);
-        for reader in readers {
-            let seen = reader.join().unwrap();
-            // The test proves something only if the readers met the writes under way.
-            assert!(seen.len() > 100, "saw no more than {} versions", seen.len());
-        }
-        assert!(temps(folder.path()).is_empty());
-        assert_eq!(entries(folder.path()).len() as u64, NAMES);
+    WRITERS.into_iter().for_each(|writers| {
+        must_end(move || a_reader_sees_only_whole_files(writers));
     });
+}
+
+fn a_reader_sees_only_whole_files(writers: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = DiskSink::rooted(folder.path()).pre_allocate();
+    let (stream, sender) =
+        SegmentStream::with_writers(depth(2 * writers), writers, |_| sink.clone()).unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let readers: Vec<_> = (0..2)
+        .map(|_| {
+            let (path, stop) = (folder.path().to_path_buf(), Arc::clone(&stop));
+            thread::spawn(move || read_all_the_time(&path, &stop))
+        })
+        .collect();
+    let producer = thread::spawn(move || {
+        for number in 0..WRITES {
+            let path = format!("{}.ts", number % NAMES);
+            let segment = ProducedSegment::media(number, content(number), 2.0).with_path(path);
+            sender.send(segment).unwrap();
+        }
+    });
+    let written = stream.map(Result::unwrap).count();
+    stop.store(true, Ordering::Relaxed);
+    producer.join().unwrap();
+    assert_eq!(written as u64, WRITES);
+    for reader in readers {
+        let seen = reader.join().unwrap();
+        // The test proves something only if the readers met the writes under way.
+        assert!(seen.len() > 100, "saw no more than {} versions", seen.len());
+    }
+    assert!(temps(folder.path()).is_empty());
+    assert_eq!(entries(folder.path()).len() as u64, NAMES);
+    // Of equal paths the one that was accepted last is written last.
+    for number in WRITES - NAMES..WRITES {
+        let found = fs::read(folder.path().join(format!("{}.ts", number % NAMES)));
+        assert!(found.unwrap() == content(number), "{writers} writers");
+    }
 }
 
 #[test]

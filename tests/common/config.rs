@@ -17,3 +17,6 @@ pub fn once() -> SegmentStreamConfig {
         ..Default::default()
     }
 }
+
+/// How many writers whatever holds for one is tested with.
+pub const WRITERS: [usize; 4] = [1, 2, 4, 16];
