@@ -2,16 +2,17 @@
 //! any other destination: bounded, atomic, accounted for, and without an async runtime.
 //!
 //! ```text
-//!  packager ──► SegmentSender ──(bounded channel)──► writer thread ──► SegmentSink ──► disk, …
-//!                    ▲                                    │
-//!                    └── back-pressure: a slot is free ───┤
-//!                        when the iterator has yielded    ▼
-//!                                            for segment in SegmentStream ──► manifest publisher
+//!  packager ──► SegmentSender ──(bounded queue)──► writer threads ──► SegmentSink ──► disk, …
+//!                    ▲                                   │
+//!                    │                           (bounded channel)
+//!                    └── back-pressure: a slot is free ──┤
+//!                        when the iterator has yielded   ▼
+//!                                           for segment in SegmentStream ──► manifest publisher
 //! ```
 //!
 //! The producer hands each finished segment over with [`SegmentSender::send`] and goes on encoding;
 //! it waits only where the destination is [`channel_depth`](SegmentStreamConfig::channel_depth)
-//! segments behind. A writer thread stores them. The iterator yields each one once it is stored, so
+//! segments behind. A writer thread, or several, store them. The iterator yields each one once it is stored, so
 //! that a manifest made from the iteration never names what is not there.
 //!
 //! # Quick start
@@ -53,9 +54,14 @@
 //! | You want to | Look at |
 //! |---|---|
 //! | hand segments over, from one thread or several | [`SegmentSender`] |
+//! | have a muxer write to a [`Write`](std::io::Write) | [`SegmentWriter`] |
 //! | iterate over what is stored; end, report, discard | [`SegmentStream`] |
+//! | end within a given time, whatever the sink does | [`SegmentStream::finish_timeout`] |
+//! | bound the memory, choose what a full stream does | [`SegmentStreamConfig`], [`WhenFull`] |
+//! | try again what may heal | [`RetryPolicy`], [`Recovery`] |
+//! | write several segments at once | [`SegmentStream::with_writers`] |
 //! | use your own event loop instead of `for` | [`SegmentStream::try_next`], [`SegmentStream::next_timeout`] |
-//! | close from a Ctrl-C handler, show progress | [`StreamHandle`], [`StreamStats`] |
+//! | close from a Ctrl-C handler, show progress, watch over its health | [`StreamHandle`], [`StreamStats`] |
 //! | write files, confined to a folder, durable or not | [`DiskSink`], [`Durability`], [`Existing`] |
 //! | clean up after a killed process | [`DiskSink::sweep`] |
 //! | send segments elsewhere | [`SegmentSink`], [`sink::from_fn`] |
@@ -66,19 +72,27 @@
 //! 1. **Accounted.** A segment whose `send` returned `Ok` comes out exactly once, in the order of
 //!    acceptance: as `Ok`, and then it is whole at its destination, or as an `Err` with the reason
 //!    and the segment inside; from the iterator, or in the report of
-//!    [`finish`](SegmentStream::finish) or [`drain`](SegmentStream::drain). A `send` that returns
-//!    `Err` hands the segment back. Dropping the stream writes what was accepted, and logs, but hands
-//!    nothing back. (A segment without a path hint has no destination on the disk sink: it passes as
-//!    `Ok`, and is counted apart.)
+//!    [`finish`](SegmentStream::finish), [`finish_timeout`](SegmentStream::finish_timeout) or
+//!    [`drain`](SegmentStream::drain). A `send` that returns `Err` hands the segment back. Dropping the
+//!    stream writes what was accepted, and logs, but hands nothing back. (A segment without a path hint
+//!    has no destination on the disk sink: it passes as `Ok`, and is counted apart.) The exceptions are
+//!    asked for: with [`WhenFull::DropOldest`] a media segment that made room comes out as an `Err`
+//!    without its payload, and in a long stall one such `Err` stands for many, of which it tells the
+//!    number, the bytes and the duration; and what `finish_timeout` had no time for is reported as never
+//!    begun, with its payload, or as in doubt, without it, at most one for each writer.
 //! 2. **Never half.** No reader ever sees part of a file under its final name, whatever fails and
 //!    whenever the process dies; with [`Durability::Full`] also whenever the power fails. This is the
 //!    promise of [`DiskSink`]; a closure that calls `fs::write` does not make it.
 //! 3. **Bounded.** Between acceptance and being yielded there are never more than `channel_depth`
-//!    segments. Payloads are moved, never copied.
+//!    segments, nor more than [`channel_bytes`](SegmentStreamConfig::channel_bytes) payload bytes where
+//!    that is set (but for a single segment that is larger and alone). Payloads are moved, never copied.
 //! 4. **Never stuck.** Either half may be dropped at any time, in any order, on any thread, with
 //!    senders alive, blocked or leaked, and with a sink that panics: nothing deadlocks, and everybody
-//!    is told. What is ever waited for is the sink: its writes, its `finish` and its drop.
-//! 5. **Never silent.** No I/O error is swallowed. What nobody is left to be told of is logged.
+//!    is told. What is ever waited for is the sink: its writes, its `finish` and its drop; and
+//!    `finish_timeout` waits for none of them longer than it is told. Senders that wait are let in in the
+//!    order in which they came, however large their segments.
+//! 5. **Never silent.** No I/O error is swallowed. What nobody is left to be told of is logged. (What
+//!    repeats itself is logged once, and then counted: one message in ten seconds.)
 //! 6. **Confined.** A [rooted](DiskSink::rooted) disk sink writes nothing outside its root.
 //!
 //! # Ways to wait for oneself
@@ -107,7 +121,8 @@
 //!
 //! # Features
 //!
-//! The base depends on `crossbeam-channel`, `log` and `tempfile`; messages go to the [`log`] facade.
+//! The base depends on `crossbeam-channel`, `log` and `tempfile`; messages go to the [`log`] facade, with
+//! key-value pairs for loggers that take them.
 //! Everything else is optional, and off by default:
 //!
 //! - `hls`: publishes HLS playlists of what the iterator yields (`hls::MediaPlaylistPublisher`).
@@ -121,6 +136,7 @@ mod backlog;
 mod config;
 mod contain;
 mod error;
+mod gate;
 mod handle;
 #[cfg(feature = "hls")]
 pub mod hls;

@@ -1,5 +1,5 @@
 //! What a running stream tells the log: few messages, each with its key-value pairs, and of what repeats
-//! itself the first at once and then how many more there were, at most every [`INTERVAL`].
+//! itself the first at once and then how many more there were, at most every ten seconds.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,35 +9,9 @@ use log::Level;
 
 use crate::contain::{TARGET, contained, tell};
 use crate::error::{SinkError, WriteError};
+use crate::gate::{Gate, and_more};
 use crate::segment::ProducedSegment;
 use crate::stats::Tally;
-
-/// How far apart messages of the same kind are at least.
-pub(crate) const INTERVAL: Duration = Duration::from_secs(10);
-
-/// Lets the first through, and then one in every [`INTERVAL`].
-#[derive(Debug, Default)]
-struct Gate {
-    last: Option<Instant>,
-    held_back: u64,
-}
-
-impl Gate {
-    /// How many were held back since the last one, if this one may pass.
-    fn pass(&mut self, now: Instant) -> Option<u64> {
-        let is_early = |last: Instant| now.saturating_duration_since(last) < INTERVAL;
-        if self.last.is_some_and(is_early) {
-            self.held_back += 1;
-            return None;
-        }
-        self.last = Some(now);
-        Some(std::mem::take(&mut self.held_back))
-    }
-
-    fn take_held_back(&mut self) -> Option<u64> {
-        Some(std::mem::take(&mut self.held_back)).filter(|held_back| *held_back > 0)
-    }
-}
 
 #[derive(Debug, Default)]
 struct Gates {
@@ -71,7 +45,7 @@ impl Teller {
         let sequence = error.sequence();
         let message = displayed(error);
         let path = error.path().map(|path| path.display().to_string());
-        let more = more(held_back);
+        let more = and_more(held_back);
         // There is nobody left to be told that telling failed, here and below.
         let _ = contained(|| {
             log::error!(
@@ -96,7 +70,7 @@ impl Teller {
             let mut gates = self.lock();
             self.is_failing.store(false, Ordering::Relaxed);
             // What was held back of these is told by this message.
-            gates.failures.held_back = 0;
+            gates.failures.take_held_back();
             std::mem::take(&mut gates.failed_in_a_row)
         };
         let sequence = segment.sequence;
@@ -117,7 +91,7 @@ impl Teller {
         };
         let sequence = segment.sequence;
         let message = displayed(cause);
-        let more = more(held_back);
+        let more = and_more(held_back);
         let _ = contained(|| {
             log::warn!(
                 target: TARGET,
@@ -185,16 +159,16 @@ impl Teller {
                 gates.drops.take_held_back(),
             )
         };
-        if let Some(count) = failures {
+        if failures > 0 {
             tell(
                 Level::Error,
-                format_args!("{count} more segments were not written since the last message"),
+                format_args!("{failures} more segments were not written since the last message"),
             );
         }
-        if let Some(count) = drops {
+        if drops > 0 {
             tell(
                 Level::Warn,
-                format_args!("segments were dropped {count} more times since the last message"),
+                format_args!("segments were dropped {drops} more times since the last message"),
             );
         }
     }
@@ -214,34 +188,6 @@ fn displayed(error: &impl std::fmt::Display) -> String {
     contained(|| error.to_string()).unwrap_or_else(|_| "an error that cannot be displayed".into())
 }
 
-fn more(held_back: u64) -> String {
-    match held_back {
-        0 => String::new(),
-        count => format!(" (and {count} more like it since the last message)"),
-    }
-}
-
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_passes_and_then_one_in_each_interval_with_the_number_in_between() {
-        let mut gate = Gate::default();
-        let start = Instant::now();
-        let at = |secs| start + Duration::from_secs(secs);
-        assert_eq!(gate.pass(at(0)), Some(0));
-        for secs in 1..10 {
-            assert_eq!(gate.pass(at(secs)), None);
-        }
-        assert_eq!(gate.pass(at(10)), Some(9));
-        assert_eq!(gate.pass(at(19)), None);
-        assert_eq!(gate.take_held_back(), Some(1));
-        assert_eq!(gate.take_held_back(), None);
-        assert_eq!(gate.pass(at(40)), Some(0));
-    }
 }

@@ -9,6 +9,8 @@ mod lost;
 
 #[path = "hls/bad_values.rs"]
 mod bad_values;
+#[path = "hls/dropped.rs"]
+mod dropped;
 #[path = "hls/keys.rs"]
 mod keys;
 #[path = "hls/maps.rs"]

@@ -2,20 +2,39 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use common::gate::Gate;
 use common::segments::segment;
-use common::sinks::{Recording, failing};
-use common::threads::must_end;
+use common::sinks::{Recording, failing, gated};
+use common::threads::{must_end, spawn_asleep};
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use segment_stream::{SegmentStream, SegmentStreamConfig, sink};
+use segment_stream::{RetryPolicy, SegmentStream, SegmentStreamConfig, WhenFull, sink};
 
 /// Remembers the messages, and panics at those that say so.
-struct Remembering(Mutex<Vec<(Level, String)>>);
+struct Remembering(Mutex<Vec<(Level, String)>>, Mutex<Vec<Pairs>>);
 
-static LOGGER: Remembering = Remembering(Mutex::new(Vec::new()));
+/// The message, and its key-value pairs as text.
+type Pairs = (String, BTreeMap<String, String>);
+
+struct Collect(BTreeMap<String, String>);
+
+impl<'kvs> log::kv::VisitSource<'kvs> for Collect {
+    fn visit_pair(
+        &mut self,
+        key: log::kv::Key<'kvs>,
+        value: log::kv::Value<'kvs>,
+    ) -> Result<(), log::kv::Error> {
+        self.0.insert(key.to_string(), value.to_string());
+        Ok(())
+    }
+}
+
+static LOGGER: Remembering = Remembering(Mutex::new(Vec::new()), Mutex::new(Vec::new()));
 
 /// Every test here marks its messages with a word of its own, as they run side by side.
 const POISON: &str = "poison";
@@ -32,6 +51,9 @@ impl Log for Remembering {
                 !message.contains(POISON),
                 "the logger was made to panic here"
             );
+            let mut pairs = Collect(BTreeMap::new());
+            record.key_values().visit(&mut pairs).unwrap();
+            self.1.lock().unwrap().push((message.clone(), pairs.0));
             self.0.lock().unwrap().push((record.level(), message));
         }
     }
@@ -54,6 +76,14 @@ fn logged(part: &str) -> Vec<(Level, String)> {
         .collect()
 }
 
+/// The pairs of the one message with this part.
+fn pairs(part: &str) -> BTreeMap<String, String> {
+    let all = LOGGER.1.lock().unwrap();
+    let found: Vec<_> = all.iter().filter(|it| it.0.contains(part)).collect();
+    assert_eq!(found.len(), 1, "{part:?} in {all:?}");
+    found[0].1.clone()
+}
+
 #[test]
 fn every_segment_that_was_not_written_is_logged() {
     start_logging();
@@ -71,7 +101,144 @@ fn every_segment_that_was_not_written_is_logged() {
         drop(sender);
         assert_eq!(stream.count(), 3);
         let message = "segment 1001: cannot write \"marked-a.ts\": no storage space";
+        let recovered = "segment 1002 is written, after 1 that failed";
         assert_eq!(logged("marked-a"), [(Level::Error, message.to_owned())]);
+        assert_eq!(
+            logged("segment 1002 "),
+            [(Level::Info, recovered.to_owned())]
+        );
+        let pairs = pairs("marked-a");
+        for (key, value) in [
+            ("sequence", "1001"),
+            ("operation", "write"),
+            ("path", "marked-a.ts"),
+            ("kind", "Failed"),
+            ("attempts", "1"),
+            ("held_back", "0"),
+        ] {
+            assert_eq!(
+                pairs.get(key).map(String::as_str),
+                Some(value),
+                "{key} in {pairs:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_disk_that_fails_all_the_time_does_not_flood_the_log() {
+    start_logging();
+    must_end(|| {
+        let (stream, sender) =
+            SegmentStream::with_sink(SegmentStreamConfig::default(), failing(|_| true)).unwrap();
+        let started = Instant::now();
+        let failures = thread::spawn(move || stream.map(Result::unwrap_err).count());
+        for number in 0..2_000 {
+            sender
+                .send(segment(number).with_path("marked-flood.ts"))
+                .unwrap();
+        }
+        drop(sender);
+        assert_eq!(failures.join().unwrap(), 2_000);
+        let told = logged("marked-flood").len() as u64;
+        // The first, and then one in ten seconds.
+        assert!(
+            (1..=1 + started.elapsed().as_secs() / 10).contains(&told),
+            "{told}"
+        );
+        assert_eq!(
+            logged("1999 more segments were not written").len(),
+            usize::from(told == 1)
+        );
+    });
+}
+
+#[test]
+fn a_sender_that_waits_for_too_long_is_told_once() {
+    start_logging();
+    must_end(|| {
+        let gate = Gate::default();
+        let config = SegmentStreamConfig {
+            channel_depth: 1,
+            stall_warning: Duration::from_millis(1),
+            ..Default::default()
+        };
+        let (mut stream, sender) = SegmentStream::with_sink(config, gated(&gate)).unwrap();
+        sender.send(segment(7_000)).unwrap();
+        gate.wait_for_arrivals(1);
+        let waiting = [7_001, 7_002].map(|number| {
+            let sender = sender.clone();
+            spawn_asleep(move || sender.send(segment(number)))
+        });
+        let message = "the sink has had segment 7000 for ";
+        while logged(message).is_empty() {
+            thread::yield_now();
+        }
+        // Much longer than the warning took, and the other one has waited for as long.
+        let now = Instant::now();
+        while now.elapsed() < Duration::from_millis(50) {
+            thread::yield_now();
+        }
+        let found = logged(message);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].0, Level::Warn);
+        assert_eq!(pairs(message)["in_flight"], "1");
+        gate.open();
+        assert_eq!(stream.by_ref().take(3).count(), 3);
+        waiting
+            .into_iter()
+            .for_each(|it| it.join().unwrap().unwrap());
+    });
+}
+
+#[test]
+fn retries_and_drops_are_told_in_few_words() {
+    start_logging();
+    must_end(|| {
+        let mut attempts = 0;
+        let sink = sink::from_fn(move |_| {
+            attempts += 1;
+            if attempts < 50 {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "marked-again"));
+            }
+            Ok(())
+        });
+        let retry = RetryPolicy {
+            first_pause: Duration::ZERO,
+            longest_pause: Duration::ZERO,
+            most: Duration::MAX,
+            fallback: Duration::MAX,
+            least: Duration::MAX,
+        };
+        let config = SegmentStreamConfig {
+            retry,
+            ..Default::default()
+        };
+        let (mut stream, sender) = SegmentStream::with_sink(config, sink).unwrap();
+        sender.send(segment(8_000)).unwrap();
+        stream.next().unwrap().unwrap();
+        let again = logged("marked-again");
+        assert_eq!(again.len(), 1, "{again:?}");
+        assert_eq!(again[0].0, Level::Warn);
+        assert!(again[0].1.ends_with("it is tried again"), "{again:?}");
+
+        let gate = Gate::default();
+        let config = SegmentStreamConfig {
+            channel_depth: 2,
+            when_full: WhenFull::DropOldest,
+            ..Default::default()
+        };
+        let (stream, sender) = SegmentStream::with_sink(config, gated(&gate)).unwrap();
+        sender.send(segment(0)).unwrap();
+        gate.wait_for_arrivals(1);
+        (1..1_235).for_each(|number| sender.send(segment(number)).unwrap());
+        gate.open();
+        drop(sender);
+        drop(stream);
+        let dropped = logged("queued segments were dropped");
+        assert_eq!(dropped.len(), 1, "{dropped:?}");
+        assert_eq!(logged("1232 more times").len(), 1);
+        assert_eq!(logged("dropped with 1233 unwritten").len(), 1);
     });
 }
 

@@ -1,12 +1,20 @@
 //! What a caller should know of a push that went through.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::time::Duration;
+use std::mem::{self, Discriminant};
+use std::time::{Duration, Instant};
 
+use log::Level;
+
+use crate::contain::tell;
 use crate::error::SinkError;
+use crate::gate::{Gate, and_more};
 
-/// Something about a push that the playlist has coped with, and its producer should know of. Each one
-/// is logged as well.
+/// Something about a push that the playlist has coped with, and its producer should know of.
+///
+/// They are logged as well: of each kind the first, and then one every ten seconds with the number of those
+/// in between. (Not [`Lost`](Notice::Lost), which the stream has told when it happened.)
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Notice {
@@ -70,6 +78,26 @@ pub enum Notice {
     NotDeleted(SinkError),
     /// The sink cannot delete at all. Said once; nothing is tried any more.
     CannotDelete(SinkError),
+}
+
+/// Logs notices, and does not let one kind flood the log.
+#[derive(Debug, Default)]
+pub(super) struct NoticeLog(HashMap<Discriminant<Notice>, Gate>);
+
+impl NoticeLog {
+    pub(super) fn tell(&mut self, notices: &[Notice]) {
+        for notice in notices {
+            let level = match notice {
+                Notice::Lost { .. } => continue,
+                Notice::CannotDelete(_) => Level::Error,
+                _ => Level::Warn,
+            };
+            let gate = self.0.entry(mem::discriminant(notice)).or_default();
+            if let Some(held_back) = gate.pass(Instant::now()) {
+                tell(level, format_args!("{notice}{}", and_more(held_back)));
+            }
+        }
+    }
 }
 
 impl fmt::Display for Notice {

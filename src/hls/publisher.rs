@@ -10,7 +10,7 @@ use log::Level;
 use super::config::{Kind, MediaPlaylist, Retention as Policy};
 use super::entry::Retired;
 use super::error::{PublishError, ResumeError};
-use super::notice::Notice;
+use super::notice::{Notice, NoticeLog};
 use super::playlist::{NUMBERS_END, Playlist};
 use super::previous::Previous;
 use super::read::read;
@@ -78,6 +78,7 @@ pub struct MediaPlaylistPublisher<S: SegmentSink> {
     published: Published,
     texts: Texts,
     is_unpublished: bool,
+    notice_log: NoticeLog,
     clock: Box<dyn Fn() -> Duration + Send + Sync>,
 }
 
@@ -94,7 +95,7 @@ pub struct Shared {
 #[non_exhaustive]
 #[must_use = "it holds what the caller should know"]
 pub struct Pushed {
-    /// What the playlist has coped with. Each one was logged.
+    /// What the playlist has coped with.
     pub notices: Vec<Notice>,
 }
 
@@ -119,6 +120,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             published: Published::default(),
             texts: Texts::default(),
             is_unpublished: false,
+            notice_log: NoticeLog::default(),
             clock: Box::new(move || start.elapsed()),
         })
     }
@@ -242,7 +244,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         if self.is_unpublished && self.playlist.config.kind != Kind::Vod {
             self.publish(notices)
         } else {
-            Ok(pushed(notices))
+            Ok(self.pushed(notices))
         }
     }
 
@@ -321,7 +323,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     pub fn delete_due(&mut self) -> Pushed {
         let mut notices = Vec::new();
         self.delete(&mut notices);
-        pushed(notices)
+        self.pushed(notices)
     }
 
     pub(super) fn playlist_path(&self) -> &Path {
@@ -344,7 +346,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         match self.write() {
             Ok(()) => {}
             Err(cause) => {
-                log_all(&notices);
+                self.notice_log.tell(&notices);
                 return Err(PublishError::new(cause, notices));
             }
         }
@@ -364,7 +366,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             retention.spare(|file| self.playlist.names(file));
         }
         self.delete(&mut notices);
-        Ok(pushed(notices))
+        Ok(self.pushed(notices))
     }
 
     /// The side file first: a crash between the two then leaves a file noted twice, and none forgotten.
@@ -436,6 +438,11 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         }
     }
 
+    fn pushed(&mut self, notices: Vec<Notice>) -> Pushed {
+        self.notice_log.tell(&notices);
+        Pushed { notices }
+    }
+
     /// How far the two clocks have come, for what waits to be deleted.
     fn now(&self) -> Moment {
         let media = if self.playlist.has_ended {
@@ -484,21 +491,6 @@ pub(super) fn write(
 ) -> Result<(), SinkError> {
     let file = ProducedSegment::media(0, data, 0.0).with_path(path);
     sink.write(&file, &WriteContext::default())
-}
-
-fn pushed(notices: Vec<Notice>) -> Pushed {
-    log_all(&notices);
-    Pushed { notices }
-}
-
-fn log_all(notices: &[Notice]) {
-    for notice in notices {
-        let level = match notice {
-            Notice::CannotDelete(_) => Level::Error,
-            _ => Level::Warn,
-        };
-        tell(level, format_args!("{notice}"));
-    }
 }
 
 fn refuse(why: &'static str) -> PublishError {

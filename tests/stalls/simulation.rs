@@ -111,8 +111,10 @@ struct Simulation {
     is_over: bool,
     source: Source,
     stream: SegmentStream,
-    /// What was sent and has neither come out nor been refused, in order.
-    sent: VecDeque<u64>,
+    /// The number of the next one to come out, unless it is refused.
+    next: u64,
+    /// Those from there on that were refused.
+    refused: VecDeque<u64>,
     /// How many were queued when the stall ended and have not come out.
     waiting: u64,
     outcome: Outcome,
@@ -147,7 +149,8 @@ impl Simulation {
             is_over: false,
             source: Source::start(case.way, sender),
             stream,
-            sent: VecDeque::new(),
+            next: 0,
+            refused: VecDeque::new(),
             waiting: 0,
             outcome: Outcome::default(),
         }
@@ -181,7 +184,6 @@ impl Simulation {
     fn produce(&mut self, number: u64) {
         self.advance_to(due(number));
         let segment = segment(number, self.case.payload);
-        self.sent.push_back(number);
         self.source.orders.send(segment).unwrap();
         let answer = if let Some(answer) = self.source.answer_or_wait(&self.stream) {
             answer
@@ -213,7 +215,7 @@ impl Simulation {
             }
         }
         assert_eq!(error.into_segment(), segment(number, self.case.payload));
-        assert_eq!(self.sent.pop_back(), Some(number));
+        self.refused.push_back(number);
         self.outcome.refused += 1;
     }
 
@@ -235,12 +237,22 @@ impl Simulation {
         }
     }
 
+    /// The number of what has to come out now.
+    fn expected(&mut self) -> u64 {
+        while self.refused.front() == Some(&self.next) {
+            self.refused.pop_front();
+            self.next += 1;
+        }
+        self.next
+    }
+
     /// Each in its place.
     fn note(&mut self, item: Result<ProducedSegment, WriteError>) {
+        let number = self.expected();
         match item {
             Ok(it) => {
-                let number = self.sent.pop_front().unwrap();
                 assert_eq!(it, segment(number, self.case.payload));
+                self.next += 1;
                 self.outcome.delivered += 1;
                 // Behind the one that was being written.
                 if self.waiting > 0 && due(number) > STALL_BEGINS {
@@ -250,10 +262,10 @@ impl Simulation {
             }
             Err(error) => {
                 assert_eq!(error.kind(), WriteErrorKind::Dropped, "{error}");
-                let count = usize::try_from(error.segments()).unwrap();
-                let numbers: Vec<_> = self.sent.drain(..count).collect();
-                assert_eq!(Some(&error.sequence()), numbers.first());
-                assert_eq!(Some(&error.last_sequence()), numbers.last());
+                // Only one after the other are merged, and none of these were refused.
+                self.next += error.segments();
+                let numbers = (error.sequence(), error.last_sequence());
+                assert_eq!(numbers, (number, self.next - 1));
                 let outcome = &mut self.outcome;
                 outcome.errors += 1;
                 outcome.dropped += error.segments();
@@ -265,7 +277,7 @@ impl Simulation {
 
     fn end(mut self) -> Outcome {
         assert!(self.is_over, "the source ended before the stall");
-        assert!(self.sent.is_empty(), "never came: {:?}", self.sent);
+        assert_eq!(self.expected(), self.case.segments);
         self.outcome.stats = self.stream.stats();
         drop(self.source.orders);
         self.source.thread.join().unwrap();

@@ -1,0 +1,117 @@
+//! What a full stream dropped, many segments in one error, is listed as gaps that add up to it.
+
+use std::sync::mpsc;
+
+use segment_stream::hls::Notice;
+use segment_stream::{SegmentStream, SegmentStreamConfig, WhenFull, WriteError, sink};
+
+use super::*;
+
+/// The error in which a stream tells of the rest of a long stall: `count` segments from number 64 on,
+/// each of so many seconds.
+fn dropped(count: u64, secs: f64) -> Result<ProducedSegment, WriteError> {
+    let (open, opened) = mpsc::channel::<()>();
+    let (tell, told) = mpsc::channel();
+    let config = SegmentStreamConfig {
+        channel_depth: 2,
+        when_full: WhenFull::DropOldest,
+        ..Default::default()
+    };
+    let sink = sink::from_fn(move |_| {
+        tell.send(()).expect("the test waits for this");
+        // Until the test lets go of the other end.
+        let _ = opened.recv();
+        Ok(())
+    });
+    let (stream, sender) = SegmentStream::with_sink(config, sink).expect("a thread starts");
+    sender.send(media(0, secs)).expect("there is room");
+    told.recv().expect("the sink is called");
+    for number in 1..=64 + count {
+        let sent = sender.send(media(number, secs));
+        sent.expect("others are dropped");
+    }
+    drop((open, sender));
+    let error = stream.filter_map(Result::err).last().expect("all but two");
+    assert_eq!((error.sequence(), error.segments()), (64, count));
+    Err(error)
+}
+
+/// How many gaps it lists, and the milliseconds of all of them.
+fn gaps(text: &str) -> (usize, u64) {
+    let lines: Vec<_> = text.lines().collect();
+    let gaps = lines.windows(2).filter(|it| it[0] == "#EXT-X-GAP");
+    let millis = gaps.map(|it| {
+        let secs = it[1].strip_prefix("#EXTINF:").expect("a duration");
+        let secs = secs.trim_end_matches(',').replace('.', "");
+        secs.parse::<u64>().expect("a number with six decimals") / 1000
+    });
+    let millis: Vec<_> = millis.collect();
+    (millis.len(), millis.iter().sum())
+}
+
+#[test]
+fn their_sum_is_listed_in_gaps_of_the_target_duration() {
+    let mut bench = Bench::new(event());
+    let _ = bench.push(63, 2.0);
+    let pushed = bench.publisher.push(&dropped(100, 1.0)).expect("published");
+    assert!(matches!(
+        pushed.notices[..],
+        [Notice::Lost {
+            sequence: 64,
+            segments: 100
+        }]
+    ));
+    // 100 s in gaps of 2 s, and one in front of them of 2 s that landed.
+    assert_eq!(gaps(&bench.text()), (50, 100_000));
+    // The segment that follows is the one that is expected.
+    let pushed = bench.push(164, 2.0);
+    assert!(pushed.notices.is_empty(), "{:?}", pushed.notices);
+    assert_eq!(bench.publisher.next_sequence(), 63 + 1 + 50 + 1);
+}
+
+#[test]
+fn before_the_target_duration_is_settled_a_gap_is_as_long_as_they_were_on_average() {
+    let playlist = MediaPlaylist::event("live.m3u8");
+    let mut bench = Bench::new(playlist);
+    let _ = bench.publisher.push(&dropped(100, 1.5)).expect("published");
+    let text = bench.text();
+    assert_eq!(gaps(&text), (100, 150_000));
+    assert!(text.contains("#EXT-X-TARGETDURATION:3\n"), "{text}");
+    assert!(text.contains("#EXT-X-MEDIA-SEQUENCE:64\n"), "{text}");
+}
+
+#[test]
+fn durations_that_are_none_are_one_gap() {
+    let mut bench = Bench::new(event());
+    let _ = bench
+        .publisher
+        .push(&dropped(100, f64::NAN))
+        .expect("published");
+    assert_eq!(gaps(&bench.text()), (1, 2_000));
+}
+
+#[test]
+fn a_stall_of_days_leaves_a_live_playlist_of_its_window() {
+    let window = Duration::from_secs(20);
+    let mut bench = Bench::new(MediaPlaylist::live("live.m3u8", window));
+    (60..64).for_each(|number| drop(bench.push(number, 2.0)));
+    // 100,000 s, as 100 segments of 1,000 s: what is summed up does not matter.
+    let _ = bench
+        .publisher
+        .push(&dropped(100, 1_000.0))
+        .expect("published");
+    let text = bench.text();
+    let (count, millis) = gaps(&text);
+    assert!((20_000..24_000).contains(&millis), "{millis}");
+    assert!(count < 12, "{count}");
+    let _ = bench.push(164, 2.0);
+    assert!(bench.text().ends_with("#EXTINF:2.000000,\n164.ts\n"));
+}
+
+#[test]
+fn an_absurd_sum_ends() {
+    let mut bench = Bench::new(MediaPlaylist::live("live.m3u8", Duration::from_secs(20)));
+    let _ = bench.publisher.push(&dropped(3, 1e300)).expect("published");
+    let (_, millis) = gaps(&bench.text());
+    assert!(millis > 0);
+}
