@@ -14,10 +14,15 @@ use crate::segment::ProducedSegment;
 /// Clone it for several producers; each one's segments keep their order. When the last clone is
 /// dropped, the iteration ends after everything accepted was yielded.
 ///
-/// A segment is accepted as soon as one of the
-/// [`channel_depth`](crate::SegmentStreamConfig::channel_depth) slots is free, and its slot is free
-/// again when the iterator has yielded it. So a thread that sends more segments than the depth before
-/// anybody iterates waits for itself.
+/// A segment is accepted as soon as there is room: one of the
+/// [`channel_depth`](crate::SegmentStreamConfig::channel_depth) slots, and its bytes within
+/// [`channel_bytes`](crate::SegmentStreamConfig::channel_bytes) where that is set. Both are free again when
+/// the iterator has yielded it. So a thread that sends more than that before anybody iterates waits for
+/// itself. (With [`WhenFull::DropOldest`](crate::WhenFull::DropOldest) the oldest that is queued makes room.)
+///
+/// Those that wait are let in in the order in which they came; nobody overtakes them, with a smaller segment
+/// or with `try_send`. After [`stall_warning`](crate::SegmentStreamConfig::stall_warning) the log is told of
+/// one that still waits.
 ///
 /// ```
 /// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig};
@@ -48,7 +53,7 @@ impl SegmentSender {
         Self { intake }
     }
 
-    /// Hands a segment over; waits for a slot for as long as it takes.
+    /// Hands a segment over; waits for room for as long as it takes.
     ///
     /// It ends in an error, and not never, when the stream is closed or dropped meanwhile, or its
     /// sink panics.
@@ -61,21 +66,21 @@ impl SegmentSender {
         self.intake.accept(segment, Patience::Endless)
     }
 
-    /// Hands a segment over if a slot is free; never waits.
+    /// Hands a segment over if there is room; never waits.
     ///
     /// # Errors
     ///
-    /// No slot is free ([`SendError::is_full`]), the stream is closed ([`SendError::is_closed`]), or
+    /// There is no room, or others wait for it ([`SendError::is_full`]), the stream is closed ([`SendError::is_closed`]), or
     /// the call comes from its own sink ([`SendError::is_own_writer`]). The segment is inside.
     pub fn try_send(&self, segment: ProducedSegment) -> Result<(), SendError> {
         self.intake.accept(segment, Patience::None)
     }
 
-    /// Hands a segment over; waits for a slot, but no longer than `timeout`.
+    /// Hands a segment over; waits for room, but no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// No slot became free in time ([`SendError::is_timeout`]), the stream is closed
+    /// There was no room in time ([`SendError::is_timeout`]), the stream is closed
     /// ([`SendError::is_closed`]), or the call comes from its own sink
     /// ([`SendError::is_own_writer`]). The segment is inside.
     pub fn send_timeout(

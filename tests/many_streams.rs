@@ -3,6 +3,9 @@
 mod common;
 
 #[cfg(target_os = "linux")]
+#[path = "many_streams/costs.rs"]
+mod costs;
+#[cfg(target_os = "linux")]
 #[path = "many_streams/count.rs"]
 mod count;
 #[cfg(target_os = "linux")]
@@ -11,11 +14,9 @@ mod memory;
 
 use std::fs;
 use std::io;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use common::config::depth;
 use common::folder::{entries, in_memory};
@@ -232,150 +233,4 @@ fn holds_all(folder: &Path) {
         let found = fs::read(folder.join(path(sequence))).unwrap();
         assert_eq!(found, payload(sequence, LENGTH));
     }
-}
-
-/// Streams for a look at what they cost, with a sink that does nothing.
-fn idle(test: &str, streams: u64) -> Option<Vec<Halves>> {
-    (0..streams)
-        .map(|_| open(test, sink::from_fn(|_| Ok(()))))
-        .collect()
-}
-
-#[cfg(target_os = "linux")]
-mod in_a_process_of_its_own {
-    //! What belongs to the whole process can be counted only where no other test runs.
-
-    use super::common::again::{again, must_pass};
-    use super::common::means::skip;
-    use super::common::threads::must_end;
-    use super::count::{threads_and_descriptors, wait_until_all_sleep};
-    use super::memory::resident_bytes;
-    use super::{DiskSink, STREAMS, drive, idle, in_memory, one_at_a_time, open};
-
-    fn run(test: &str) {
-        let _turn = one_at_a_time();
-        let test = format!("in_a_process_of_its_own::{test}");
-        let output = must_pass(&mut again(&[], &test, ""));
-        print!("{}", String::from_utf8_lossy(&output.stdout));
-    }
-
-    #[test]
-    fn an_idle_stream_costs_little_memory() {
-        run("weighs_idle_streams");
-    }
-
-    #[test]
-    #[ignore = "a part of an_idle_stream_costs_little_memory"]
-    fn weighs_idle_streams() {
-        must_end(|| {
-            let test = "an_idle_stream_costs_little_memory";
-            let Some(before) = resident_bytes() else {
-                skip(
-                    test,
-                    "the system does not say how much memory a process has",
-                );
-                return;
-            };
-            let Some(streams) = idle(test, STREAMS) else {
-                return;
-            };
-            // What a thread takes at its start, it has taken when it waits for the first segment.
-            wait_until_all_sleep();
-            let after = resident_bytes().unwrap();
-            let each = after.saturating_sub(before) / STREAMS;
-            println!("an idle stream has {each} bytes resident, its thread included");
-            assert!(each < 64 * 1024, "{each} bytes for each idle stream");
-            drop(streams);
-        });
-    }
-
-    #[test]
-    fn nothing_is_left_of_a_thousand_streams() {
-        run("counts_what_is_left");
-    }
-
-    #[test]
-    #[ignore = "a part of nothing_is_left_of_a_thousand_streams"]
-    fn counts_what_is_left() {
-        must_end(|| {
-            let test = "nothing_is_left_of_a_thousand_streams";
-            let folder = in_memory();
-            let disk = || DiskSink::rooted(folder.path());
-            let before = threads_and_descriptors();
-
-            // Idle ones that are dropped, the sender first or last.
-            let Some(mut streams) = idle(test, STREAMS) else {
-                return;
-            };
-            assert_eq!(
-                threads_and_descriptors(),
-                (before.0 + streams.len(), before.1)
-            );
-            for (stream, sender) in streams.split_off(streams.len() / 2) {
-                drop(sender);
-                drop(stream);
-            }
-            for (stream, sender) in streams {
-                drop(stream);
-                drop(sender);
-            }
-            wait_until(before);
-
-            // And those that have worked.
-            let streams: Option<Vec<_>> = (0..STREAMS).map(|_| open(test, disk())).collect();
-            let Some(streams) = streams else {
-                return;
-            };
-            drive(streams, 0);
-            wait_until(before);
-        });
-    }
-
-    /// A thread that was joined is still in the kernel's list for a moment.
-    fn wait_until(expected: (usize, usize)) {
-        while threads_and_descriptors() != expected {
-            std::thread::yield_now();
-        }
-    }
-}
-
-#[test]
-fn what_a_segment_costs_with_a_thousand_streams_and_with_one() {
-    // A measurement: no test depends on what time something takes.
-    let _turn = one_at_a_time();
-    must_end(|| {
-        let test = "what_a_segment_costs_with_a_thousand_streams_and_with_one";
-        let (Some(mut one), Some(mut thousand)) = (idle(test, 1), idle(test, STREAMS)) else {
-            return;
-        };
-        // Both sides in turn, so that what else goes on meets both.
-        let mut ratios: Vec<f64> = (0..7)
-            .map(|_| {
-                let alone = per_segment(&mut one, 0..EACH * STREAMS / DEPTH);
-                let together = per_segment(&mut thousand, 0..EACH * STREAMS / DEPTH);
-                println!("a segment takes {alone:.2?} with one stream, {together:.2?} with 1,000");
-                together.as_secs_f64() / alone.as_secs_f64()
-            })
-            .collect();
-        ratios.sort_by(f64::total_cmp);
-        println!("with 1,000 streams {:.2} times as long", ratios[3]);
-    });
-}
-
-/// What a segment costs where one thread fills and empties one stream after the other, so many times.
-fn per_segment(streams: &mut [Halves], rounds: Range<u64>) -> Duration {
-    let start = Instant::now();
-    let segments = (rounds.end - rounds.start) * DEPTH;
-    let count = streams.len();
-    for round in rounds {
-        let (stream, sender) = &mut streams[usize::try_from(round).unwrap() % count];
-        for number in 0..DEPTH {
-            let segment = ProducedSegment::media(number, vec![0x47; LENGTH], 2.0);
-            sender.send(segment).unwrap();
-        }
-        for number in 0..DEPTH {
-            assert_eq!(stream.next().unwrap().unwrap().sequence, number);
-        }
-    }
-    start.elapsed() / u32::try_from(segments).unwrap()
 }

@@ -58,7 +58,7 @@ impl SendError {
         Self { segment, reason }
     }
 
-    /// Whether every slot was taken: [`try_send`](crate::SegmentSender::try_send) only.
+    /// Whether there was no room, or others waited for it: [`try_send`](crate::SegmentSender::try_send) only.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.reason == Reason::Full
@@ -70,7 +70,7 @@ impl SendError {
         self.reason == Reason::Closed
     }
 
-    /// Whether no slot became free in time:
+    /// Whether there was no room in time:
     /// [`send_timeout`](crate::SegmentSender::send_timeout) only.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
@@ -78,7 +78,7 @@ impl SendError {
     }
 
     /// Whether the call came from the stream's own writer thread, that is, from inside its sink,
-    /// where waiting for a slot would be waiting for oneself.
+    /// where waiting for room would be waiting for oneself.
     #[must_use]
     pub fn is_own_writer(&self) -> bool {
         self.reason == Reason::OwnWriter
@@ -100,9 +100,9 @@ impl SendError {
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let reason = match self.reason {
-            Reason::Full => "every slot of the stream is taken",
+            Reason::Full => "the stream is full",
             Reason::Closed => "the stream is closed",
-            Reason::Timeout => "no slot of the stream became free in time",
+            Reason::Timeout => "the stream was full until the time was over",
             Reason::OwnWriter => "a sink cannot send into the stream that it serves",
         };
         write!(

@@ -15,8 +15,8 @@ use crate::segment::ProducedSegment;
 
 /// Where a stream's segments go.
 ///
-/// The stream calls it on its writer thread, one segment at a time and in the order of acceptance.
-/// It runs under `catch_unwind`: should it panic, the segment comes out as an `Err`, the stream
+/// The stream calls it on its writer thread, one segment at a time and in the order of acceptance. (With
+/// [several writers](crate::SegmentStream::with_writers) each has a sink of its own.) It runs under `catch_unwind`: should it panic, the segment comes out as an `Err`, the stream
 /// closes, and the sink is dropped without another call.
 ///
 /// A sink must not keep a [`SegmentSender`](crate::SegmentSender) of its own stream, or the stream
@@ -52,6 +52,10 @@ use crate::segment::ProducedSegment;
 /// ```
 pub trait SegmentSink: Send {
     /// Puts one segment at its destination, and returns once it is there.
+    ///
+    /// After an error that [may heal](SinkError::may_heal) it is called again with the same segment, as the
+    /// stream's [`RetryPolicy`](crate::RetryPolicy) says: each attempt must begin anew, and one that has left
+    /// something at the destination must not be in the way of the next.
     ///
     /// # Errors
     ///
