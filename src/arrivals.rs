@@ -5,15 +5,14 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::thread::JoinHandle;
-
-use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 
 use crate::backlog::Job;
 use crate::error::{SinkError, WriteError, WriteErrorKind};
 use crate::intake::{Fate, Intake, Patience};
 use crate::report::not_in_time;
 use crate::segment::ProducedSegment;
+use crate::sync::channel::{Receiver, RecvTimeoutError, TryRecvError};
+use crate::sync::thread::JoinHandle;
 use crate::writer::{Completed, Completion, Event};
 
 /// Why there is no next segment, at least not now.

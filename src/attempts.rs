@@ -8,6 +8,7 @@ use crate::intake::Intake;
 use crate::retry::random;
 use crate::segment::ProducedSegment;
 use crate::sink::{Pause, SegmentSink, WriteContext};
+use crate::sync::now;
 
 /// How it ended, after this many calls of the sink.
 pub(crate) struct Outcome {
@@ -30,7 +31,7 @@ pub(crate) fn write<S: SegmentSink>(
     segment: &ProducedSegment,
     intake: &Intake,
 ) -> Outcome {
-    let mut started = Instant::now();
+    let mut started = now();
     let budget = intake.retry().budget(segment);
     let deadline = budget.and_then(|budget| started.checked_add(budget));
     let mut is_last = budget.is_none();
@@ -39,7 +40,7 @@ pub(crate) fn write<S: SegmentSink>(
         attempts = attempts.saturating_add(1);
         let context = WriteContext::new(attempts, deadline, intake.interrupt().clone());
         let written = contained(|| sink.write(segment, &context));
-        let ended = Instant::now();
+        let ended = now();
         intake.record_attempt(attempts, ended.saturating_duration_since(started));
         let cause = match written {
             Ok(Ok(())) if context.had_no_destination() => return done(attempts, Written::Passed),
@@ -58,7 +59,7 @@ pub(crate) fn write<S: SegmentSink>(
         }
         intake.teller().retrying(segment, &cause, attempts);
         is_last = context.sleep(pause) == Pause::CutShort;
-        started = Instant::now();
+        started = now();
     }
 }
 

@@ -16,11 +16,8 @@
 //! the line wakes the next, as does whatever makes room.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::{self, ThreadId};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
-
-use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::backlog::{Backlog, Held, Job, Room};
 use crate::config::SegmentStreamConfig;
@@ -30,6 +27,9 @@ use crate::losses::Loss;
 use crate::retry::RetryPolicy;
 use crate::segment::ProducedSegment;
 use crate::stats::{Ledger, StreamStats};
+use crate::sync::channel::{Receiver, Sender, bounded};
+use crate::sync::thread::{self, ThreadId};
+use crate::sync::{self, Condvar, Mutex, MutexGuard, now};
 use crate::teller::Teller;
 
 /// How long a caller waits.
@@ -43,7 +43,7 @@ pub(crate) enum Patience {
 impl Patience {
     /// A time too far off to be counted is as good as never.
     pub(crate) fn lasting(timeout: Duration) -> Self {
-        Instant::now()
+        now()
             .checked_add(timeout)
             .map_or(Self::Endless, Self::Until)
     }
@@ -177,7 +177,7 @@ impl Intake {
                 Patience::None => return Err(SendError::full(segment)),
                 Patience::Endless => None,
                 Patience::Until(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
+                    let left = deadline.saturating_duration_since(now());
                     if left.is_zero() {
                         if let Some(place) = place {
                             state.leave(place.number);
@@ -202,7 +202,7 @@ impl Intake {
             }
         }
         state.ledger.accepted.add(segment.data.len());
-        state.backlog.admit(segment, Instant::now());
+        state.backlog.admit(segment, now());
         let losses = state.ledger.dropped;
         // There may be room for the next one as well.
         state.wake_first();
@@ -223,7 +223,7 @@ impl Intake {
         left: Option<Duration>,
         segment: &ProducedSegment,
     ) -> MutexGuard<'a, State> {
-        let waited = place.since.elapsed();
+        let waited = now().saturating_duration_since(place.since);
         let to_warning = if place.is_told {
             None
         } else {
@@ -231,7 +231,7 @@ impl Intake {
         };
         if to_warning.is_some_and(|it| it.is_zero()) {
             place.is_told = true;
-            let now = Instant::now();
+            let now = now();
             let in_flight = state.backlog.in_flight();
             let held = state.backlog.longest_held(now);
             let held = held.map(|(held, age)| (held.sequence, age));
@@ -244,25 +244,13 @@ impl Intake {
             (Some(left), Some(to_warning)) => Some(left.min(to_warning)),
             (one, other) => one.or(other),
         };
-        match at_most {
-            None => place
-                .wake
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner),
-            Some(duration) => {
-                place
-                    .wake
-                    .wait_timeout(state, duration)
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .0
-            }
-        }
+        sync::wait(&self.state, &place.wake, state, at_most)
     }
 
     /// What this writer is to write next.
     pub(crate) fn work(&self, writer: usize) -> Work {
         let mut state = self.lock();
-        match state.backlog.take(writer, Instant::now()) {
+        match state.backlog.take(writer, now()) {
             Some(job) => Work::Job(job),
             // What is still queued then has a path that another writer has in hand, and that one will
             // look again.
@@ -370,7 +358,7 @@ impl Intake {
 
     pub(crate) fn stats(&self) -> StreamStats {
         let state = self.lock();
-        let now = Instant::now();
+        let now = now();
         let backlog = &state.backlog;
         StreamStats {
             queued: backlog.queued(),
@@ -396,7 +384,7 @@ impl Intake {
 
     // No code that could panic runs under the lock, so a poisoned one is as good as any.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        sync::lock(&self.state)
     }
 }
 
@@ -420,7 +408,7 @@ impl State {
         Place {
             number,
             wake,
-            since: Instant::now(),
+            since: now(),
             is_told: false,
         }
     }

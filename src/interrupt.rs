@@ -1,7 +1,8 @@
 //! The signal that cuts a sink's pause short when the stream shuts down.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use crate::sync::{self, Condvar, Mutex, now};
 
 /// Raised once, for ever.
 #[derive(Debug, Default)]
@@ -12,21 +13,20 @@ pub(crate) struct Interrupt {
 
 impl Interrupt {
     pub(crate) fn raise(&self) {
-        *self.lock() = true;
+        *sync::lock(&self.raised) = true;
         self.changed.notify_all();
     }
 
     /// Waits for `duration` or until it is raised; returns whether it is.
     pub(crate) fn wait(&self, duration: Duration) -> bool {
-        let (raised, _) = self
-            .changed
-            .wait_timeout_while(self.lock(), duration, |raised| !*raised)
-            .unwrap_or_else(PoisonError::into_inner);
-        *raised
-    }
-
-    // Nothing panics while it holds the lock, and a bool is never half written.
-    fn lock(&self) -> MutexGuard<'_, bool> {
-        self.raised.lock().unwrap_or_else(PoisonError::into_inner)
+        let deadline = now().checked_add(duration);
+        let mut raised = sync::lock(&self.raised);
+        loop {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(now()));
+            if *raised || left.is_some_and(|left| left.is_zero()) {
+                return *raised;
+            }
+            raised = sync::wait(&self.raised, &self.changed, raised, left);
+        }
     }
 }

@@ -151,6 +151,7 @@ mod sender;
 pub mod sink;
 mod stats;
 mod stream;
+mod sync;
 mod teller;
 #[cfg(feature = "hls")]
 mod uri;

@@ -4,10 +4,8 @@ use std::fmt;
 use std::io;
 use std::iter::FusedIterator;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use log::Level;
 
 use crate::arrivals::{Arrival, Arrivals, NoNext};
@@ -21,6 +19,8 @@ use crate::segment::ProducedSegment;
 use crate::sender::SegmentSender;
 use crate::sink::{DiskSink, SegmentSink, from_fn};
 use crate::stats::StreamStats;
+use crate::sync::channel::{Receiver, Sender, bounded, unbounded};
+use crate::sync::thread;
 use crate::writer::{Writer, thread_name};
 
 /// What the iterator yields.
@@ -46,8 +46,7 @@ type Item = Result<ProducedSegment, WriteError>;
 ///
 /// ```
 /// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig};
-/// use std::thread;
-///
+/// ///
 /// # fn main() -> std::io::Result<()> {
 /// # let folder = tempfile::tempdir()?;
 /// # let folder = folder.path().to_path_buf();

@@ -2,8 +2,7 @@
 //! itself the first at once and then how many more there were, at most every ten seconds.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use log::Level;
 
@@ -12,6 +11,7 @@ use crate::error::{SinkError, WriteError};
 use crate::gate::{Gate, and_more};
 use crate::segment::ProducedSegment;
 use crate::stats::Tally;
+use crate::sync::{self, Mutex, MutexGuard, now};
 
 #[derive(Debug, Default)]
 struct Gates {
@@ -37,7 +37,7 @@ impl Teller {
             let mut gates = self.lock();
             gates.failed_in_a_row += 1;
             self.is_failing.store(true, Ordering::Relaxed);
-            gates.failures.pass(Instant::now())
+            gates.failures.pass(now())
         };
         let Some(held_back) = held_back else {
             return;
@@ -174,12 +174,12 @@ impl Teller {
     }
 
     fn pass(&self, gate: impl FnOnce(&mut Gates) -> &mut Gate) -> Option<u64> {
-        gate(&mut self.lock()).pass(Instant::now())
+        gate(&mut self.lock()).pass(now())
     }
 
     // Nothing panics while it holds the lock.
     fn lock(&self) -> MutexGuard<'_, Gates> {
-        self.gates.lock().unwrap_or_else(PoisonError::into_inner)
+        sync::lock(&self.gates)
     }
 }
 

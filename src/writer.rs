@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crossbeam_channel::Sender;
 use log::Level;
 
 use crate::attempts::{Outcome, Written, write};
@@ -12,6 +11,7 @@ use crate::error::{SinkError, WriteError, WriteErrorKind};
 use crate::intake::{Fate, Intake, Work};
 use crate::segment::ProducedSegment;
 use crate::sink::SegmentSink;
+use crate::sync::channel::Sender;
 
 /// The name of its thread, of at most 15 bytes: Linux cuts what is longer.
 pub(crate) fn thread_name(writer: usize, writers: usize) -> String {

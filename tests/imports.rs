@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// count as the module.
 const ORDER: &[&str] = &[
     "contain",
+    "sync",
     "gate",
     "segment",
     "losses",

@@ -49,7 +49,7 @@ impl Setup {
 
 impl Retries {
     fn policy(self) -> RetryPolicy {
-        let hours = |count| Duration::from_secs(3600 * count);
+        let hours = |count: u64| Duration::from_secs(3600 * count);
         let (deadline, pause) = match self {
             Self::Never => return RetryPolicy::never(),
             Self::AtOnce => (hours(10), Duration::ZERO),

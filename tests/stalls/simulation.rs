@@ -6,7 +6,6 @@
 //! has done is yielded, or the sink stands at its gate. So every number is exact.
 
 use std::collections::VecDeque;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -65,8 +64,7 @@ pub(crate) struct Outcome {
     pub(crate) worst_late: Millis,
     /// How late the last one was.
     pub(crate) last_late: Millis,
-    /// How old was what waited in the stream when the stall ended: first and last, in the order in which
-    /// it came out.
+    /// How old was what had waited in the queue when the stall ended, in the order in which it came out.
     pub(crate) waited: Vec<Millis>,
     pub(crate) stats: StreamStats,
 }
@@ -76,8 +74,10 @@ impl Outcome {
         self.dropped + self.refused
     }
 
-    pub(crate) fn ages(&self) -> RangeInclusive<Millis> {
-        *self.waited.first().unwrap()..=*self.waited.last().unwrap()
+    /// The greatest and the least age of what waited.
+    pub(crate) fn ages(&self) -> (Millis, Millis) {
+        let (oldest, newest) = (self.waited.iter().max(), self.waited.iter().min());
+        (*oldest.unwrap(), *newest.unwrap())
     }
 }
 

@@ -1,0 +1,211 @@
+//! What the schedules of the tests are explored with. Nothing in here ever meets a program.
+//!
+//! In an explored schedule no time passes by itself. A wait with a deadline ends, at the latest, when its
+//! thread has been scheduled a few times, and the clock then stands at that deadline: so a deadline is an
+//! event like any other, which may come before or after whatever else happens.
+
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard};
+pub(crate) use shuttle::thread;
+
+use shuttle::rand::Rng;
+
+/// How often a thread that waits with a deadline is scheduled at most before it is over.
+const TURNS: u32 = 4;
+
+thread_local! {
+    // Shuttle runs all threads of a schedule on one.
+    static AHEAD: std::cell::Cell<Duration> = const { std::cell::Cell::new(Duration::ZERO) };
+    static START: Instant = Instant::now();
+}
+
+pub(crate) fn now() -> Instant {
+    let start = START.with(|start| *start);
+    start.checked_add(AHEAD.get()).unwrap_or(start)
+}
+
+fn advance_to(deadline: Instant) {
+    let ahead = deadline.saturating_duration_since(START.with(|start| *start));
+    AHEAD.set(AHEAD.get().max(ahead));
+}
+
+fn turns() -> u32 {
+    shuttle::rand::thread_rng().gen_range(0..=TURNS)
+}
+
+pub(crate) fn wait<'a, T>(
+    mutex: &'a Mutex<T>,
+    condvar: &Condvar,
+    guard: MutexGuard<'a, T>,
+    at_most: Option<Duration>,
+) -> MutexGuard<'a, T> {
+    let deadline = at_most.and_then(|duration| now().checked_add(duration));
+    let Some(deadline) = deadline else {
+        return condvar.wait(guard).unwrap_or_else(PoisonError::into_inner);
+    };
+    drop(guard);
+    (0..turns()).for_each(|_| thread::yield_now());
+    advance_to(deadline);
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// As much of `crossbeam_channel` as is used, with its behaviour.
+pub(crate) mod channel {
+    use std::collections::VecDeque;
+    use std::sync::{Arc, PoisonError};
+    use std::time::Instant;
+
+    use super::{Condvar, Mutex, MutexGuard, advance_to, now, thread, turns};
+
+    pub(crate) use crossbeam_channel::{
+        RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError,
+    };
+
+    struct Shared<T> {
+        state: Mutex<State<T>>,
+        /// Something came, something went, or somebody left.
+        changed: Condvar,
+    }
+
+    struct State<T> {
+        queue: VecDeque<T>,
+        capacity: usize,
+        senders: usize,
+        receivers: usize,
+    }
+
+    impl<T> Shared<T> {
+        fn lock(&self) -> MutexGuard<'_, State<T>> {
+            self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+
+    pub(crate) struct Sender<T>(Arc<Shared<T>>);
+
+    pub(crate) struct Receiver<T>(Arc<Shared<T>>);
+
+    pub(crate) fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                queue: VecDeque::new(),
+                capacity,
+                senders: 1,
+                receivers: 1,
+            }),
+            changed: Condvar::new(),
+        });
+        (Sender(Arc::clone(&shared)), Receiver(shared))
+    }
+
+    pub(crate) fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+        bounded(usize::MAX)
+    }
+
+    impl<T> Sender<T> {
+        pub(crate) fn send(&self, message: T) -> Result<(), SendError<T>> {
+            let mut state = self.0.lock();
+            loop {
+                if state.receivers == 0 {
+                    return Err(SendError(message));
+                }
+                if state.queue.len() < state.capacity {
+                    state.queue.push_back(message);
+                    drop(state);
+                    self.0.changed.notify_all();
+                    return Ok(());
+                }
+                let waited = self.0.changed.wait(state);
+                state = waited.unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+
+        pub(crate) fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
+            let mut state = self.0.lock();
+            if state.receivers == 0 {
+                return Err(TrySendError::Disconnected(message));
+            }
+            if state.queue.len() == state.capacity {
+                return Err(TrySendError::Full(message));
+            }
+            state.queue.push_back(message);
+            drop(state);
+            self.0.changed.notify_all();
+            Ok(())
+        }
+    }
+
+    impl<T> Receiver<T> {
+        pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
+            let mut state = self.0.lock();
+            let message = state.queue.pop_front();
+            let is_over = state.senders == 0;
+            drop(state);
+            match message {
+                Some(message) => {
+                    self.0.changed.notify_all();
+                    Ok(message)
+                }
+                None if is_over => Err(TryRecvError::Disconnected),
+                None => Err(TryRecvError::Empty),
+            }
+        }
+
+        pub(crate) fn recv(&self) -> Result<T, RecvError> {
+            let mut state = self.0.lock();
+            loop {
+                if let Some(message) = state.queue.pop_front() {
+                    drop(state);
+                    self.0.changed.notify_all();
+                    return Ok(message);
+                }
+                if state.senders == 0 {
+                    return Err(RecvError);
+                }
+                let waited = self.0.changed.wait(state);
+                state = waited.unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+
+        pub(crate) fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+            for turn in 0..=turns() {
+                match self.try_recv() {
+                    Ok(message) => return Ok(message),
+                    Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+                    Err(TryRecvError::Empty) if now() >= deadline => break,
+                    Err(TryRecvError::Empty) if turn > 0 => thread::yield_now(),
+                    Err(TryRecvError::Empty) => {}
+                }
+            }
+            advance_to(deadline);
+            Err(RecvTimeoutError::Timeout)
+        }
+    }
+
+    impl<T> Clone for Sender<T> {
+        fn clone(&self) -> Self {
+            self.0.lock().senders += 1;
+            Self(Arc::clone(&self.0))
+        }
+    }
+
+    impl<T> Drop for Sender<T> {
+        fn drop(&mut self) {
+            self.0.lock().senders -= 1;
+            self.0.changed.notify_all();
+        }
+    }
+
+    impl<T> Drop for Receiver<T> {
+        /// What is still queued is dropped with the receiver, as crossbeam does.
+        fn drop(&mut self) {
+            let mut state = self.0.lock();
+            state.receivers -= 1;
+            let left = std::mem::take(&mut state.queue);
+            drop(state);
+            drop(left);
+            self.0.changed.notify_all();
+        }
+    }
+}

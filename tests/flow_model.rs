@@ -1,0 +1,80 @@
+//! Flow control under random sends, writes, failures and endings: after each step an independent model of
+//! what the documentation promises is compared with a real stream, to the segment and to the byte.
+
+mod common;
+
+#[path = "flow_model/case.rs"]
+mod case;
+#[path = "flow_model/gated.rs"]
+mod gated;
+#[path = "flow_model/model.rs"]
+mod model;
+#[path = "flow_model/setup.rs"]
+mod setup;
+#[path = "flow_model/steps.rs"]
+mod steps;
+
+use std::cell::Cell;
+use std::env;
+use std::fmt::Debug;
+
+use proptest::prelude::*;
+use proptest::test_runner::{RngSeed, TestRunner};
+use segment_stream::WhenFull;
+
+use case::Checked;
+use model::Met;
+
+/// As many cases as `PROPTEST_CASES` says, else so many. They are the same on every run, so that what fails
+/// is what was changed; `PROPTEST_RNG_SEED` chooses others.
+fn config(cases: u32) -> ProptestConfig {
+    let mut config = ProptestConfig {
+        failure_persistence: None,
+        max_shrink_time: 60_000,
+        ..ProptestConfig::default()
+    };
+    if env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = cases;
+    }
+    if config.rng_seed == RngSeed::Random {
+        config.rng_seed = RngSeed::Fixed(2190);
+    }
+    config
+}
+
+/// Runs the cases and says how many there were.
+fn check<S: Strategy>(cases: u32, cases_of: S, mut case: impl FnMut(&S::Value) -> Checked)
+where
+    S::Value: Debug,
+{
+    let run = Cell::new(0);
+    let case = std::cell::RefCell::new(&mut case);
+    let result = TestRunner::new(config(cases)).run(&cases_of, |value| {
+        run.set(run.get() + 1);
+        (case.borrow_mut())(&value).map_err(TestCaseError::fail)
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+    println!("{} cases", run.get());
+}
+
+fn run_cases(when_full: WhenFull) -> Met {
+    let mut met = Met::default();
+    check(10_000, steps::script(when_full), |script| {
+        met.add(&case::run(script)?);
+        Ok(())
+    });
+    println!("{met:#?}");
+    met
+}
+
+#[test]
+fn a_stream_that_blocks_does_what_the_model_does() {
+    run_cases(WhenFull::Block);
+}
+
+#[test]
+fn a_stream_that_drops_the_oldest_does_what_the_model_does() {
+    run_cases(WhenFull::DropOldest);
+}
