@@ -7,7 +7,7 @@
 #![deny(clippy::unwrap_used)]
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::thread;
 
 use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig, sink};
@@ -17,7 +17,7 @@ fn main() -> io::Result<()> {
     let folder = tempfile::tempdir()?.keep();
     let mut archive = File::create_new(folder.join("archive.bin"))?;
     let mut index = File::create_new(folder.join("index.txt"))?;
-    let mut offset = 0;
+    let mut offset = 0_u64;
 
     let sink = sink::from_fn(move |segment| {
         if segment.byte_len() == 0 {
@@ -26,6 +26,10 @@ fn main() -> io::Result<()> {
                 "the encoder produced nothing",
             ));
         }
+        // After an error that may heal this is called again with the same segment, so each attempt begins
+        // where the last whole segment ends.
+        archive.set_len(offset)?;
+        archive.seek(SeekFrom::Start(offset))?;
         archive.write_all(&segment.data)?;
         // The index names the segment only once it is in the archive.
         writeln!(
@@ -35,7 +39,7 @@ fn main() -> io::Result<()> {
             segment.byte_len(),
             segment.duration_secs
         )?;
-        offset += segment.byte_len();
+        offset += segment.byte_len() as u64;
         Ok(())
     });
 

@@ -104,7 +104,7 @@ impl Teller {
         });
     }
 
-    /// Segments were dropped to make room, `sequence` the first of them.
+    /// Segments were dropped to make room, so many of them so far.
     pub(crate) fn dropped(&self, dropped: Tally) {
         let Some(held_back) = self.pass(|gates| &mut gates.drops) else {
             return;

@@ -19,7 +19,7 @@ use std::env;
 use std::fmt::Debug;
 
 use proptest::prelude::*;
-use proptest::test_runner::{RngSeed, TestRunner};
+use proptest::test_runner::{RngAlgorithm, RngSeed, TestRunner};
 use segment_stream::WhenFull;
 
 use case::Checked;
@@ -31,6 +31,7 @@ fn config(cases: u32) -> ProptestConfig {
     let mut config = ProptestConfig {
         failure_persistence: None,
         max_shrink_time: 60_000,
+        rng_algorithm: RngAlgorithm::XorShift,
         ..ProptestConfig::default()
     };
     if env::var_os("PROPTEST_CASES").is_none() {

@@ -14,14 +14,14 @@ use crossbeam_channel::unbounded;
 use segment_stream::{NoNext, SegmentStream, sink};
 
 const LATENCY: Duration = Duration::from_millis(50);
-const WRITERS: usize = 16;
+const WRITERS: u8 = 16;
 const DEPTH: usize = 32;
 /// How often each writer writes in a measurement: a beginning or an end that takes a millisecond is not
 /// seen in that.
 const ROUNDS: u64 = 40;
 
 /// How long so many writers take for [`ROUNDS`] segments each, from the first `send` to the last yield.
-fn measure(writers: usize) -> Duration {
+fn measure(writers: u8) -> Duration {
     // The one thing here that takes time, and is to.
     let distant = |_| {
         sink::from_fn(|_| {
@@ -29,8 +29,9 @@ fn measure(writers: usize) -> Duration {
             Ok(())
         })
     };
-    let (stream, sender) = SegmentStream::with_writers(depth(DEPTH), writers, distant).unwrap();
-    let segments = ROUNDS * writers as u64;
+    let (stream, sender) =
+        SegmentStream::with_writers(depth(DEPTH), writers.into(), distant).unwrap();
+    let segments = ROUNDS * u64::from(writers);
     let start = Instant::now();
     let source = thread::spawn(move || {
         (0..segments).for_each(|number| sender.send(segment(number)).unwrap());
@@ -56,11 +57,11 @@ fn sixteen_writers_carry_fifteen_times_as_much_as_one() {
         for _ in 0..3 {
             one = one.min(measure(1));
             sixteen = sixteen.min(measure(WRITERS));
-            ratio = 16.0 * one.as_secs_f64() / sixteen.as_secs_f64();
+            ratio = f64::from(WRITERS) * one.as_secs_f64() / sixteen.as_secs_f64();
             println!(
                 "{ROUNDS} segments in {one:.2?} by one writer, {} in {sixteen:.2?} by {WRITERS}: \
                  {ratio:.2} times as many",
-                ROUNDS * WRITERS as u64
+                ROUNDS * u64::from(WRITERS)
             );
             if ratio >= 15.0 {
                 return;
@@ -76,17 +77,18 @@ fn a_slow_write_holds_up_the_yield_and_not_the_other_writes() {
         for slow in [0, 5, DEPTH as u64 - 1] {
             let gate = Gate::default();
             let (tell, told) = unbounded();
-            let (mut stream, sender) = SegmentStream::with_writers(depth(DEPTH), WRITERS, |_| {
-                let (gate, tell) = (gate.clone(), tell.clone());
-                sink::from_fn(move |segment| {
-                    if segment.sequence == slow {
-                        gate.pass();
-                    }
-                    tell.send(segment.sequence).unwrap();
-                    Ok(())
+            let (mut stream, sender) =
+                SegmentStream::with_writers(depth(DEPTH), WRITERS.into(), |_| {
+                    let (gate, tell) = (gate.clone(), tell.clone());
+                    sink::from_fn(move |segment| {
+                        if segment.sequence == slow {
+                            gate.pass();
+                        }
+                        tell.send(segment.sequence).unwrap();
+                        Ok(())
+                    })
                 })
-            })
-            .unwrap();
+                .unwrap();
             for number in 0..DEPTH as u64 {
                 sender.send(segment(number)).unwrap();
             }
@@ -134,16 +136,17 @@ fn a_slow_write_holds_up_the_yield_and_not_the_other_writes() {
 fn all_writers_write_at_once() {
     must_end(|| {
         let gate = Gate::default();
-        let (stream, sender) =
-            SegmentStream::with_writers(depth(DEPTH), WRITERS, |_| common::sinks::gated(&gate))
-                .unwrap();
+        let (stream, sender) = SegmentStream::with_writers(depth(DEPTH), WRITERS.into(), |_| {
+            common::sinks::gated(&gate)
+        })
+        .unwrap();
         for number in 0..DEPTH as u64 {
             sender.send(segment(number)).unwrap();
         }
-        gate.wait_for_arrivals(WRITERS as u64);
+        gate.wait_for_arrivals(WRITERS.into());
         let stats = stream.stats();
-        assert_eq!(stats.writing, WRITERS as u64);
-        assert_eq!(stats.queued.segments, (DEPTH - WRITERS) as u64);
+        assert_eq!(stats.writing, u64::from(WRITERS));
+        assert_eq!(stats.queued.segments, DEPTH as u64 - u64::from(WRITERS));
         gate.open();
         drop(sender);
         assert!(

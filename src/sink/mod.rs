@@ -33,8 +33,8 @@ use crate::segment::ProducedSegment;
 ///
 /// impl<W: Write + Send> SegmentSink for Concatenate<W> {
 ///     fn write(&mut self, segment: &ProducedSegment, _: &WriteContext) -> Result<(), SinkError> {
-///         self.0.write_all(&segment.data)?;
-///         Ok(())
+///         // What is appended cannot be taken back, so there is no second attempt.
+///         self.0.write_all(&segment.data).map_err(SinkError::permanent)
 ///     }
 ///
 ///     fn finish(&mut self) -> Result<(), SinkError> {
@@ -111,7 +111,8 @@ impl<S: SegmentSink + ?Sized> SegmentSink for Box<S> {
     }
 }
 
-/// A sink that calls `write` for every segment.
+/// A sink that calls `write` for every segment, and again after an error that may heal
+/// (see [`SegmentSink::write`]).
 ///
 /// ```
 /// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig, sink};

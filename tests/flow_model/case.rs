@@ -44,17 +44,20 @@ fn deadline() -> Instant {
     Instant::now() + patience
 }
 
-/// Repeats until there is something, or what the call last complained of has lasted for too long.
-fn eventually<T>(mut attempt: impl FnMut() -> Checked<T>) -> Checked<T> {
+/// Repeats until there is something, or `why` there is none has lasted for too long.
+pub(crate) fn eventually<T, E>(
+    mut attempt: impl FnMut() -> Result<T, E>,
+    why: impl FnOnce(E) -> String,
+) -> Checked<T> {
     let deadline = deadline();
     loop {
         match attempt() {
-            Err(why) if Instant::now() >= deadline => {
+            Ok(found) => return Ok(found),
+            Err(error) if Instant::now() >= deadline => {
                 WAS_MISSED.store(true, Ordering::Relaxed);
-                return Err(why);
+                return Err(why(error));
             }
             Err(_) => thread::yield_now(),
-            found => return found,
         }
     }
 }
@@ -260,10 +263,13 @@ impl<'a> Case<'a> {
         let (item, out) = match self.model.next() {
             Next::Ended => {
                 // The writers' last words may be on their way.
-                return eventually(|| match stream.try_next() {
-                    Err(NoNext::Ended) => Ok(()),
-                    other => Err(format!("not ended: {other:?}")),
-                });
+                return eventually(
+                    || match stream.try_next() {
+                        Err(NoNext::Ended) => Ok(()),
+                        other => Err(other),
+                    },
+                    |other| format!("not ended: {other:?}"),
+                );
             }
             Next::NotYet => {
                 return match stream.try_next() {
@@ -281,11 +287,10 @@ impl<'a> Case<'a> {
             },
             // The write has ended, but the news of it may be on its way.
             Next::Out(out) => {
-                let item = eventually(|| {
-                    stream
-                        .try_next()
-                        .map_err(|why| format!("{why}, and {out:?} should come"))
-                });
+                let item = eventually(
+                    || stream.try_next(),
+                    |why| format!("{why}, and {out:?} should come"),
+                );
                 (item?, out)
             }
         };
@@ -315,17 +320,22 @@ impl<'a> Case<'a> {
         let is_closed = self.model.is_closed();
         let has_given_up = self.model.has_given_up();
         let handle = &self.handle;
-        let stats = eventually(|| {
-            let stats = handle.stats();
-            let mut found = Numbers::from(&stats);
-            if has_given_up {
-                // Whether a write that was reported as in doubt still counts here is left open.
-                found.writing = expected.writing;
-            }
-            equal("numbers", &found, &expected)?;
-            equal("closed", &handle.is_closed(), &is_closed)?;
-            Ok(stats)
-        })?;
+        let stats = eventually(
+            || {
+                let stats = handle.stats();
+                let mut found = Numbers::from(&stats);
+                if has_given_up {
+                    // Whether a write that was reported as in doubt still counts here is left open.
+                    found.writing = expected.writing;
+                }
+                if found == expected && handle.is_closed() == is_closed {
+                    Ok(stats)
+                } else {
+                    Err(found)
+                }
+            },
+            |found| format!("{found:?}, expected {expected:?}; closed {is_closed:?}"),
+        )?;
         let is_empty = stats.in_flight.segments == 0;
         equal("has no age", &stats.oldest_age.is_none(), &is_empty)?;
         if expected.writing == 0 {
@@ -426,14 +436,19 @@ impl<'a> Case<'a> {
         }
         let ends = &self.gates.ends;
         let well = self.script.setup.writers - self.model.panicked();
-        eventually(|| {
-            equal(
-                "dropped",
-                &ends.dropped.load(Ordering::SeqCst),
-                &self.script.setup.writers,
-            )?;
-            equal("finished", &ends.finished.load(Ordering::SeqCst), &well)
-        })
+        let expected = (well, self.script.setup.writers);
+        eventually(
+            || {
+                let finished = ends.finished.load(Ordering::SeqCst);
+                let found = (finished, ends.dropped.load(Ordering::SeqCst));
+                if found == expected {
+                    Ok(())
+                } else {
+                    Err(found)
+                }
+            },
+            |found| format!("sinks (finished, dropped): {found:?}, expected {expected:?}"),
+        )
     }
 
     fn offers_any(&self) -> Parcel {
@@ -483,6 +498,10 @@ impl<'a> Case<'a> {
     }
 
     fn end_by_call(&mut self, ending: Ending) -> Checked {
+        if self.model.is_closed() {
+            // That the call has begun could not be seen then, and a pause would be cut short or not.
+            self.close()?;
+        }
         let mut stream = self.stream.take().expect("nobody ended it");
         if ending == Ending::Drain {
             self.model.discard_queued();
