@@ -8,10 +8,12 @@
 #![deny(clippy::unwrap_used)]
 
 use std::io;
+use std::mem;
 use std::thread;
+use std::time::Duration;
 
 use segment_stream::{
-    DiskSink, ProducedSegment, SegmentStream, SegmentStreamConfig, WriteError, sink,
+    DiskSink, ProducedSegment, SegmentStream, SegmentStreamConfig, WhenFull, WriteError, sink,
 };
 
 fn main() -> io::Result<()> {
@@ -21,15 +23,20 @@ fn main() -> io::Result<()> {
     let disk = DiskSink::rooted(&folder);
     let (mut on_disk, sender) = SegmentStream::with_sink(SegmentStreamConfig::default(), disk)?;
 
-    // Stands for an origin server; it may lag further behind than the disk.
-    let origin = sink::from_fn(|segment| {
-        if segment.sequence % 5 == 3 {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "no answer"));
+    // Stands for an origin server: it does not answer once, which heals, and refuses one segment.
+    let mut answers = false;
+    let origin = sink::from_fn(move |segment| match segment.sequence {
+        3 if !mem::replace(&mut answers, true) => {
+            Err(io::Error::new(io::ErrorKind::TimedOut, "no answer"))
         }
-        Ok(())
+        8 => Err(io::Error::new(io::ErrorKind::PermissionDenied, "refused")),
+        _ => Ok(()),
     });
+    // It may lag further behind than the disk, and where that is not enough it loses the oldest, and does
+    // not hold the disk up.
     let config = SegmentStreamConfig {
         channel_depth: 32,
+        when_full: WhenFull::DropOldest,
         ..Default::default()
     };
     let (mut at_origin, into_origin) = SegmentStream::with_sink(config, origin)?;
@@ -65,7 +72,8 @@ fn main() -> io::Result<()> {
             Err(error) => println!("not at the origin: {error}"),
         }
     }
-    at_origin.finish()?;
+    // An origin that hangs must not keep the program.
+    at_origin.finish_timeout(Duration::from_secs(10))?;
     let panicked = |_| io::Error::other("a thread panicked");
     link.join().map_err(panicked)??;
     encoder.join().map_err(panicked)?;

@@ -5,8 +5,12 @@ mod common;
 
 #[path = "flow_model/case.rs"]
 mod case;
+#[path = "flow_model/crowd.rs"]
+mod crowd;
 #[path = "flow_model/gated.rs"]
 mod gated;
+#[path = "flow_model/line.rs"]
+mod line;
 #[path = "flow_model/model.rs"]
 mod model;
 #[path = "flow_model/setup.rs"]
@@ -78,4 +82,14 @@ fn a_stream_that_blocks_does_what_the_model_does() {
 #[test]
 fn a_stream_that_drops_the_oldest_does_what_the_model_does() {
     run_cases(WhenFull::DropOldest);
+}
+
+#[test]
+fn a_crowd_of_producers_loses_nothing_and_keeps_the_bounds() {
+    check(600, crowd::crowd(), crowd::run);
+}
+
+#[test]
+fn those_that_wait_are_let_in_in_the_order_in_which_they_came() {
+    check(600, line::line(), line::run);
 }
