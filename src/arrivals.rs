@@ -6,14 +6,18 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use crate::backlog::Job;
-use crate::error::{SinkError, WriteError, WriteErrorKind};
-use crate::intake::{Fate, Intake, Patience};
-use crate::report::not_in_time;
+use crate::contain::contained;
+use crate::error::{SinkError, WriteError};
+use crate::intake::{Intake, Patience};
+use crate::report::{Report, not_in_time};
 use crate::segment::ProducedSegment;
 use crate::sync::channel::{Receiver, RecvTimeoutError, TryRecvError};
+use crate::sync::now;
 use crate::sync::thread::JoinHandle;
-use crate::writer::{Completed, Completion, Event};
+use crate::writer::{Completed, Event, tell_of_end};
+
+/// What the iterator yields.
+pub(crate) type Item = Result<ProducedSegment, WriteError>;
 
 /// Why there is no next segment, at least not now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,40 +39,6 @@ impl fmt::Display for NoNext {
 
 impl std::error::Error for NoNext {}
 
-/// How an accepted segment comes out.
-pub(crate) enum Arrival {
-    Landed(ProducedSegment),
-    Failed(WriteError),
-    /// Taken out of the queue at a shutdown.
-    Discarded(ProducedSegment),
-    /// Its write was under way when the time was over. Without its payload.
-    InDoubt(ProducedSegment),
-}
-
-impl Arrival {
-    /// What the iterator makes of it. The last two stand in a report, unless the report was asked for
-    /// inside the sink, which could not wait for what comes before them.
-    pub(crate) fn into_item(self) -> Result<ProducedSegment, WriteError> {
-        match self {
-            Self::Landed(segment) => Ok(segment),
-            Self::Failed(error) => Err(error),
-            Self::Discarded(segment) | Self::InDoubt(segment) => Err(WriteError::new(
-                segment,
-                WriteErrorKind::Discarded,
-                SinkError::permanent("the stream was drained"),
-                0,
-            )),
-        }
-    }
-}
-
-/// Came, and waits for what was accepted before it.
-enum Early {
-    Completed(Completion),
-    Discarded(ProducedSegment),
-    InDoubt(ProducedSegment),
-}
-
 pub(crate) struct Arrivals {
     intake: Arc<Intake>,
     events: Receiver<Event>,
@@ -78,10 +48,17 @@ pub(crate) struct Arrivals {
     running: usize,
     /// The index of the next segment in the order of acceptance.
     next: u64,
-    /// By index. Each of them holds a slot, so there are never more than the depth.
+    /// What came, or was taken out of the queue, before its turn. By index; what waits here to be yielded
+    /// holds a slot, so there are never more than the depth.
     early: VecDeque<(u64, Early)>,
     /// How the sinks ended that did not end well, until a report takes it.
     sink_errors: Vec<SinkError>,
+}
+
+enum Early {
+    Completed(Completed),
+    /// In a report already.
+    Reported,
 }
 
 impl Arrivals {
@@ -102,10 +79,10 @@ impl Arrivals {
     }
 
     /// The next one in the order of acceptance.
-    pub(crate) fn next(&mut self, patience: Patience) -> Result<Arrival, NoNext> {
+    pub(crate) fn next(&mut self, patience: Patience) -> Result<Item, NoNext> {
         loop {
-            if let Some(arrival) = self.in_order() {
-                return Ok(arrival);
+            if let Some(item) = self.in_order() {
+                return Ok(item);
             }
             if self.running == 0 {
                 return Err(NoNext::Ended);
@@ -115,64 +92,43 @@ impl Arrivals {
     }
 
     /// The next one if it is here. What was dropped rides along with whatever was accepted after it.
-    fn in_order(&mut self) -> Option<Arrival> {
-        if self.early.is_empty() && self.running > 0 {
-            return None;
+    fn in_order(&mut self) -> Option<Item> {
+        loop {
+            let first = self.early.front().map(|it| it.0);
+            if first.is_none() && self.running > 0 {
+                return None;
+            }
+            if first != Some(self.next) {
+                // Of the end a hole may be left, by what is in doubt or by a writer that did not survive.
+                let before = if self.running > 0 {
+                    self.next + 1
+                } else {
+                    first.unwrap_or(u64::MAX)
+                };
+                if let Some(loss) = self.intake.take_loss(before) {
+                    self.next = loss.end;
+                    return Some(Err(WriteError::dropped(loss)));
+                }
+                if self.running > 0 {
+                    return None;
+                }
+            }
+            let (index, early) = self.early.pop_front()?;
+            self.next = index + 1;
+            if let Early::Completed(completed) = early {
+                return Some(completed.into_item());
+            }
         }
-        if let Some(early) = self.take_next() {
-            self.next += 1;
-            return Some(self.hand_out(self.next - 1, early));
-        }
-        if let Some(loss) = self.intake.take_loss(self.next) {
-            self.next = loss.end;
-            return Some(Arrival::Failed(WriteError::dropped(loss)));
-        }
-        if self.running > 0 {
-            return None;
-        }
-        // Nothing more will come. A gap is left only by a writer that did not survive.
-        let (index, early) = self.early.pop_front()?;
-        self.next = index + 1;
-        Some(self.hand_out(index, early))
-    }
-
-    fn take_next(&mut self) -> Option<Early> {
-        let is_next = self.early.front().is_some_and(|it| it.0 == self.next);
-        let (_, early) = is_next.then(|| self.early.pop_front())??;
-        Some(early)
     }
 
     fn place_of(&self, index: u64) -> Result<usize, usize> {
         self.early.binary_search_by_key(&index, |it| it.0)
     }
 
-    /// Keeps it until its turn; what is known of it already is replaced.
     fn keep(&mut self, index: u64, early: Early) {
-        match self.place_of(index) {
-            Ok(at) => self.early[at].1 = early,
-            Err(at) => self.early.insert(at, (index, early)),
-        }
-    }
-
-    fn hand_out(&self, index: u64, early: Early) -> Arrival {
-        match early {
-            Early::Completed(completion) => {
-                let completed = Completed { index, completion };
-                completed.release(&self.intake);
-                match completed.completion {
-                    Completion::Written(segment) | Completion::Passed(segment) => {
-                        Arrival::Landed(segment)
-                    }
-                    Completion::Failed(error) => Arrival::Failed(error),
-                }
-            }
-            Early::Discarded(segment) => {
-                self.intake.release(index, &segment, Fate::Discarded);
-                Arrival::Discarded(segment)
-            }
-            // Its slot stays taken until its write has ended.
-            Early::InDoubt(segment) => Arrival::InDoubt(segment),
-        }
+        // No index comes twice.
+        let (Ok(at) | Err(at)) = self.place_of(index);
+        self.early.insert(at, (index, early));
     }
 
     fn receive(&mut self, patience: Patience) -> Result<(), NoNext> {
@@ -185,11 +141,11 @@ impl Arrivals {
             Patience::Endless => self.events.recv().map_err(RecvTimeoutError::from),
         };
         match received {
-            Ok(Event::Completed(Completed { index, completion })) => {
-                self.keep(index, Early::Completed(completion));
+            Ok(Event::Completed(completed)) => {
+                self.keep(completed.index, Early::Completed(completed));
             }
-            Ok(Event::Ended(outcome)) => {
-                self.sink_errors.extend(outcome.err());
+            Ok(Event::Ended(word)) => {
+                self.sink_errors.extend(word.take_error());
                 self.running -= 1;
             }
             Err(RecvTimeoutError::Timeout) => return Err(NoNext::NotYet),
@@ -204,66 +160,112 @@ impl Arrivals {
         Ok(())
     }
 
-    /// Takes out what no writer has begun, to be handed out in its place.
-    pub(crate) fn discard_queued(&mut self) {
-        let queued = self.intake.close_and_take_queued();
-        self.discard(queued);
-    }
-
-    fn discard(&mut self, queued: impl IntoIterator<Item = Job>) {
-        for Job { index, segment } in queued {
-            self.keep(index, Early::Discarded(segment));
+    /// Takes what comes until the writers have ended, or patience has.
+    pub(crate) fn collect(&mut self, patience: Patience, report: &mut Report) {
+        // A message that is there is received even after the time is over.
+        let is_over = || matches!(patience, Patience::Until(deadline) if now() >= deadline);
+        while !is_over()
+            && let Ok(item) = self.next(patience)
+        {
+            match item {
+                Ok(segment) => report.written.push(segment),
+                Err(error) => report.failed.push(error),
+            }
         }
     }
 
-    /// Gives the writers up that have not ended: what is here, what was never begun and what is in doubt
-    /// can be handed out then, and after that the iteration has ended.
-    pub(crate) fn give_up(&mut self) {
-        let (queued, held) = self.intake.close_and_take_everything();
-        self.discard(queued);
-        for held in held {
-            if held.is_being_written() {
-                self.keep(held.index, Early::InDoubt(held.segment));
-                continue;
-            }
-            // Put down, so its completion is here, or will be in a moment.
-            while self.running > 0 && held.index >= self.next && self.place_of(held.index).is_err()
-            {
+    /// Takes out what no writer has begun.
+    pub(crate) fn discard_queued(&mut self, report: &mut Report) {
+        for job in self.intake.close_and_take_queued() {
+            self.keep(job.index, Early::Reported);
+            report.discarded.push(job.segment);
+        }
+    }
+
+    /// Gives the writers up that have not ended: reports what is here, what was never begun and what is in
+    /// doubt. After that the iteration has ended.
+    pub(crate) fn give_up(&mut self, report: &mut Report) {
+        let (queued, mut held) = self.intake.close_and_give_up();
+        held.sort_by_key(|held| held.index);
+        for held in &held {
+            // What was put down has its completion here, or will have in a moment.
+            while !held.is_being_written() && self.running > 0 && self.is_awaited(held.index) {
                 let _ = self.receive(Patience::Endless);
             }
         }
-        // What has been completed meanwhile takes the place of what was in doubt.
+        // Whatever else has been completed meanwhile is in doubt no more.
         while self.running > 0 && self.receive(Patience::None).is_ok() {}
+        let in_doubt = held
+            .into_iter()
+            .filter(|held| self.running > 0 && self.is_awaited(held.index));
+        report.in_doubt.extend(in_doubt.map(|held| held.segment));
+        let unfinished = self.running.max(usize::from(!queued.is_empty()));
+        report
+            .discarded
+            .extend(queued.into_iter().map(|job| job.segment));
         self.sink_errors
-            .extend((0..self.running).map(|_| not_in_time()));
+            .extend((0..unfinished).map(|_| not_in_time()));
         if self.running > 0 {
             self.intake.teller().end();
         }
         self.running = 0;
         self.writers.clear();
+        self.collect(Patience::None, report);
+    }
+
+    fn is_awaited(&self, index: u64) -> bool {
+        index >= self.next && self.place_of(index).is_err()
+    }
+
+    /// Reports what came before its turn, where nobody can wait for that.
+    pub(crate) fn collect_early(&mut self, report: &mut Report) {
+        for (_, early) in std::mem::take(&mut self.early) {
+            match early {
+                Early::Completed(completed) => match completed.into_item() {
+                    Ok(segment) => report.written.push(segment),
+                    Err(error) => report.failed.push(error),
+                },
+                Early::Reported => {}
+            }
+        }
     }
 
     pub(crate) fn have_ended(&self) -> bool {
         self.running == 0
     }
 
-    /// Joins the writers, which have said their last words, and hands those out, once.
-    pub(crate) fn settle(&mut self) -> Vec<SinkError> {
-        let mut errors = std::mem::take(&mut self.sink_errors);
+    /// How the sinks ended that did not end well, once.
+    pub(crate) fn take_sink_errors(&mut self) -> Vec<SinkError> {
+        std::mem::take(&mut self.sink_errors)
+    }
+
+    /// Joins the writers, which have said their last words. Says of their own sink, which cannot wait for
+    /// that, that it did not.
+    pub(crate) fn join(&mut self) {
         if !self.have_ended() {
             let cause = io::Error::new(
                 io::ErrorKind::Deadlock,
                 "the stream is closed, but its own sink cannot wait for its end",
             );
-            errors.push(SinkError::permanent(cause));
-            return errors;
+            self.sink_errors.push(SinkError::permanent(cause));
+            return;
         }
         let writers = std::mem::take(&mut self.writers);
         if !self.intake.is_writer_thread() {
             let died = writers.into_iter().filter_map(|it| it.join().err());
-            errors.extend(died.map(|_| writer_died()));
+            self.sink_errors.extend(died.map(|_| writer_died()));
         }
-        errors
+    }
+}
+
+impl Drop for Arrivals {
+    fn drop(&mut self) {
+        // What is in the channel and in `early` is released as it is dropped.
+        for error in self.take_sink_errors() {
+            tell_of_end(error);
+        }
+        let early = std::mem::take(&mut self.early);
+        let _ = contained(move || drop(early));
     }
 }
 

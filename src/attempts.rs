@@ -58,6 +58,8 @@ pub(crate) fn write<S: SegmentSink>(
             return done(attempts, Written::Failed(cause));
         }
         intake.teller().retrying(segment, &cause, attempts);
+        // To drop somebody else's error may panic too, and the segment must survive that.
+        let _ = contained(move || drop(cause));
         is_last = context.sleep(pause) == Pause::CutShort;
         started = now();
     }

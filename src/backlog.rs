@@ -21,7 +21,7 @@ pub(crate) struct Job {
 }
 
 /// A segment that a writer has, without its payload.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Held {
     pub(crate) index: u64,
     pub(crate) segment: ProducedSegment,
@@ -179,7 +179,8 @@ impl Backlog {
 
     fn is_in_hand(&self, path: &Path) -> bool {
         self.being_written()
-            .any(|held| held.segment.path_hint.as_deref() == Some(path))
+            .filter_map(|held| held.segment.path_hint.as_deref())
+            .any(|held| plain(held) == plain(path))
     }
 
     fn being_written(&self) -> impl Iterator<Item = &Held> {
@@ -201,8 +202,8 @@ impl Backlog {
     }
 
     /// What the writers have, or had last.
-    pub(crate) fn take_hands(&mut self) -> Vec<Held> {
-        self.hands.iter_mut().filter_map(Option::take).collect()
+    pub(crate) fn hands(&self) -> Vec<Held> {
+        self.hands.iter().flatten().cloned().collect()
     }
 
     /// Its slot and its bytes are free again.
@@ -215,8 +216,8 @@ impl Backlog {
         }
     }
 
-    pub(crate) fn take_loss(&mut self, index: u64) -> Option<Loss> {
-        self.losses.take_at(index)
+    pub(crate) fn take_loss(&mut self, before: u64) -> Option<Loss> {
+        self.losses.take_first(before)
     }
 
     pub(crate) fn queued(&self) -> Tally {
@@ -245,6 +246,11 @@ impl Backlog {
     pub(crate) fn writing(&self) -> u64 {
         self.being_written().count() as u64
     }
+}
+
+/// A `.` in front is the only one that [`Path`] does not ignore when it compares.
+fn plain(path: &Path) -> &Path {
+    path.strip_prefix(".").unwrap_or(path)
 }
 
 fn without_payload(segment: &ProducedSegment) -> ProducedSegment {

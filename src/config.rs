@@ -27,7 +27,7 @@ pub struct SegmentStreamConfig {
     /// `None`, the default, leaves it to `channel_depth` alone.
     ///
     /// A single segment that is larger passes when it is alone in the stream. So it is never refused
-    /// for ever, and 0 means one segment at a time.
+    /// for ever, and 0 means one segment at a time (and any number of empty ones).
     pub channel_bytes: Option<usize>,
     /// What happens when one of the two bounds is reached; the default is [`WhenFull::Block`].
     pub when_full: WhenFull,
@@ -64,6 +64,9 @@ pub enum WhenFull {
     /// next segment that comes out. When more than 64 in a row are dropped before that, the last of
     /// these errors stands for all the rest
     /// ([`WriteError::segments`](crate::WriteError::segments)): a stall costs no memory, however long.
+    ///
+    /// One stream should carry one rendition then: of several errors in one only the first one's path is
+    /// known.
     ///
     /// Only what is queued is dropped, only as much as is needed, and nothing where even that would
     /// not make room. An initialisation segment is never dropped, nor is what the sink has begun or

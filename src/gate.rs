@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// How far apart messages of the same kind are at least.
-const INTERVAL: Duration = Duration::from_secs(10);
+pub(crate) const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Lets the first message through, and then one in every [`INTERVAL`].
 #[derive(Debug, Default)]

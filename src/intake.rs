@@ -16,12 +16,14 @@
 //! the line wakes the next, as does whatever makes room.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::backlog::{Backlog, Held, Job, Room};
 use crate::config::SegmentStreamConfig;
 use crate::error::SendError;
+use crate::gate::INTERVAL;
 use crate::interrupt::Interrupt;
 use crate::losses::Loss;
 use crate::retry::RetryPolicy;
@@ -55,7 +57,6 @@ pub(crate) enum Fate {
     Written,
     WithoutDestination,
     Failed,
-    Discarded,
 }
 
 /// What a writer finds when it looks for something to do.
@@ -76,6 +77,7 @@ pub(crate) struct Intake {
     retry: RetryPolicy,
     stall_warning: Duration,
     teller: Teller,
+    is_stillborn: AtomicBool,
 }
 
 struct State {
@@ -94,6 +96,8 @@ struct Waiter {
     /// Of the payload that it has.
     length: usize,
     wake: Arc<Condvar>,
+    /// It is talking to the log just now, and nobody waits for that.
+    is_away: bool,
 }
 
 impl Intake {
@@ -116,6 +120,7 @@ impl Intake {
             retry: config.retry,
             stall_warning: config.stall_warning,
             teller: Teller::default(),
+            is_stillborn: AtomicBool::new(false),
         }
     }
 
@@ -159,16 +164,17 @@ impl Intake {
             if state.is_closed {
                 return Err(SendError::closed(segment));
             }
-            let is_first = match &place {
-                None => state.line.is_empty(),
-                Some(place) => state.is_first(place.number),
+            let is_first = match (&place, state.first()) {
+                (_, None) => true,
+                (None, Some(_)) => false,
+                (Some(place), Some(first)) => place.number == first.number,
             };
             // Room is looked for once more after every wait, a timed-out one included. So a wake-up is
             // never lost on a sender that gives up at the same moment.
             if is_first && let Room::ByDropping(count) = state.backlog.room_for(segment.data.len())
             {
-                if place.is_some() {
-                    state.line.pop_front();
+                if let Some(place) = place {
+                    state.line.retain(|waiter| waiter.number != place.number);
                 }
                 self.admit(state, segment, count);
                 return Ok(());
@@ -187,7 +193,8 @@ impl Intake {
                     Some(left)
                 }
             };
-            let place = place.get_or_insert_with(|| state.stand_in_line(segment.data.len()));
+            let place = place
+                .get_or_insert_with(|| state.stand_in_line(segment.data.len(), self.stall_warning));
             state = self.wait(state, place, left, &segment);
         }
     }
@@ -223,28 +230,50 @@ impl Intake {
         left: Option<Duration>,
         segment: &ProducedSegment,
     ) -> MutexGuard<'a, State> {
-        let waited = now().saturating_duration_since(place.since);
-        let to_warning = if place.is_told {
-            None
-        } else {
-            Some(self.stall_warning.saturating_sub(waited))
-        };
+        let to_warning = place
+            .warning
+            .map(|warning| warning.saturating_duration_since(now()));
         if to_warning.is_some_and(|it| it.is_zero()) {
-            place.is_told = true;
-            let now = now();
-            let in_flight = state.backlog.in_flight();
-            let held = state.backlog.longest_held(now);
-            let held = held.map(|(held, age)| (held.sequence, age));
-            drop(state);
-            self.teller
-                .blocked(segment.sequence, waited, in_flight, held);
-            return self.lock();
+            return self.warn(state, place, segment);
         }
         let at_most = match (left, to_warning) {
             (Some(left), Some(to_warning)) => Some(left.min(to_warning)),
             (one, other) => one.or(other),
         };
         sync::wait(&self.state, &place.wake, state, at_most)
+    }
+
+    /// Tells the log, once, that this sender waits. Meanwhile it is not in the others' way.
+    fn warn<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        place: &mut Place,
+        segment: &ProducedSegment,
+    ) -> MutexGuard<'a, State> {
+        let now = now();
+        let waited = now.saturating_duration_since(place.since);
+        let in_flight = state.backlog.in_flight();
+        let held = state.backlog.longest_held(now);
+        let held = held.map(|(held, age)| (held.sequence, age));
+        if let Some(waiter) = state.waiter(place.number) {
+            waiter.is_away = true;
+        }
+        state.wake_first();
+        drop(state);
+        let is_told = self
+            .teller
+            .blocked(segment.sequence, waited, in_flight, held);
+        place.warning = if is_told {
+            None
+        } else {
+            now.checked_add(INTERVAL)
+        };
+        let mut state = self.lock();
+        // Nobody is in the line of a stream that was closed meanwhile.
+        if let Some(waiter) = state.waiter(place.number) {
+            waiter.is_away = false;
+        }
+        state
     }
 
     /// What this writer is to write next.
@@ -280,8 +309,7 @@ impl Intake {
     }
 
     /// Enters a segment that came out into the books, and gives its slot and its bytes back.
-    pub(crate) fn release(&self, index: u64, segment: &ProducedSegment, fate: Fate) {
-        let bytes = segment.data.len();
+    pub(crate) fn release(&self, index: u64, bytes: usize, fate: Fate) {
         let mut state = self.lock();
         let ledger = &mut state.ledger;
         match fate {
@@ -291,16 +319,15 @@ impl Intake {
                 ledger.without_destination.add(bytes);
             }
             Fate::Failed => ledger.failed.add(bytes),
-            Fate::Discarded => ledger.discarded.add(bytes),
         }
         state.backlog.release(index);
         state.wake_first();
     }
 
-    /// What was dropped at this place of the iteration, if it was.
-    pub(crate) fn take_loss(&self, index: u64) -> Option<Loss> {
+    /// The first of what was dropped, if that was accepted before this index.
+    pub(crate) fn take_loss(&self, before: u64) -> Option<Loss> {
         let mut state = self.lock();
-        let loss = state.backlog.take_loss(index)?;
+        let loss = state.backlog.take_loss(before)?;
         state.ledger.dropped_and_yielded += loss.segments();
         Some(loss)
     }
@@ -328,18 +355,40 @@ impl Intake {
     pub(crate) fn close_and_take_queued(&self) -> VecDeque<Job> {
         self.interrupt.raise();
         let mut state = self.lock();
-        let queued = state.backlog.take_queued();
+        let queued = state.discard_queued();
         self.end(state);
         queued
     }
 
-    /// Closes, and takes out what no writer has begun, and what the writers have, or had last.
-    pub(crate) fn close_and_take_everything(&self) -> (VecDeque<Job>, Vec<Held>) {
+    /// Closes, and takes out what no writer has begun; says what the writers have, or had last.
+    pub(crate) fn close_and_give_up(&self) -> (VecDeque<Job>, Vec<Held>) {
         self.interrupt.raise();
         let mut state = self.lock();
-        let everything = (state.backlog.take_queued(), state.backlog.take_hands());
+        let everything = (state.discard_queued(), state.backlog.hands());
         self.end(state);
         everything
+    }
+
+    /// Closes, and has `abort` take each segment that no writer has begun, under the lock: it must not come
+    /// back in here. Returns how many there were.
+    pub(crate) fn close_and_abort(&self, abort: impl FnMut(Job)) -> usize {
+        self.interrupt.raise();
+        let mut state = self.lock();
+        let queued = state.backlog.take_queued();
+        let count = queued.len();
+        queued.into_iter().for_each(abort);
+        self.end(state);
+        count
+    }
+
+    /// Closes a stream whose writers could not all be started.
+    pub(crate) fn close_stillborn(&self) {
+        self.is_stillborn.store(true, Ordering::Relaxed);
+        self.close();
+    }
+
+    pub(crate) fn is_stillborn(&self) -> bool {
+        self.is_stillborn.load(Ordering::Relaxed)
     }
 
     fn end(&self, mut state: MutexGuard<'_, State>) {
@@ -393,42 +442,56 @@ struct Place {
     number: u64,
     wake: Arc<Condvar>,
     since: Instant,
-    is_told: bool,
+    /// When the log is to be told that it still waits.
+    warning: Option<Instant>,
 }
 
 impl State {
-    fn stand_in_line(&mut self, length: usize) -> Place {
-        let (number, wake) = (self.next_waiter, Arc::default());
+    /// Takes out what no writer has begun, and enters it into the books as discarded.
+    fn discard_queued(&mut self) -> VecDeque<Job> {
+        let queued = self.backlog.take_queued();
+        for job in &queued {
+            self.ledger.discarded.add(job.segment.data.len());
+            self.backlog.release(job.index);
+        }
+        queued
+    }
+
+    fn stand_in_line(&mut self, length: usize, stall_warning: Duration) -> Place {
+        let (number, wake, since) = (self.next_waiter, Arc::default(), now());
         self.next_waiter += 1;
         self.line.push_back(Waiter {
             number,
             length,
             wake: Arc::clone(&wake),
+            is_away: false,
         });
         Place {
             number,
             wake,
-            since: now(),
-            is_told: false,
+            since,
+            warning: since.checked_add(stall_warning),
         }
     }
 
-    fn is_first(&self, number: u64) -> bool {
-        self.line.front().is_some_and(|it| it.number == number)
+    /// The first in the line that is there.
+    fn first(&self) -> Option<&Waiter> {
+        self.line.iter().find(|waiter| !waiter.is_away)
+    }
+
+    fn waiter(&mut self, number: u64) -> Option<&mut Waiter> {
+        self.line.iter_mut().find(|it| it.number == number)
     }
 
     /// Gives a place up. If it was the first, the next one may find room.
     fn leave(&mut self, number: u64) {
-        let was_first = self.is_first(number);
         self.line.retain(|waiter| waiter.number != number);
-        if was_first {
-            self.wake_first();
-        }
+        self.wake_first();
     }
 
     /// Wakes the first in the line if there is room for it now.
     fn wake_first(&self) {
-        if let Some(first) = self.line.front()
+        if let Some(first) = self.first()
             && self.backlog.room_for(first.length) != Room::None
         {
             first.wake.notify_one();

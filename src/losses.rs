@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::segment::ProducedSegment;
+use crate::segment::{ProducedSegment, usable};
 
 /// How many records there are before those that follow one another are merged.
 const RECORDS: usize = 64;
@@ -18,8 +18,12 @@ pub(crate) struct Loss {
     pub(crate) last_sequence: u64,
     /// Payload bytes of all of them.
     pub(crate) bytes: u64,
-    /// Of all of them; what is no duration counts as zero, unless it is alone.
+    /// Of the first, as it is; or of all of them, without those that cannot be durations.
     pub(crate) duration_secs: f64,
+    /// The longest of them that can be a duration.
+    pub(crate) longest_secs: f64,
+    /// How many cannot be a duration.
+    pub(crate) unusable: u64,
 }
 
 impl Loss {
@@ -31,6 +35,8 @@ impl Loss {
             last_sequence: segment.sequence,
             bytes,
             duration_secs: segment.duration_secs,
+            longest_secs: usable(segment.duration_secs).unwrap_or_default(),
+            unusable: u64::from(usable(segment.duration_secs).is_none()),
             first: segment,
         }
     }
@@ -43,12 +49,15 @@ impl Loss {
         self.end = next.end;
         self.last_sequence = next.last_sequence;
         self.bytes = self.bytes.saturating_add(next.bytes);
-        self.duration_secs = usable(self.duration_secs) + usable(next.duration_secs);
+        let of = |loss: &Self| usable(loss.duration_secs).unwrap_or_default();
+        self.duration_secs = if self.segments() == 2 {
+            of(self) + of(next)
+        } else {
+            self.duration_secs + of(next)
+        };
+        self.longest_secs = self.longest_secs.max(next.longest_secs);
+        self.unusable += next.unusable;
     }
-}
-
-fn usable(secs: f64) -> f64 {
-    if secs.is_finite() { secs.max(0.0) } else { 0.0 }
 }
 
 /// The records, in the order of acceptance. However many segments are dropped, there are never more of
@@ -70,10 +79,10 @@ impl Losses {
         }
     }
 
-    /// What was lost at this index, if it was.
-    pub(crate) fn take_at(&mut self, index: u64) -> Option<Loss> {
-        let is_next = self.0.front().is_some_and(|loss| loss.index == index);
-        is_next.then(|| self.0.pop_front()).flatten()
+    /// The first that was lost, if that was before this index.
+    pub(crate) fn take_first(&mut self, before: u64) -> Option<Loss> {
+        let is_before = self.0.front().is_some_and(|loss| loss.index < before);
+        is_before.then(|| self.0.pop_front()).flatten()
     }
 }
 
@@ -91,10 +100,10 @@ mod tests {
         let mut losses = Losses::default();
         (0..1_000_000).for_each(|index| losses.add(lost(index, 2.0)));
         for index in 0..63 {
-            assert_eq!(losses.take_at(index).unwrap().segments(), 1);
+            assert!(losses.take_first(index).is_none());
+            assert_eq!(losses.take_first(index + 1).unwrap().segments(), 1);
         }
-        assert!(losses.take_at(64).is_none());
-        let rest = losses.take_at(63).unwrap();
+        let rest = losses.take_first(64).unwrap();
         assert_eq!((rest.segments(), rest.end), (999_937, 1_000_000));
         assert_eq!((rest.first.sequence, rest.last_sequence), (163, 1_000_099));
         assert_eq!(rest.bytes, 9_999_370);
@@ -107,8 +116,8 @@ mod tests {
         let mut losses = Losses::default();
         (0..70).for_each(|index| losses.add(lost(2 * index, 2.0)));
         for index in 0..70 {
-            assert!(losses.take_at(2 * index + 1).is_none());
-            assert_eq!(losses.take_at(2 * index).unwrap().segments(), 1);
+            assert!(losses.take_first(2 * index).is_none());
+            assert_eq!(losses.take_first(2 * index + 1).unwrap().segments(), 1);
         }
     }
 
@@ -116,14 +125,19 @@ mod tests {
     fn unusable_durations_do_not_spoil_the_sum() {
         let mut losses = Losses::default();
         (0..63).for_each(|index| losses.add(lost(index, 2.0)));
-        for (index, secs) in (63..).zip([f64::NAN, 2.0, -3.0, f64::INFINITY, 1.5]) {
+        let found = [f64::NAN, 2.0, -3.0, f64::INFINITY, 1e300, 3600.1, 0.0, 1.5];
+        for (index, secs) in (63..).zip(found) {
             losses.add(lost(index, secs));
         }
-        (0..63).for_each(|index| drop(losses.take_at(index)));
-        let rest = losses.take_at(63).unwrap();
+        (0..63).for_each(|_| drop(losses.take_first(63)));
+        let rest = losses.take_first(64).unwrap();
+        assert_eq!(
+            (rest.unusable, rest.longest_secs.to_bits()),
+            (5, 2.0_f64.to_bits())
+        );
         assert_eq!(
             (rest.segments(), rest.duration_secs.to_bits()),
-            (5, 3.5_f64.to_bits())
+            (8, 3.5_f64.to_bits())
         );
     }
 }

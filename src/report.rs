@@ -25,7 +25,7 @@ pub struct Report {
     /// else. Everything but the payload, which the sink still has.
     pub in_doubt: Vec<ProducedSegment>,
     /// Why a sink did not end well: the error of its own `finish`, that it panicked, or that it had not
-    /// ended in time. One for each writer at most.
+    /// ended in time, or could not be waited for inside itself.
     pub sink_errors: Vec<SinkError>,
 }
 

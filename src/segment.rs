@@ -97,3 +97,37 @@ impl fmt::Debug for ProducedSegment {
             .finish_non_exhaustive()
     }
 }
+
+/// What no media segment exceeds. A duration beyond it is a mistake and not a measurement.
+const LONGEST_SECS: f64 = 3600.0;
+
+/// The duration of a segment in seconds, if it can be that of one.
+pub(crate) fn usable(duration_secs: f64) -> Option<f64> {
+    // NaN fails both comparisons.
+    (0.0..=LONGEST_SECS)
+        .contains(&duration_secs)
+        .then_some(duration_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_segment_lasts_is_not_usable() {
+        for duration in [
+            f64::NAN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            -1.0,
+            -1e-9,
+            1e300,
+            3601.0,
+        ] {
+            assert_eq!(usable(duration), None);
+        }
+        for duration in [0.0, -0.0, 1e-300, 2.0, 3600.0] {
+            assert!(usable(duration).is_some());
+        }
+    }
+}

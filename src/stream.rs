@@ -8,23 +8,18 @@ use std::time::Duration;
 
 use log::Level;
 
-use crate::arrivals::{Arrival, Arrivals, NoNext};
+use crate::arrivals::{Arrivals, Item, NoNext};
 use crate::config::SegmentStreamConfig;
-use crate::contain::tell;
-use crate::error::WriteError;
+use crate::contain::{contained, tell};
 use crate::handle::StreamHandle;
 use crate::intake::{Intake, Patience};
 use crate::report::{FinishError, Report};
-use crate::segment::ProducedSegment;
 use crate::sender::SegmentSender;
 use crate::sink::{DiskSink, SegmentSink, from_fn};
 use crate::stats::StreamStats;
 use crate::sync::channel::{Receiver, Sender, bounded, unbounded};
 use crate::sync::thread;
 use crate::writer::{Writer, thread_name};
-
-/// What the iterator yields.
-type Item = Result<ProducedSegment, WriteError>;
 
 /// The half that a manifest publisher keeps: an iterator over the segments, each yielded once it is
 /// stored.
@@ -41,8 +36,10 @@ type Item = Result<ProducedSegment, WriteError>;
 /// write that is under way, and all three for the sink's own `finish`, for as long as the sink takes.
 /// Called from inside the stream's own sink they do not wait. `next` there waits for itself, for ever.
 ///
-/// **The log.** Each segment that was not written is logged as an error when it happens (target
-/// `segment_stream`), whether or not somebody takes it out of the iterator.
+/// **The log** (target `segment_stream`). That a segment was not written is logged as an error when it
+/// happens, whether or not somebody takes it out of the iterator; and so, as warnings, are a second attempt,
+/// a dropped segment, and a `send` that waits for long. What repeats itself is counted: of each kind there
+/// is one message in ten seconds, and a last one at the end with those that were held back.
 ///
 /// ```
 /// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig};
@@ -124,8 +121,8 @@ impl SegmentStream {
     /// should be a few times the number of writers.
     ///
     /// Segments with equal path hints are never written at the same time, and the later one is written
-    /// last. (Equal as [`Path`](std::path::Path)s: two that lead to the same file in other ways, by a link
-    /// or in upper case, are not.)
+    /// last. (Equal as [`Path`](std::path::Path)s, a `.` in front aside: two that lead to the same file in
+    /// other ways, by a link, in upper case, or one of them absolute, are not.)
     ///
     /// Each sink's [`finish`](SegmentSink::finish) is called when its writer has nothing left to do. When
     /// one sink panics the stream closes, what is queued comes out as `Err`, and the other sinks end as
@@ -183,24 +180,32 @@ impl SegmentStream {
         let mut threads = Vec::with_capacity(writers);
         let mut failure = None;
         for (number, sink) in sinks.into_iter().enumerate() {
-            let writer = Writer::new(Arc::clone(&intake), number, done.clone());
-            let started = thread::Builder::new()
-                .name(thread_name(number, writers))
-                .spawn(move || writer.run(sink));
-            match started {
+            if failure.is_some() {
+                let _ = contained(move || drop(sink));
+                continue;
+            }
+            let (intake, done) = (Arc::clone(&intake), done.clone());
+            let start = || {
+                thread::Builder::new()
+                    .name(thread_name(number, writers))
+                    .spawn(move || Writer::new(intake, number, done).run(sink))
+            };
+            // Where the thread does not start its sink is dropped, which may panic.
+            match contained(start).unwrap_or_else(|panic| Err(io::Error::other(panic))) {
                 Ok(thread) => threads.push(thread),
-                Err(error) => {
-                    failure = Some(error);
-                    break;
-                }
+                Err(error) => failure = Some(error),
             }
         }
         intake.set_writers(threads.iter().map(|it| it.thread().id()).collect());
+        let mut arrivals = Arrivals::new(Arc::clone(&intake), events, threads);
+        if let Some(error) = failure {
+            intake.close_stillborn();
+            while arrivals.next(Patience::Endless).is_ok() {}
+            arrivals.join();
+            return Err(error);
+        }
         let sender = SegmentSender::new(Arc::clone(&intake));
-        let arrivals = Arrivals::new(Arc::clone(&intake), events, threads);
-        let stream = Self { intake, arrivals };
-        // Those that did start are ended by dropping the stream.
-        failure.map_or(Ok((stream, sender)), Err)
+        Ok((Self { intake, arrivals }, sender))
     }
 
     /// A handle that closes the stream and reads its numbers from elsewhere.
@@ -261,7 +266,7 @@ impl SegmentStream {
     /// # }
     /// ```
     pub fn try_next(&mut self) -> Result<Item, NoNext> {
-        self.arrivals.next(Patience::None).map(Arrival::into_item)
+        self.arrivals.next(Patience::None)
     }
 
     /// The next segment; waits for it, but no longer than `timeout`.
@@ -271,9 +276,7 @@ impl SegmentStream {
     /// [`NoNext::NotYet`] when the time is over, or [`NoNext::Ended`] where `next` would return
     /// `None`.
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Item, NoNext> {
-        self.arrivals
-            .next(Patience::lasting(timeout))
-            .map(Arrival::into_item)
+        self.arrivals.next(Patience::lasting(timeout))
     }
 
     /// Closes the stream, waits until everything accepted is written, and reports what was not
@@ -301,7 +304,9 @@ impl SegmentStream {
     /// ```
     pub fn finish(mut self) -> Result<Report, FinishError> {
         self.intake.close();
-        self.report(self.patience_to_the_end()).into_result()
+        let mut report = self.report(Report::default());
+        self.arrivals.collect_early(&mut report);
+        report.into_result()
     }
 
     /// The same, but waits no longer than `timeout`, whatever the sink does.
@@ -344,12 +349,13 @@ impl SegmentStream {
         } else {
             Patience::lasting(timeout)
         };
-        let mut report = self.report(patience);
+        let mut report = Report::default();
+        self.arrivals.collect(patience, &mut report);
         if !self.arrivals.have_ended() {
-            self.arrivals.give_up();
-            self.take_all(Patience::None, &mut report);
-            report.sink_errors = self.arrivals.settle();
+            self.arrivals.give_up(&mut report);
         }
+        // The threads are not joined: they may have others' code to run even now.
+        report.sink_errors = self.arrivals.take_sink_errors();
         report.into_result()
     }
 
@@ -376,27 +382,18 @@ impl SegmentStream {
     /// # }
     /// ```
     pub fn drain(&mut self) -> Result<Report, FinishError> {
-        self.arrivals.discard_queued();
-        self.report(self.patience_to_the_end()).into_result()
-    }
-
-    /// Takes what comes out until the writers have ended, or patience has.
-    fn report(&mut self, patience: Patience) -> Report {
         let mut report = Report::default();
-        self.take_all(patience, &mut report);
-        report.sink_errors = self.arrivals.settle();
-        report
+        self.arrivals.discard_queued(&mut report);
+        self.report(report).into_result()
     }
 
-    fn take_all(&mut self, patience: Patience, report: &mut Report) {
-        while let Ok(arrival) = self.arrivals.next(patience) {
-            match arrival {
-                Arrival::Landed(segment) => report.written.push(segment),
-                Arrival::Failed(error) => report.failed.push(error),
-                Arrival::Discarded(segment) => report.discarded.push(segment),
-                Arrival::InDoubt(segment) => report.in_doubt.push(segment),
-            }
-        }
+    /// Adds what comes out until the writers have ended.
+    fn report(&mut self, mut report: Report) -> Report {
+        self.arrivals
+            .collect(self.patience_to_the_end(), &mut report);
+        self.arrivals.join();
+        report.sink_errors = self.arrivals.take_sink_errors();
+        report
     }
 
     /// A writer thread itself, inside its sink, can take what is there and must not wait.
@@ -414,8 +411,7 @@ impl Iterator for SegmentStream {
 
     /// Waits for the next segment; `None` once there will be no more.
     fn next(&mut self) -> Option<Item> {
-        let arrival = self.arrivals.next(Patience::Endless);
-        arrival.ok().map(Arrival::into_item)
+        self.arrivals.next(Patience::Endless).ok()
     }
 }
 
@@ -428,12 +424,12 @@ impl Drop for SegmentStream {
         self.intake.close();
         let patience = self.patience_to_the_end();
         let mut unwritten = 0_u64;
-        while let Ok(arrival) = self.arrivals.next(patience) {
-            unwritten += match arrival {
-                Arrival::Landed(_) => 0,
-                Arrival::Failed(error) => error.segments(),
-                Arrival::Discarded(_) | Arrival::InDoubt(_) => 1,
-            };
+        while let Ok(item) = self.arrivals.next(patience) {
+            if let Err(error) = item {
+                unwritten += error.segments();
+                // Somebody else's cause, which may panic as it is dropped.
+                let _ = contained(move || drop(error));
+            }
         }
         if unwritten > 0 {
             tell(
@@ -442,13 +438,9 @@ impl Drop for SegmentStream {
             );
         }
         if self.arrivals.have_ended() {
-            for error in self.arrivals.settle() {
-                tell(
-                    Level::Error,
-                    format_args!("the sink did not end well: {error}"),
-                );
-            }
+            self.arrivals.join();
         }
+        // How the sinks ended is told as the arrivals are dropped.
     }
 }
 

@@ -19,6 +19,7 @@ struct Gates {
     retries: Gate,
     drops: Gate,
     stalls: Gate,
+    recoveries: Gate,
     /// Failures since the last success.
     failed_in_a_row: u64,
 }
@@ -62,24 +63,27 @@ impl Teller {
         });
     }
 
-    pub(crate) fn succeeded(&self, segment: &ProducedSegment) {
+    pub(crate) fn succeeded(&self, sequence: u64) {
         if !self.is_failing.load(Ordering::Relaxed) {
             return;
         }
-        let failed = {
+        let (failed, held_back) = {
             let mut gates = self.lock();
             self.is_failing.store(false, Ordering::Relaxed);
-            // What was held back of these is told by this message.
-            gates.failures.take_held_back();
-            std::mem::take(&mut gates.failed_in_a_row)
+            let failed = std::mem::take(&mut gates.failed_in_a_row);
+            (failed, gates.recoveries.pass(now()))
         };
-        let sequence = segment.sequence;
+        let Some(held_back) = held_back else {
+            return;
+        };
+        let more = and_more(held_back);
         let _ = contained(|| {
             log::info!(
                 target: TARGET,
                 sequence,
-                failed;
-                "segment {sequence} is written, after {failed} that failed"
+                failed,
+                held_back;
+                "segment {sequence} is written, after {failed} that failed{more}"
             );
         });
     }
@@ -121,16 +125,16 @@ impl Teller {
         });
     }
 
-    /// A `send` has been waiting for this long.
+    /// A `send` has been waiting for this long. Returns whether it was told.
     pub(crate) fn blocked(
         &self,
         sequence: u64,
         waited: Duration,
         in_flight: u64,
         held: Option<(u64, Duration)>,
-    ) {
+    ) -> bool {
         let Some(held_back) = self.pass(|gates| &mut gates.stalls) else {
-            return;
+            return false;
         };
         let waited_ms = millis(waited);
         let why = match held {
@@ -148,28 +152,27 @@ impl Teller {
                  {in_flight} segments in flight, and {why}"
             );
         });
+        true
     }
 
     /// Tells what is still held back, at the end.
     pub(crate) fn end(&self) {
-        let (failures, drops) = {
+        let (failures, retries, drops) = {
             let mut gates = self.lock();
             (
                 gates.failures.take_held_back(),
+                gates.retries.take_held_back(),
                 gates.drops.take_held_back(),
             )
         };
-        if failures > 0 {
-            tell(
-                Level::Error,
-                format_args!("{failures} more segments were not written since the last message"),
-            );
-        }
-        if drops > 0 {
-            tell(
-                Level::Warn,
-                format_args!("segments were dropped {drops} more times since the last message"),
-            );
+        for (level, count, what) in [
+            (Level::Error, failures, "more segments were not written"),
+            (Level::Warn, retries, "more attempts were made again"),
+            (Level::Warn, drops, "more times segments were dropped"),
+        ] {
+            if count > 0 {
+                tell(level, format_args!("{count} {what} since the last message"));
+            }
         }
     }
 

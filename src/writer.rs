@@ -22,21 +22,23 @@ pub(crate) fn thread_name(writer: usize, writers: usize) -> String {
     }
 }
 
-/// What a writer tells the stream.
+/// What a writer tells the stream. A message that nobody takes any more, because the stream is gone,
+/// still does what it must when it is dropped.
 pub(crate) enum Event {
     /// One accepted segment is done with.
     Completed(Completed),
     /// There will be no more from this writer; its sink is gone.
-    Ended(Result<(), SinkError>),
+    Ended(LastWord),
 }
 
-/// What became of one accepted segment.
+/// What became of one accepted segment. It has its slot until this is taken apart, or dropped.
 pub(crate) struct Completed {
     pub(crate) index: u64,
-    pub(crate) completion: Completion,
+    result: Option<Completion>,
+    intake: Arc<Intake>,
 }
 
-pub(crate) enum Completion {
+enum Completion {
     Written(ProducedSegment),
     /// Passed by a sink that had nowhere to put it.
     Passed(ProducedSegment),
@@ -44,15 +46,60 @@ pub(crate) enum Completion {
 }
 
 impl Completed {
-    /// Gives the segment's slot back and enters it into the books.
-    pub(crate) fn release(&self, intake: &Intake) {
-        let (segment, fate) = match &self.completion {
-            Completion::Written(segment) => (segment, Fate::Written),
-            Completion::Passed(segment) => (segment, Fate::WithoutDestination),
-            Completion::Failed(error) => (error.segment(), Fate::Failed),
-        };
-        intake.release(self.index, segment, fate);
+    /// Gives the slot back, and the segment to the consumer.
+    pub(crate) fn into_item(mut self) -> Result<ProducedSegment, WriteError> {
+        self.release();
+        match self.result.take() {
+            Some(Completion::Written(segment) | Completion::Passed(segment)) => Ok(segment),
+            Some(Completion::Failed(error)) => Err(error),
+            None => unreachable!("BUG: it is taken apart once, as that takes it by value"),
+        }
     }
+
+    fn release(&self) {
+        let (segment, fate) = match &self.result {
+            Some(Completion::Written(segment)) => (segment, Fate::Written),
+            Some(Completion::Passed(segment)) => (segment, Fate::WithoutDestination),
+            Some(Completion::Failed(error)) => (error.segment(), Fate::Failed),
+            None => return,
+        };
+        self.intake.release(self.index, segment.data.len(), fate);
+    }
+}
+
+impl Drop for Completed {
+    fn drop(&mut self) {
+        self.release();
+        // The cause in it is somebody else's, and may panic as it is dropped.
+        let result = self.result.take();
+        let _ = contained(move || drop(result));
+    }
+}
+
+/// How a writer's sink ended. If nobody takes it, it is logged.
+pub(crate) struct LastWord(Result<(), SinkError>);
+
+impl LastWord {
+    pub(crate) fn take_error(mut self) -> Option<SinkError> {
+        std::mem::replace(&mut self.0, Ok(())).err()
+    }
+}
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        if let Err(error) = std::mem::replace(&mut self.0, Ok(())) {
+            tell_of_end(error);
+        }
+    }
+}
+
+/// Logs how a sink ended, where nobody is left to be told.
+pub(crate) fn tell_of_end(error: SinkError) {
+    tell(
+        Level::Error,
+        format_args!("the sink did not end well: {error}"),
+    );
+    let _ = contained(move || drop(error));
 }
 
 /// What a writer thread works with. Whatever happens to the thread, its `Drop` leaves nobody waiting
@@ -77,13 +124,16 @@ impl Writer {
 
     /// Runs until the stream is closed and there is nothing left for this writer.
     pub(crate) fn run<S: SegmentSink>(mut self, mut sink: S) {
-        let outcome = if self.write_all(&mut sink).is_ok() {
-            contained(|| sink.finish()).unwrap_or_else(|panic| {
+        let outcome = match self.write_all(&mut sink) {
+            // Of a stream that never was: the sink has nothing to finish.
+            Ok(()) if self.intake.is_stillborn() => Ok(()),
+            Ok(()) => contained(|| sink.finish()).unwrap_or_else(|panic| {
                 Err(SinkError::permanent(format!("it panicked: {panic}")).with_operation("finish"))
-            })
-        } else {
-            let cause = "it panicked on a segment, so this was not called";
-            Err(SinkError::permanent(cause).with_operation("finish"))
+            }),
+            Err(SinkPanicked) => {
+                let cause = "it panicked on a segment, so this was not called";
+                Err(SinkError::permanent(cause).with_operation("finish"))
+            }
         };
         // Gone before the last word, so that the end of the iteration is the end of the sink.
         let outcome = match contained(move || drop(sink)) {
@@ -98,25 +148,23 @@ impl Writer {
     fn write_all<S: SegmentSink>(&self, sink: &mut S) -> Result<(), SinkPanicked> {
         while let Some(Job { index, segment }) = self.next_job() {
             let Outcome { attempts, result } = write(sink, &segment, &self.intake);
-            let (completion, panicked) = match result {
-                Written::Stored => (Completion::Written(segment), Ok(())),
-                Written::Passed => (Completion::Passed(segment), Ok(())),
+            match result {
+                Written::Stored => self.succeeded(index, Completion::Written(segment)),
+                Written::Passed => self.succeeded(index, Completion::Passed(segment)),
                 Written::Failed(cause) => {
                     let kind = WriteErrorKind::Failed;
-                    (failed(segment, kind, cause, attempts), Ok(()))
+                    self.failed(index, WriteError::new(segment, kind, cause, attempts));
                 }
                 Written::Panicked(panic) => {
                     // First of all, so that whoever sees the error finds the stream closed.
-                    self.close_and_abort_queued();
+                    let aborted = self.close_and_abort_queued();
                     let cause = SinkError::permanent(format!("the sink panicked: {panic}"));
                     let kind = WriteErrorKind::Panicked;
-                    (failed(segment, kind, cause, attempts), Err(SinkPanicked))
+                    self.failed(index, WriteError::new(segment, kind, cause, attempts));
+                    tell_of_aborted(aborted);
+                    return Err(SinkPanicked);
                 }
-            };
-            self.tell(&completion);
-            self.intake.put_down(self.number);
-            self.complete(Completed { index, completion });
-            panicked?;
+            }
         }
         Ok(())
     }
@@ -131,46 +179,58 @@ impl Writer {
         }
     }
 
-    /// Gives back what was queued when the sink panicked.
-    fn close_and_abort_queued(&self) {
-        for Job { index, segment } in self.intake.close_and_take_queued() {
+    fn succeeded(&self, index: u64, completion: Completion) {
+        if let Completion::Written(segment) | Completion::Passed(segment) = &completion {
+            self.intake.teller().succeeded(segment.sequence);
+        }
+        self.put_down(index, completion);
+    }
+
+    fn failed(&self, index: u64, error: WriteError) {
+        self.intake.teller().failed(&error);
+        self.put_down(index, Completion::Failed(error));
+    }
+
+    fn put_down(&self, index: u64, completion: Completion) {
+        self.intake.put_down(self.number);
+        self.complete(index, completion);
+    }
+
+    /// Never waits, as there is room for every slot.
+    fn complete(&self, index: u64, completion: Completion) {
+        let completed = Completed {
+            index,
+            result: Some(completion),
+            intake: Arc::clone(&self.intake),
+        };
+        // If nobody takes it any more, dropping it does what is left to do.
+        let _ = self.events.send(Event::Completed(completed));
+    }
+
+    /// Gives back what was queued when the sink panicked; returns how many that were. They are queued no
+    /// more and completed in the same moment, so that nobody finds them nowhere.
+    fn close_and_abort_queued(&self) -> usize {
+        let mut unsent = Vec::new();
+        let count = self.intake.close_and_abort(|Job { index, segment }| {
             let cause = SinkError::permanent("the sink panicked on an earlier segment");
-            let completion = failed(segment, WriteErrorKind::Aborted, cause, 0);
-            self.tell(&completion);
-            self.complete(Completed { index, completion });
-        }
-    }
-
-    fn tell(&self, completion: &Completion) {
-        match completion {
-            Completion::Written(segment) | Completion::Passed(segment) => {
-                self.intake.teller().succeeded(segment);
-            }
-            Completion::Failed(error) => self.intake.teller().failed(error),
-        }
-    }
-
-    fn complete(&self, completed: Completed) {
-        if let Err(unsent) = self.events.send(Event::Completed(completed))
-            && let Event::Completed(completed) = unsent.into_inner()
-        {
-            // The stream is gone, and nobody takes it any more.
-            completed.release(&self.intake);
-        }
+            let error = WriteError::new(segment, WriteErrorKind::Aborted, cause, 0);
+            let completed = Completed {
+                index,
+                result: Some(Completion::Failed(error)),
+                intake: Arc::clone(&self.intake),
+            };
+            let sent = self.events.send(Event::Completed(completed));
+            // To drop it takes the lock.
+            unsent.extend(sent.err());
+        });
+        drop(unsent);
+        count
     }
 
     fn end(&mut self, outcome: Result<(), SinkError>) {
         self.has_ended = true;
-        if let Err(unsent) = self.events.send(Event::Ended(outcome))
-            && let Event::Ended(outcome) = unsent.into_inner()
-        {
+        if self.events.send(Event::Ended(LastWord(outcome))).is_err() {
             self.intake.teller().end();
-            if let Err(error) = outcome {
-                tell(
-                    Level::Error,
-                    format_args!("the sink did not end well: {error}"),
-                );
-            }
         }
     }
 }
@@ -179,19 +239,19 @@ impl Drop for Writer {
     fn drop(&mut self) {
         if !self.has_ended {
             // What is not ours is contained, so that this should never be.
-            self.close_and_abort_queued();
+            tell_of_aborted(self.close_and_abort_queued());
             self.end(Err(SinkError::permanent("the writer thread panicked")));
         }
     }
 }
 
-fn failed(
-    segment: ProducedSegment,
-    kind: WriteErrorKind,
-    cause: SinkError,
-    attempts: u32,
-) -> Completion {
-    Completion::Failed(WriteError::new(segment, kind, cause, attempts))
+fn tell_of_aborted(count: usize) {
+    if count > 0 {
+        tell(
+            Level::Error,
+            format_args!("{count} queued segments were not written, as the sink panicked"),
+        );
+    }
 }
 
 /// The sink panicked on a segment and must not be called again.

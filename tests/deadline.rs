@@ -194,8 +194,68 @@ fn what_waits_for_an_equal_path_was_never_begun() {
     });
 }
 
-/// Hangs in its `finish`.
-struct NeverEnding(Gate);
+#[test]
+fn what_was_taken_out_of_the_queue_is_an_error_even_if_the_writer_ends_at_that_moment() {
+    must_end(|| {
+        // So much that the writer ends while the queue is being taken out.
+        for _ in 0..5 {
+            let (stream, sender) =
+                SegmentStream::with_sink(depth(50_000), sink::from_fn(|_| Ok(()))).unwrap();
+            (0..50_000).for_each(|number| sender.send(segment(number)).unwrap());
+            match stream.finish_timeout(Duration::from_micros(100)) {
+                Ok(report) => assert_eq!(report.written.len(), 50_000),
+                Err(error) => {
+                    assert!(error.is_timeout());
+                    let report = error.into_report();
+                    let all = [&report.written, &report.discarded, &report.in_doubt];
+                    assert_eq!(all.map(Vec::len).iter().sum::<usize>(), 50_000);
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_panic_of_the_sink_at_the_same_time_loses_nothing() {
+    must_end(|| {
+        for _ in 0..300 {
+            let (stream, sender) = SegmentStream::with_sink(
+                depth(500),
+                sink::from_fn(|_| panic!("the sink was made to panic here")),
+            )
+            .unwrap();
+            let accepted = (0..500)
+                .take_while(|number| sender.send(segment(*number)).is_ok())
+                .count();
+            let error = stream.finish_timeout(Duration::ZERO).unwrap_err();
+            let report = error.into_report();
+            let told = report.failed.len() + report.discarded.len() + report.in_doubt.len();
+            assert_eq!(told, accepted);
+        }
+    });
+}
+
+#[test]
+fn the_error_of_a_sink_that_had_ended_is_not_forgotten() {
+    must_end(|| {
+        let gate = Gate::default();
+        let (stream, _sender) = SegmentStream::with_writers(depth(2), 2, |number| {
+            NeverEnding(Some(gate.clone()).filter(|_| number == 0))
+        })
+        .unwrap();
+        let report = stream.finish_timeout(BRIEF).unwrap_err().into_report();
+        let codes: Vec<_> = report
+            .sink_errors
+            .iter()
+            .map(SinkError::raw_os_error)
+            .collect();
+        assert_eq!(codes, [Some(5), None]);
+        gate.open();
+    });
+}
+
+/// Hangs in its `finish`, or fails there.
+struct NeverEnding(Option<Gate>);
 
 impl SegmentSink for NeverEnding {
     fn write(&mut self, _: &ProducedSegment, _: &WriteContext) -> Result<(), SinkError> {
@@ -203,7 +263,10 @@ impl SegmentSink for NeverEnding {
     }
 
     fn finish(&mut self) -> Result<(), SinkError> {
-        self.0.pass();
+        match &self.0 {
+            Some(gate) => gate.pass(),
+            None => return Err(io::Error::from_raw_os_error(5).into()),
+        }
         Ok(())
     }
 }
@@ -213,7 +276,8 @@ fn a_sink_that_hangs_in_its_own_finish_keeps_nobody_either() {
     must_end(|| {
         let gate = Gate::default();
         let config = SegmentStreamConfig::default();
-        let (stream, sender) = SegmentStream::with_sink(config, NeverEnding(gate.clone())).unwrap();
+        let (stream, sender) =
+            SegmentStream::with_sink(config, NeverEnding(Some(gate.clone()))).unwrap();
         sender.send(segment(0)).unwrap();
         let error = stream.finish_timeout(BRIEF).unwrap_err();
         assert!(error.is_timeout());

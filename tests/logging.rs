@@ -39,6 +39,10 @@ static LOGGER: Remembering = Remembering(Mutex::new(Vec::new()), Mutex::new(Vec:
 /// Every test here marks its messages with a word of its own, as they run side by side.
 const POISON: &str = "poison";
 
+/// The logger waits at this gate when it is told that this segment waits.
+static SLOW: Mutex<Option<Gate>> = Mutex::new(None);
+const SLOW_SEGMENT: u64 = 30_001;
+
 impl Log for Remembering {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target() == "segment_stream"
@@ -47,6 +51,10 @@ impl Log for Remembering {
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
             let message = record.args().to_string();
+            if message.contains(&format!("segment {SLOW_SEGMENT} has waited")) {
+                let slow = SLOW.lock().unwrap().take();
+                slow.into_iter().for_each(|gate| gate.pass());
+            }
             assert!(
                 !message.contains(POISON),
                 "the logger was made to panic here"
@@ -307,5 +315,88 @@ fn a_logger_that_panics_every_time_loses_no_segment_and_ends_nobody() {
             SegmentStream::with_sink(SegmentStreamConfig::default(), sink).unwrap();
         drop(other);
         stream.finish().unwrap();
+    });
+}
+
+#[test]
+fn failures_among_successes_do_not_flood_the_log_either() {
+    start_logging();
+    must_end(|| {
+        let (stream, sender) = SegmentStream::with_sink(
+            SegmentStreamConfig::default(),
+            failing(|segment| segment.sequence % 2 == 0),
+        )
+        .unwrap();
+        let started = Instant::now();
+        let all = thread::spawn(move || stream.count());
+        for number in 20_000..21_000 {
+            let path = "marked-mixed.ts";
+            sender.send(segment(number).with_path(path)).unwrap();
+        }
+        drop(sender);
+        assert_eq!(all.join().unwrap(), 1_000);
+        let intervals = 1 + usize::try_from(started.elapsed().as_secs() / 10).unwrap();
+        let told = logged("marked-mixed").len();
+        assert!((1..=intervals).contains(&told), "{told}");
+        let recovered = logged("after 1 that failed");
+        let here = recovered.iter().filter(|it| it.1.starts_with("segment 20"));
+        assert!(here.count() <= intervals);
+        // None is forgotten at the end.
+        assert!(told > 1 || logged("499 more segments were not written").len() == 1);
+    });
+}
+
+#[test]
+fn the_reason_of_a_panic_is_told_and_the_rest_in_one_line() {
+    start_logging();
+    must_end(|| {
+        let gate = Gate::default();
+        let held = gate.clone();
+        let sink = sink::from_fn(move |_| {
+            held.pass();
+            panic!("marked-panic");
+        });
+        let (stream, sender) =
+            SegmentStream::with_sink(SegmentStreamConfig::default(), sink).unwrap();
+        (0..7).for_each(|number| sender.send(segment(number)).unwrap());
+        gate.open();
+        assert_eq!(stream.filter(Result::is_err).count(), 7);
+        let told = logged("marked-panic");
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(logged("6 queued segments were not written").len(), 1);
+    });
+}
+
+#[test]
+fn a_logger_that_is_slow_or_sends_keeps_no_sender_out() {
+    start_logging();
+    must_end(|| {
+        let gate = Gate::default();
+        let config = SegmentStreamConfig {
+            channel_depth: 1,
+            stall_warning: Duration::from_millis(1),
+            ..Default::default()
+        };
+        let (mut stream, sender) = SegmentStream::with_sink(config, gated(&gate)).unwrap();
+        sender.send(segment(30_000)).unwrap();
+        gate.wait_for_arrivals(1);
+        let in_the_log = Gate::default();
+        *SLOW.lock().unwrap() = Some(in_the_log.clone());
+        let slow = thread::spawn({
+            let sender = sender.clone();
+            move || sender.send(segment(SLOW_SEGMENT))
+        });
+        // It is inside the logger, and stays there.
+        in_the_log.wait_for_arrivals(1);
+        gate.open();
+        assert_eq!(stream.next().unwrap().unwrap().sequence, 30_000);
+        // The stream is empty, and others get in meanwhile, one after the other.
+        for number in 0..3 {
+            sender.try_send(segment(number)).unwrap();
+            assert_eq!(stream.next().unwrap().unwrap().sequence, number);
+        }
+        in_the_log.open();
+        assert_eq!(stream.next().unwrap().unwrap().sequence, SLOW_SEGMENT);
+        slow.join().unwrap().unwrap();
     });
 }

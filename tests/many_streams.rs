@@ -30,8 +30,8 @@ use segment_stream::{
 };
 
 const STREAMS: u64 = 1_000;
-/// Segments of each stream.
-const EACH: u64 = 20;
+/// Segments of each stream: three times the depth, so that a slot that is not given back is missed.
+const EACH: u64 = 24;
 const LENGTH: usize = 1_024;
 const DEPTH: u64 = 8;
 /// Threads that drive the streams.

@@ -4,6 +4,7 @@ mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use common::config::depth;
 use common::gate::Gate;
@@ -248,5 +249,85 @@ fn an_error_that_cannot_be_displayed_loses_no_segment() {
         );
         assert!(report.sink_errors.is_empty());
         assert_eq!(handle.stats().in_flight.segments, 0);
+    });
+}
+
+/// Panics as it is dropped.
+#[derive(Debug)]
+struct DropPanics;
+
+impl std::fmt::Display for DropPanics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a cause that panics when it is dropped")
+    }
+}
+
+impl std::error::Error for DropPanics {}
+
+impl Drop for DropPanics {
+    fn drop(&mut self) {
+        assert!(thread::panicking(), "the cause was made to panic here");
+    }
+}
+
+/// Fails the first attempt at each segment, or all, with it.
+struct FailsWithIt {
+    heals: bool,
+}
+
+impl SegmentSink for FailsWithIt {
+    fn write(&mut self, _: &ProducedSegment, context: &WriteContext) -> Result<(), SinkError> {
+        match (self.heals, context.attempt()) {
+            (true, 1) => Err(SinkError::transient(DropPanics)),
+            (true, _) => Ok(()),
+            (false, _) => Err(SinkError::permanent(DropPanics)),
+        }
+    }
+}
+
+#[test]
+fn a_cause_that_panics_as_it_is_dropped_loses_no_segment() {
+    must_end(|| {
+        let (stream, sender) =
+            SegmentStream::with_sink(depth(4), FailsWithIt { heals: true }).unwrap();
+        (0..4).for_each(|number| sender.send(segment(number)).unwrap());
+        drop(sender);
+        let out: Vec<_> = stream.map(|item| item.unwrap().sequence).collect();
+        assert_eq!(out, [0, 1, 2, 3]);
+
+        // Nor does it end who drops the stream.
+        let (stream, sender) =
+            SegmentStream::with_sink(depth(4), FailsWithIt { heals: false }).unwrap();
+        (0..4).for_each(|number| sender.send(segment(number)).unwrap());
+        let handle = stream.handle();
+        drop(stream);
+        assert_eq!(handle.stats().failed.segments, 4);
+    });
+}
+
+/// Says of itself that it caused itself.
+#[derive(Debug)]
+struct Circular;
+
+impl std::fmt::Display for Circular {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a cause of itself")
+    }
+}
+
+impl std::error::Error for Circular {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self)
+    }
+}
+
+#[test]
+fn a_cause_of_itself_keeps_nobody() {
+    must_end(|| {
+        let sink = segment_stream::sink::from_fn(|_| Err(std::io::Error::other(Circular)));
+        let (mut stream, sender) = SegmentStream::with_sink(depth(4), sink).unwrap();
+        sender.send(segment(0)).unwrap();
+        let error = stream.next().unwrap().unwrap_err();
+        assert_eq!(error.raw_os_error(), None);
     });
 }

@@ -132,7 +132,12 @@ fn equal_paths_are_written_one_after_the_other_and_hold_nothing_else_up() {
         let (stream, sender) =
             SegmentStream::with_writers(depth(16), 4, |_| held(&gates, &begun)).unwrap();
         // The same path, told in three ways; another; and none at all, which is no path.
-        for (number, path) in [(0, "a/b.ts"), (1, "a//b.ts"), (2, "c.ts"), (3, "a/./b.ts")] {
+        for (number, path) in [
+            (0, "a/b.ts"),
+            (1, "a//b.ts"),
+            (2, "c.ts"),
+            (3, "./a/./b.ts"),
+        ] {
             sender.send(segment_at(number, path)).unwrap();
         }
         sender.send(segment(4)).unwrap();
@@ -332,6 +337,46 @@ fn a_stream_may_be_dropped_inside_any_of_its_sinks() {
             let stats = handle.stats();
             assert_eq!(stats.accepted.segments, 32);
             assert_eq!(stats.in_flight.segments, 0, "{stats:?}");
+        });
+    }
+}
+
+#[test]
+fn a_drain_inside_a_sink_reports_what_nobody_began() {
+    for writers in [1, 2] {
+        must_end(move || {
+            let gate = Gate::default();
+            let held: Arc<Mutex<Option<SegmentStream>>> = Arc::default();
+            let (tell, told) = mpsc::channel();
+            let (stream, sender) = SegmentStream::with_writers(depth(8), writers, |_| {
+                let (gate, held, tell) = (gate.clone(), Arc::clone(&held), tell.clone());
+                sink::from_fn(move |_| {
+                    gate.pass();
+                    if let Some(mut stream) = held.lock().unwrap().take() {
+                        let report = stream.drain().unwrap_err().into_report();
+                        tell.send(report.discarded.len()).unwrap();
+                    }
+                    Ok(())
+                })
+            })
+            .unwrap();
+            let handle = stream.handle();
+            (0..8).for_each(|number| sender.send(segment(number)).unwrap());
+            gate.wait_for_arrivals(writers as u64);
+            *held.lock().unwrap() = Some(stream);
+            gate.open();
+            // The other writer may have taken one more before.
+            let discarded = told.recv().unwrap();
+            assert!(
+                (8 - 2 * writers..=8 - writers).contains(&discarded),
+                "{discarded}"
+            );
+            while handle.stats().in_flight.segments > 0 {
+                thread::yield_now();
+            }
+            let stats = handle.stats();
+            assert_eq!(stats.discarded.segments, discarded as u64);
+            assert_eq!(stats.yielded.segments, 8 - discarded as u64);
         });
     }
 }

@@ -32,6 +32,9 @@ use super::send::SendError;
 /// ```
 pub struct SinkError(Box<Inner>);
 
+/// How deep causes are looked into.
+const CAUSES: usize = 64;
+
 struct Inner {
     operation: Option<Cow<'static, str>>,
     path: Option<PathBuf>,
@@ -149,9 +152,11 @@ impl SinkError {
     /// The cause, the cause of the cause, and so on.
     fn causes(&self) -> impl Iterator<Item = &(dyn Error + 'static)> {
         let first: &(dyn Error + 'static) = self.cause();
-        std::iter::successors(Some(first), |cause: &&(dyn Error + 'static)| {
+        let causes = std::iter::successors(Some(first), |cause: &&(dyn Error + 'static)| {
             (*cause).source()
-        })
+        });
+        // One that names itself as its cause must not keep the writer for ever.
+        causes.take(CAUSES)
     }
 
     /// The cause itself: what [`source`](Error::source) returns, always there.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::sink::SinkError;
 use crate::losses::Loss;
-use crate::segment::ProducedSegment;
+use crate::segment::{ProducedSegment, usable};
 
 /// In which way a write came to nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,9 +22,6 @@ pub enum WriteErrorKind {
     /// The sink was never called: the stream was full, and this one was dropped to make room for a newer
     /// one ([`WhenFull::DropOldest`](crate::WhenFull::DropOldest)). The payload is gone.
     Dropped,
-    /// The sink was never called: the stream was drained, from inside the sink, and iterated over
-    /// afterwards.
-    Discarded,
 }
 
 /// A segment that was accepted and did not arrive at its destination.
@@ -63,10 +60,16 @@ struct Inner {
 }
 
 /// What did not arrive: one segment, or several that were dropped one after the other.
+#[cfg_attr(
+    not(feature = "hls"),
+    expect(dead_code, reason = "playlists need all of it")
+)]
 struct Extent {
     segments: u64,
     bytes: u64,
     duration_secs: f64,
+    longest_secs: f64,
+    unusable: u64,
     last_sequence: u64,
 }
 
@@ -89,6 +92,8 @@ impl WriteError {
                 segments: 1,
                 bytes: segment.data.len() as u64,
                 duration_secs: segment.duration_secs,
+                longest_secs: usable(segment.duration_secs).unwrap_or_default(),
+                unusable: u64::from(usable(segment.duration_secs).is_none()),
                 last_sequence: segment.sequence,
             },
             segment,
@@ -103,6 +108,8 @@ impl WriteError {
             segments: loss.segments(),
             bytes: loss.bytes,
             duration_secs: loss.duration_secs,
+            longest_secs: loss.longest_secs,
+            unusable: loss.unusable,
             last_sequence: loss.last_sequence,
         };
         let cause = SinkError::permanent("dropped from the full stream to make room");
@@ -155,10 +162,22 @@ impl WriteError {
     }
 
     /// How many seconds of media did not arrive: the duration of the one segment as it is, or the sum of
-    /// several, where what is no duration counts as zero.
+    /// several, where what cannot be a duration (NaN, negative, above an hour) counts as zero.
     #[must_use]
     pub fn duration_secs(&self) -> f64 {
         self.0.extent.duration_secs
+    }
+
+    /// The longest duration among them, of those that can be one.
+    #[cfg(feature = "hls")]
+    pub(crate) fn longest_secs(&self) -> f64 {
+        self.0.extent.longest_secs
+    }
+
+    /// How many of them have what cannot be a duration.
+    #[cfg(feature = "hls")]
+    pub(crate) fn unusable_durations(&self) -> u64 {
+        self.0.extent.unusable
     }
 
     /// What the sink was doing: its own word for it, else `"write"`.

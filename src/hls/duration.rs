@@ -7,30 +7,13 @@ pub(super) type Micros = u64;
 
 pub(super) const SECOND: Micros = 1_000_000;
 
-/// What no media segment exceeds. A duration beyond it is a mistake and not a measurement.
-const LONGEST_SECS: f64 = 3600.0;
-
-/// The duration of a segment in seconds, if it can be that of one.
-pub(super) fn usable(duration_secs: f64) -> Option<f64> {
-    // NaN fails both comparisons.
-    (0.0..=LONGEST_SECS)
-        .contains(&duration_secs)
-        .then_some(duration_secs)
-}
-
-/// What this many segments do not exceed together.
-#[expect(clippy::cast_precision_loss, reason = "a limit need not be exact")]
-pub(super) fn longest_sum(segments: u64) -> f64 {
-    LONGEST_SECS * segments as f64
-}
-
 /// Whole microseconds of a duration that is usable.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a usable duration, or a sum of fewer than 2^53 / 3600 of them in microseconds"
 )]
-fn micros(secs: f64) -> Micros {
+pub(super) fn micros(secs: f64) -> Micros {
     (secs * 1e6).round() as Micros
 }
 
@@ -105,24 +88,6 @@ mod tests {
             let printed: Micros = (0..100_000).map(|_| rounding.next(duration)).sum();
             let error = secs(printed) - duration * 100_000.0;
             assert!(error.abs() < 2e-6, "{duration}: {error}");
-        }
-    }
-
-    #[test]
-    fn what_no_segment_lasts_is_not_usable() {
-        for duration in [
-            f64::NAN,
-            f64::INFINITY,
-            f64::NEG_INFINITY,
-            -1.0,
-            -1e-9,
-            1e300,
-            3601.0,
-        ] {
-            assert_eq!(usable(duration), None);
-        }
-        for duration in [0.0, -0.0, 1e-300, 2.0, 3600.0] {
-            assert!(usable(duration).is_some());
         }
     }
 

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::config::{Kind, MediaPlaylist};
-use super::duration::{Micros, Rounding, SECOND, longest_sum, longest_within, to_duration, usable};
+use super::duration::{Micros, Rounding, SECOND, longest_within, micros, to_duration};
 use super::entry::{Entry, Initialisation, Map, Retired};
 use super::notice::Notice;
 use super::tags::{self, TagError};
 use crate::error::WriteError;
-use crate::segment::ProducedSegment;
+use crate::segment::{ProducedSegment, usable};
 use crate::uri;
 
 /// Players read the media sequence number as a double or a signed number: from here on some would
@@ -37,6 +37,8 @@ pub(super) struct Playlist {
     pub(super) media_time: Micros,
     /// The longest that was ever published.
     pub(super) longest_published: Micros,
+    /// The longest segment among those that were dropped, of which a gap tells less.
+    pub(super) longest_lost: Micros,
     pub(super) retired: Vec<Retired>,
     pub(super) next: Next,
 }
@@ -74,6 +76,7 @@ impl Playlist {
             has_ended: false,
             media_time: 0,
             longest_published: 0,
+            longest_lost: 0,
             retired: Vec::new(),
             next: Next {
                 date: config.date,
@@ -232,25 +235,38 @@ impl Playlist {
             }
             self.usual_duration()
         };
-        self.append_gaps(segment, left, Micros::MAX);
+        self.append_gaps(segment, left);
     }
 
     /// The same for several that were dropped one after the other, whose own durations are not known any
-    /// more: as many gaps as their sum takes, each as long as the target duration allows, and where there
-    /// is none yet, as long as they were on average.
+    /// more: of each an equal share of their sum, so that the numbers go on as if each had come by itself.
     fn gap_of_several(&mut self, error: &WriteError) {
         self.next.sequence = Some(error.last_sequence().wrapping_add(1));
-        let sum = error.duration_secs().min(longest_sum(error.segments()));
-        let left = self.next.rounding.next(sum);
-        if left == 0 {
-            return self.gap(error.segment());
+        self.longest_lost = self.longest_lost.max(micros(error.longest_secs()));
+        if self.config.kind != Kind::Vod {
+            self.settle();
         }
-        let mean = left.div_ceil(error.segments());
-        self.append_gaps(error.segment(), left, mean);
+        let unusable = self
+            .usual_duration()
+            .saturating_mul(error.unusable_durations());
+        let measured = self.next.rounding.next(error.duration_secs());
+        let mut left = measured.saturating_add(unusable);
+        let is_live = matches!(self.config.kind, Kind::Live { .. });
+        for count in (1..=error.segments()).rev() {
+            if self.next_number().is_none() {
+                return;
+            }
+            let share = left / count;
+            left -= share;
+            self.append_gaps(error.segment(), share);
+            if is_live && count % SLID_AT_ONCE == 0 {
+                // Of a stall of days only the end is ever listed.
+                self.slide();
+            }
+        }
     }
 
-    /// Gaps of `left` together. Before the target duration is settled none is longer than `unsettled`.
-    fn append_gaps(&mut self, segment: &ProducedSegment, mut left: Micros, unsettled: Micros) {
+    fn append_gaps(&mut self, segment: &ProducedSegment, mut left: Micros) {
         // Any URI will do, as no client is to load it; but it should tell what is missing.
         let hint = segment.path_hint.as_deref();
         let uri = hint
@@ -259,18 +275,13 @@ impl Playlist {
             .unwrap_or_else(|| "gap".to_owned());
         let most = self
             .target_secs
-            .map_or(unsettled, |target| target.saturating_mul(SECOND));
-        for count in 1_u64.. {
+            .map_or(Micros::MAX, |target| target.saturating_mul(SECOND));
+        loop {
             let micros = left.min(most);
             left -= micros;
             self.append(uri.clone(), None, micros, micros);
             if left == 0 || self.next_number().is_none() {
                 return;
-            }
-            if count % SLID_AT_ONCE == 0 && matches!(self.config.kind, Kind::Live { .. }) {
-                // Of a stall of days only the end is ever listed.
-                self.settle();
-                self.slide();
             }
         }
     }

@@ -11,11 +11,12 @@ use quick_m3u8::{HlsLine, Reader};
 
 use super::config::{Kind, MediaPlaylist};
 use super::date;
-use super::duration::{Micros, Rounding, to_duration, usable};
+use super::duration::{Micros, Rounding, to_duration};
 use super::entry::{Entry, Map};
 use super::playlist::{NUMBERS_END, Playlist};
 use super::render::render;
 use super::tags;
+use crate::segment::usable;
 
 /// Why a playlist is not to be gone on with.
 type Refusal = String;

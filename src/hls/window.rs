@@ -10,8 +10,9 @@ use super::playlist::Playlist;
 impl Playlist {
     /// Fixes what a first publication fixes.
     pub(super) fn settle(&mut self) {
-        let longest = self.entries.iter().map(|entry| entry.micros).max();
-        let longest = longest.unwrap_or(SECOND);
+        let listed = self.entries.iter().map(|entry| entry.micros).max();
+        let lost = Some(self.longest_lost).filter(|lost| *lost > 0);
+        let longest = listed.max(lost).unwrap_or(SECOND);
         let bound = match self.config.kind {
             Kind::Live { .. } | Kind::Event => longest.saturating_add(longest / 2),
             Kind::Vod => longest,

@@ -12,8 +12,9 @@ pub(crate) use shuttle::thread;
 
 use shuttle::rand::Rng;
 
-/// How often a thread that waits with a deadline is scheduled at most before it is over.
-const TURNS: u32 = 4;
+/// How often, at most, a thread that waits with a deadline is scheduled before it is over: once for every
+/// time that this can be halved, so that a deadline comes as often soon as late.
+const TURNS: u32 = 32;
 
 thread_local! {
     // Shuttle runs all threads of a schedule on one.
@@ -32,7 +33,7 @@ fn advance_to(deadline: Instant) {
 }
 
 fn turns() -> u32 {
-    shuttle::rand::thread_rng().gen_range(0..=TURNS)
+    TURNS >> shuttle::rand::thread_rng().gen_range(0..=TURNS.ilog2() + 1)
 }
 
 pub(crate) fn wait<'a, T>(
@@ -47,7 +48,10 @@ pub(crate) fn wait<'a, T>(
     };
     drop(guard);
     (0..turns()).for_each(|_| thread::yield_now());
-    advance_to(deadline);
+    // Or it was woken before its time, by whoever or for no reason.
+    if shuttle::rand::thread_rng().gen_bool(0.5) {
+        advance_to(deadline);
+    }
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -50,7 +50,7 @@ fn gaps(text: &str) -> (usize, u64) {
 }
 
 #[test]
-fn their_sum_is_listed_in_gaps_of_the_target_duration() {
+fn each_is_a_gap_and_the_numbers_go_on_as_if_it_had_come_by_itself() {
     let mut bench = Bench::new(event());
     let _ = bench.push(63, 2.0);
     let pushed = bench.publisher.push(&dropped(100, 1.0)).expect("published");
@@ -61,16 +61,15 @@ fn their_sum_is_listed_in_gaps_of_the_target_duration() {
             segments: 100
         }]
     ));
-    // 100 s in gaps of 2 s, and one in front of them of 2 s that landed.
-    assert_eq!(gaps(&bench.text()), (50, 100_000));
+    assert_eq!(gaps(&bench.text()), (100, 100_000));
     // The segment that follows is the one that is expected.
     let pushed = bench.push(164, 2.0);
     assert!(pushed.notices.is_empty(), "{:?}", pushed.notices);
-    assert_eq!(bench.publisher.next_sequence(), 63 + 1 + 50 + 1);
+    assert_eq!(bench.publisher.next_sequence(), 165);
 }
 
 #[test]
-fn before_the_target_duration_is_settled_a_gap_is_as_long_as_they_were_on_average() {
+fn before_there_is_a_target_duration_the_longest_of_them_settles_it() {
     let playlist = MediaPlaylist::event("live.m3u8");
     let mut bench = Bench::new(playlist);
     let _ = bench.publisher.push(&dropped(100, 1.5)).expect("published");
@@ -81,13 +80,13 @@ fn before_the_target_duration_is_settled_a_gap_is_as_long_as_they_were_on_averag
 }
 
 #[test]
-fn durations_that_are_none_are_one_gap() {
+fn a_duration_that_is_none_is_one_target_duration() {
     let mut bench = Bench::new(event());
     let _ = bench
         .publisher
         .push(&dropped(100, f64::NAN))
         .expect("published");
-    assert_eq!(gaps(&bench.text()), (1, 2_000));
+    assert_eq!(gaps(&bench.text()), (100, 200_000));
 }
 
 #[test]
@@ -109,9 +108,20 @@ fn a_stall_of_days_leaves_a_live_playlist_of_its_window() {
 }
 
 #[test]
-fn an_absurd_sum_ends() {
-    let mut bench = Bench::new(MediaPlaylist::live("live.m3u8", Duration::from_secs(20)));
+fn a_stall_longer_than_the_target_duration_allows_is_split() {
+    let mut bench = Bench::new(event());
+    let _ = bench.publisher.push(&dropped(10, 5.0)).expect("published");
+    // Each of 5 s as 2 s, 2 s and 1 s.
+    assert_eq!(gaps(&bench.text()), (30, 50_000));
+}
+
+#[test]
+fn an_absurd_duration_counts_as_one_target_duration() {
+    let mut bench = Bench::new(MediaPlaylist::event("live.m3u8"));
     let _ = bench.publisher.push(&dropped(3, 1e300)).expect("published");
-    let (_, millis) = gaps(&bench.text());
-    assert!(millis > 0);
+    let (count, millis) = gaps(&bench.text());
+    assert!(
+        count >= 3 && millis <= 3 * 3_000,
+        "{count} gaps of {millis} ms"
+    );
 }

@@ -1,0 +1,73 @@
+//! The inputs that fuzzing has kept, once more. `tests/fuzz` has the targets, which are made of the same
+//! checks, and `.ci/fuzz` runs them.
+#![cfg(all(unix, feature = "hls"))]
+
+#[path = "fuzzed/bytes.rs"]
+mod bytes;
+#[path = "fuzzed/fragmented_mp4.rs"]
+mod fragmented_mp4;
+#[path = "fuzzed/listing.rs"]
+mod listing;
+#[path = "fuzzed/losses.rs"]
+mod losses;
+#[path = "fuzzed/path_hints.rs"]
+mod path_hints;
+#[path = "fuzzed/previous_playlists.rs"]
+mod previous_playlists;
+#[path = "fuzzed/sequences.rs"]
+mod sequences;
+#[path = "fuzzed/streams.rs"]
+mod streams;
+#[path = "fuzzed/transport_streams.rs"]
+mod transport_streams;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Runs a check on each of its target's inputs.
+fn replay(target: &str, check: fn(&[u8])) {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz");
+    if !package.exists() {
+        // Of the published crate it is no part, as it is a package of its own.
+        return;
+    }
+    let folder = fs::read_dir(package.join("corpus").join(target)).unwrap();
+    let mut inputs: Vec<PathBuf> = folder.map(|entry| entry.unwrap().path()).collect();
+    assert!(!inputs.is_empty(), "there is nothing to replay");
+    inputs.sort();
+    for input in inputs {
+        // Shown where the check fails.
+        println!("{}", input.display());
+        check(&fs::read(input).unwrap());
+    }
+}
+
+#[test]
+fn path_hints() {
+    replay("path_hints", path_hints::check);
+}
+
+#[test]
+fn sequences() {
+    replay("sequences", sequences::check);
+}
+
+#[test]
+fn streams() {
+    replay("streams", streams::check);
+}
+
+#[test]
+fn previous_playlists() {
+    replay("previous_playlists", previous_playlists::check);
+}
+
+#[test]
+fn transport_streams() {
+    replay("transport_streams", transport_streams::check);
+}
+
+#[test]
+fn fragmented_mp4() {
+    replay("fragmented_mp4", fragmented_mp4::check);
+}

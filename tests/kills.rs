@@ -1,0 +1,213 @@
+//! Killed before every system call that changes a file or a folder, and at random; then gone on with.
+//!
+//! After each kill no file is torn, the playlist is whole and names only whole files, and the next session
+//! goes on with it, sweeps, and leaves no file that nobody knows of. `cargo test` tries a sample of the
+//! positions; all of them, and 200 kills at random:
+//! `SEGMENT_STREAM_THOROUGH=1 cargo test --all-features --test kills -- --nocapture`.
+#![cfg(all(target_os = "linux", feature = "hls"))]
+
+mod common;
+
+#[path = "kills/live.rs"]
+mod live;
+#[path = "kills/positions.rs"]
+mod positions;
+#[path = "kills/random.rs"]
+mod random;
+#[path = "kills/record.rs"]
+mod record;
+#[path = "kills/thorough.rs"]
+mod thorough;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use common::folder::{in_memory, temps};
+use common::means::have_tools;
+use common::threads::must_end;
+use live::{Ending, Live};
+use positions::{Position, Watched, run_until};
+use record::Record;
+use tempfile::TempDir;
+use thorough::{is_thorough, several};
+
+const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sample.ts");
+
+/// A program that is killed and gone on with.
+trait Victim: Send + Sync + 'static {
+    /// A session that works in `out`, behind `prefix`, and reads its standard input.
+    fn command(&self, prefix: &[&str], out: &Path) -> Command;
+
+    fn input(&self) -> &[u8];
+
+    /// How a session ends that nobody disturbs.
+    fn exit_code(&self) -> i32;
+
+    /// Demands of a folder that was like `start` when a session began there that was killed: what is there
+    /// is whole, and nothing that was there has changed.
+    fn check(&self, start: &Path, out: &Path);
+
+    /// Goes on, and demands that it does so properly.
+    fn go_on(&self, start: &Path, out: &Path);
+}
+
+/// A copy of a folder of files, in memory.
+fn copy_of(start: &Path) -> TempDir {
+    let copy = in_memory();
+    if start.exists() {
+        fs::create_dir(copy.path().join("out")).unwrap();
+        for entry in fs::read_dir(start).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(
+                entry.path(),
+                copy.path().join("out").join(entry.file_name()),
+            )
+            .unwrap();
+        }
+    }
+    copy
+}
+
+/// Kills sessions that begin with a copy of `start`, before each call in turn, and goes on after each.
+fn kill_before_calls<V: Victim>(what: &str, victim: &Arc<V>, start: &Path, calls: &[&'static str]) {
+    let mut kills = 0;
+    let mut positions = Vec::new();
+    for thread in [Watched::Main, Watched::Writer] {
+        for call in calls {
+            let found = positions::each(|number| {
+                let position = Position {
+                    thread,
+                    call,
+                    number,
+                };
+                let (victim, start) = (Arc::clone(victim), start.to_path_buf());
+                must_end(move || killed_at(&*victim, &position, &start))
+            });
+            kills += found.kills;
+            if found.calls > 0 {
+                positions.push(format!("{thread:?} {call} {}", found.calls));
+            }
+        }
+    }
+    println!(
+        "{what}: {kills} kills; calls found: {}",
+        positions.join(", ")
+    );
+    assert!(kills >= 4, "else it shows little");
+}
+
+/// Whether the session came to that position, and so was killed there.
+fn killed_at(victim: &impl Victim, position: &Position, start: &Path) -> bool {
+    let folder = copy_of(start);
+    let out = folder.path().join("out");
+    let status = run_until(victim, position, &out);
+    if status.code() == Some(victim.exit_code()) {
+        return false;
+    }
+    positions::assert_killed(status, position);
+    position.explain(|| {
+        victim.check(start, &out);
+        victim.go_on(start, &out);
+    });
+    true
+}
+
+/// A folder in which a session was killed, with all that such a folder may have in it: what an earlier
+/// session still has to delete, segments that are not yet listed, and a temp file.
+fn left_by_a_killed_session(victim: &impl Victim) -> TempDir {
+    let folder = in_memory();
+    let out = folder.path().join("out");
+    let status = random::feed(victim, &out).wait().unwrap();
+    assert_eq!(status.code(), Some(victim.exit_code()));
+    let position = Position {
+        thread: Watched::Writer,
+        call: "renameat2",
+        number: 4,
+    };
+    let status = run_until(victim, &position, &out);
+    positions::assert_killed(status, &position);
+    assert!(!temps(&out).is_empty(), "it had one in hand");
+    folder
+}
+
+fn calls() -> &'static [&'static str] {
+    if is_thorough() {
+        &positions::CALLS
+    } else {
+        &positions::MOST_TELLING
+    }
+}
+
+#[test]
+fn a_new_live_session_killed_before_each_call() {
+    if !positions::can_trace("a_new_live_session_killed_before_each_call") {
+        return;
+    }
+    let live = Arc::new(Live::new(Ending::BrokenOff));
+    let nothing = Path::new("/nonexistent");
+    kill_before_calls("live_hls, anew", &live, nothing, calls());
+}
+
+#[test]
+fn a_resumed_live_session_killed_before_each_call() {
+    if !positions::can_trace("a_resumed_live_session_killed_before_each_call") {
+        return;
+    }
+    let live = Arc::new(Live::new(Ending::BrokenOff));
+    let start = left_by_a_killed_session(&*live);
+    kill_before_calls(
+        "live_hls, resumed",
+        &live,
+        &start.path().join("out"),
+        calls(),
+    );
+}
+
+/// The deletions: those of a session that ends, which come when the players need the segments no more, some
+/// seconds later. So the sessions run side by side.
+#[test]
+fn a_live_session_killed_before_each_deletion() {
+    let test = "a_live_session_killed_before_each_deletion";
+    if !positions::can_trace(test) || !is_thorough() {
+        println!("{test}: only with SEGMENT_STREAM_THOROUGH=1");
+        return;
+    }
+    let live = Arc::new(Live::new(Ending::WithTheInput));
+    let kills = several(1..=12, move |number| {
+        let position = Position {
+            thread: Watched::Main,
+            call: "unlink",
+            number,
+        };
+        killed_at(&*live, &position, Path::new("/nonexistent"))
+    });
+    let calls = kills.iter().filter(|killed| **killed).count();
+    println!("live_hls, to the end: {calls} kills; calls found: Main unlink {calls}");
+    // One for each old segment, and one for the side file.
+    assert!((3..12).contains(&calls), "{kills:?}");
+}
+
+#[test]
+fn a_recording_killed_before_each_call() {
+    if !positions::can_trace("a_recording_killed_before_each_call") {
+        return;
+    }
+    let record = Arc::new(Record::new());
+    kill_before_calls("record, anew", &record, Path::new("/nonexistent"), calls());
+    let start = left_by_a_killed_session(&*record);
+    kill_before_calls(
+        "record, gone on with",
+        &record,
+        &start.path().join("out"),
+        calls(),
+    );
+}
+
+#[test]
+fn two_hundred_kills_at_random() {
+    let kills = if is_thorough() { 100 } else { 10 };
+    random::kill_and_go_on("live_hls", &Arc::new(Live::new(Ending::BrokenOff)), kills);
+    random::kill_and_go_on("record", &Arc::new(Record::new()), kills);
+}

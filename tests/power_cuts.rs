@@ -1,0 +1,321 @@
+//! Power cuts at every moment: what is done to the disk is recorded, and every state that a disk may be
+//! left in is looked at, with whatever was not synced there, lost, cut or zeroed.
+#![cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
+
+mod common;
+mod interposed;
+
+#[path = "power_cuts/history.rs"]
+mod history;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::folder::in_memory;
+use common::segments::payload;
+use history::{Found, History, Wrong};
+use interposed::disk::Disk;
+use interposed::{Fault, Kind, Plan, alone, counted};
+use segment_stream::{DiskSink, Durability, Existing, ProducedSegment, SegmentSink, WriteContext};
+
+/// How many states are looked at after one call. The largest session has about 500 calls.
+const STATES: usize = 256;
+/// Two pages and a part of one.
+const LENGTH: usize = 9_000;
+
+/// As the root is below the folder that the model begins at.
+fn below(hint: impl AsRef<Path>) -> PathBuf {
+    Path::new("root").join(hint)
+}
+
+fn nothing_fails() -> Plan {
+    Box::new(|_, _| None)
+}
+
+/// The disk sink by itself: new folders, a file that is replaced, a second folder, and one that goes.
+/// What fails is tried again.
+fn store(sink: impl FnOnce(&Path) -> DiskSink, plan: Plan) -> History {
+    let base = in_memory();
+    let root = base.path().join("root");
+    let mut history = History::new(Disk::of(base.path()));
+    let mut sink = sink(&root);
+    interposed::begin(plan);
+    let hints = [
+        "new/a/0.ts",
+        "new/a/1.ts",
+        "new/a/0.ts",
+        "b/2.ts",
+        "new/a/3.ts",
+    ];
+    for (number, hint) in (0..).zip(hints) {
+        let segment = ProducedSegment::media(number, payload(number, LENGTH), 2.0).with_path(hint);
+        history.asked(below(hint), &segment.data);
+        for _ in 0..3 {
+            let written = counted(|| sink.write(&segment, &WriteContext::default()));
+            if written.is_ok() {
+                history.promised(below(hint), interposed::position());
+                break;
+            }
+        }
+    }
+    history.given_up(below("new/a/1.ts"), interposed::position());
+    counted(|| sink.remove(Path::new("new/a/1.ts"))).unwrap();
+    history.calls = interposed::recorded();
+    history
+}
+
+fn none_wrong(found: &Found) {
+    assert!(found.wrong.is_empty(), "{:#?}", found.wrong);
+}
+
+fn tell(what: &str, found: &Found) {
+    let wrong: Vec<_> = found
+        .wrong
+        .iter()
+        .map(|(way, (count, _))| (way, count))
+        .collect();
+    let (cuts, states, distinct) = (found.cuts, found.states, found.distinct.len());
+    eprintln!("{what}: {cuts} cuts, {states} states, {distinct} distinct, wrong: {wrong:?}");
+}
+
+#[test]
+fn with_full_durability_what_was_stored_is_there_whole() {
+    let _alone = alone();
+    let mut all = Found::default();
+    for existing in [Existing::Replace, Existing::Refuse] {
+        for pre_allocate in [false, true] {
+            let sink = |root: &Path| {
+                let sink = DiskSink::rooted(root)
+                    .durability(Durability::Full)
+                    .existing(existing);
+                if pre_allocate {
+                    sink.pre_allocate()
+                } else {
+                    sink
+                }
+            };
+            all.add(store(sink, nothing_fails()).cut_everywhere(STATES, |_| {}));
+        }
+    }
+    tell("the disk sink, full", &all);
+    none_wrong(&all);
+}
+
+/// Whoever is told of an error and tries again may rely on what the second attempt says, whichever sync it
+/// was that failed.
+#[test]
+fn after_a_sync_that_failed_it_is_the_same() {
+    let _alone = alone();
+    let sink = |root: &Path| DiskSink::rooted(root).durability(Durability::Full);
+    let clean = store(sink, nothing_fails());
+    let positions = (0..).zip(&clean.calls);
+    let syncs = positions.filter(|(_, call)| call.kind == Kind::Sync);
+    let mut all = Found::default();
+    for (place, _) in syncs {
+        for times in [1, 2, usize::MAX] {
+            // And a folder whose name could not be synced cannot be taken back.
+            for stays in [false, true] {
+                let mut failed = 0;
+                let plan: Plan = Box::new(move |position, call| {
+                    let fails = match call.kind {
+                        Kind::Sync => position >= place && failed < times,
+                        Kind::RemoveFolder => stays,
+                        _ => false,
+                    };
+                    failed += usize::from(fails && call.kind == Kind::Sync);
+                    fails.then_some(Fault::Code(libc::EIO))
+                });
+                all.add(store(sink, plan).cut_everywhere(16, |_| {}));
+            }
+        }
+    }
+    tell("the disk sink, full, with syncs that fail", &all);
+    none_wrong(&all);
+}
+
+#[test]
+fn with_file_durability_what_is_there_is_whole_and_no_more_is_promised() {
+    let _alone = alone();
+    let mut all = Found::default();
+    for pre_allocate in [false, true] {
+        let sink = |root: &Path| {
+            let sink = DiskSink::rooted(root).durability(Durability::File);
+            if pre_allocate { sink.pre_allocate() } else { sink }
+        };
+        all.add(store(sink, nothing_fails()).cut_everywhere(STATES, |_| {}));
+    }
+    tell("the disk sink, file", &all);
+    // A name may be missing, and it is found to be.
+    assert_eq!(all.ways(), BTreeSet::from([Wrong::Missing]), "{:#?}", all.wrong);
+}
+
+#[test]
+fn without_durability_everything_may_happen_and_is_found() {
+    let _alone = alone();
+    let mut all = Found::default();
+    let mut seen = BTreeSet::new();
+    for pre_allocate in [false, true] {
+        let sink = |root: &Path| {
+            let sink = DiskSink::rooted(root);
+            if pre_allocate { sink.pre_allocate() } else { sink }
+        };
+        let history = store(sink, nothing_fails());
+        all.add(history.cut_everywhere(STATES, |files| {
+            let first = files.get(&below("new/a/1.ts"));
+            seen.insert(match first {
+                None => "missing",
+                Some(content) if content.is_empty() => "empty",
+                Some(content) if content.iter().all(|byte| *byte == 0) => "zeros",
+                Some(content) if content.len() < LENGTH => "cut",
+                Some(content) if **content == *payload(1, LENGTH) => "whole",
+                Some(_) => "with a hole",
+            });
+        }));
+    }
+    tell("the disk sink, none", &all);
+    let both = BTreeSet::from([Wrong::Missing, Wrong::Torn]);
+    assert_eq!(all.ways(), both, "{:#?}", all.wrong);
+    // Each thing that `Durability::None` says may happen does, so the model leaves none of them out.
+    let expected = ["missing", "empty", "zeros", "cut", "whole", "with a hole"];
+    assert_eq!(seen, BTreeSet::from(expected));
+}
+
+/// Sessions that publish a playlist.
+#[cfg(feature = "hls")]
+mod live {
+    use std::time::Duration;
+
+    use segment_stream::hls::Retention;
+
+    use super::interposed::live::{Live, LiveSetup, PLAYLIST, can_be_resumed, hint};
+    use super::*;
+
+    const SEGMENTS: u64 = 9;
+
+    fn setup(durability: Durability, retention: Retention) -> LiveSetup {
+        LiveSetup {
+            durability,
+            retention,
+            length: LENGTH,
+        }
+    }
+
+    const DELETE: Retention = Retention::Delete {
+        margin: Duration::ZERO,
+    };
+
+    /// What the publisher's twin has written since `from` is what the publisher is to write.
+    fn asked(history: &mut History, live: &Live, from: usize) {
+        for (path, text) in &live.memory.lock().unwrap().written[from..] {
+            history.asked(below(path), text);
+        }
+    }
+
+    /// A live session of which segments are deleted, left and resumed in the middle, and finished.
+    fn session(setup: LiveSetup) -> History {
+        let base = in_memory();
+        let root = base.path().join("root");
+        let mut history = History::new(Disk::of(base.path()));
+        history.is_playlist(below(PLAYLIST));
+        interposed::begin(nothing_fails());
+        let mut live = Live::start(&root, setup);
+        for number in 0..SEGMENTS {
+            if number == SEGMENTS / 2 {
+                live.suspend().unwrap();
+                live.resume().unwrap();
+            }
+            history.asked(below(hint(number)), &live.data(number));
+            let written = live.memory.lock().unwrap().written.len();
+            let mut stored_at = 0;
+            let step = live.go_on(number, |_| stored_at = interposed::position());
+            step.stored.unwrap();
+            assert!(step.published.unwrap().notices.is_empty());
+            history.promised(below(hint(number)), stored_at);
+            asked(&mut history, &live, written);
+            history.promised(below(PLAYLIST), interposed::position());
+            give_up(&mut history, &root, number);
+        }
+        let written = live.memory.lock().unwrap().written.len();
+        let finished = live.finish();
+        assert!(finished.unwrap().notices.is_empty());
+        asked(&mut history, &live, written);
+        history.promised(below(PLAYLIST), interposed::position());
+        live.wait();
+        drop(live.publisher().delete_due());
+        history.calls = interposed::recorded();
+        // The files that nobody names any more: they were there until their removal.
+        for (position, call) in (0..).zip(history.calls.clone()) {
+            if call.kind == Kind::Remove && call.succeeded() {
+                let path = interposed::below(base.path(), &call.path).unwrap();
+                history.given_up(path, position + 1);
+            }
+        }
+        history
+    }
+
+    /// Only what has left the playlist may go.
+    fn give_up(history: &mut History, root: &Path, number: u64) {
+        for before in 0..=number {
+            if !root.join(hint(before)).exists() {
+                history.given_up(below(hint(before)), interposed::position());
+            }
+        }
+    }
+
+    #[test]
+    fn with_full_durability_no_playlist_names_what_is_missing_and_each_can_be_resumed() {
+        let _alone = alone();
+        let mut all = Found::default();
+        let (mut resumed, mut ended) = (0, 0);
+        for retention in [Retention::Keep, DELETE] {
+            let setup = setup(Durability::Full, retention);
+            let history = session(setup);
+            let folder = in_memory();
+            let root = folder.path().join("root");
+            all.add(history.cut_everywhere(STATES, |files| {
+                for (path, content) in files {
+                    let path = folder.path().join(path);
+                    fs::create_dir_all(path.parent().unwrap()).unwrap();
+                    fs::write(path, content).unwrap();
+                }
+                DiskSink::sweep(&root).unwrap();
+                let left = common::folder::temps(folder.path());
+                assert!(left.is_empty(), "{left:?}");
+                let has_ended = files
+                    .get(&below(PLAYLIST))
+                    .is_some_and(|text| text.ends_with(b"#EXT-X-ENDLIST\n"));
+                match can_be_resumed(&root, setup) {
+                    Ok(()) => resumed += 1,
+                    Err(error) if has_ended => {
+                        assert!(error.to_string().contains("ended"), "{error}");
+                        ended += 1;
+                    }
+                    Err(error) => panic!("{error}: {files:?}"),
+                }
+                fs::remove_dir_all(&root).or_else(|_| fs::create_dir(&root)).unwrap();
+            }));
+        }
+        tell("live, full", &all);
+        eprintln!("{resumed} states were resumed, {ended} had ended");
+        none_wrong(&all);
+        assert!(all.distinct.len() >= 1_000, "{}", all.distinct.len());
+    }
+
+    #[test]
+    fn with_less_a_playlist_may_name_what_is_missing_and_is_found_to() {
+        let _alone = alone();
+        for (durability, expected) in [
+            (Durability::File, vec![Wrong::Missing, Wrong::Named]),
+            (
+                Durability::None,
+                vec![Wrong::Missing, Wrong::Torn, Wrong::Named],
+            ),
+        ] {
+            let found = session(setup(durability, DELETE)).cut_everywhere(STATES, |_| {});
+            tell(&format!("live, {durability:?}"), &found);
+            let expected: BTreeSet<_> = expected.into_iter().collect();
+            assert_eq!(found.ways(), expected, "{:#?}", found.wrong);
+        }
+    }
+}
