@@ -50,6 +50,19 @@ pub struct SegmentStreamConfig {
 /// [`try_send`](crate::SegmentSender::try_send) and
 /// [`send_timeout`](crate::SegmentSender::send_timeout) are the other two ways: they give the new
 /// segment back.
+///
+/// What each of them makes of a live source of 25 segments in a second, for 20 s, whose sink stands still
+/// for 10 s of them, with the default depth of 8:
+///
+/// | | delivered | lost | producer late by up to | what was queued when the stall ended |
+/// |---|---|---|---|---|
+/// | `send`, `Block` | 500 | 0 | 9.68 s | 9.96 to 9.72 s old |
+/// | `send`, `DropOldest` | 258 | 242 | 0.00 s | 0.28 to 0.04 s old |
+/// | `try_send` | 258 | 242 | 0.00 s | 9.96 to 9.72 s old |
+/// | `send_timeout` of 20 ms | 258 | 242 | 0.02 s | 9.96 to 9.72 s old |
+///
+/// (In simulated time. A deeper stream carries a longer stall: with a depth of 256 none of them would have
+/// lost anything, nor been late.)
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WhenFull {

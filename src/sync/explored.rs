@@ -202,11 +202,16 @@ pub(crate) mod channel {
     }
 
     impl<T> Drop for Receiver<T> {
-        /// What is still queued is dropped with the receiver, as crossbeam does.
+        /// What is still queued is dropped with the receiver only where there is no bound, and else with
+        /// the last sender, as crossbeam does.
         fn drop(&mut self) {
             let mut state = self.0.lock();
             state.receivers -= 1;
-            let left = std::mem::take(&mut state.queue);
+            let left = if state.capacity == usize::MAX {
+                std::mem::take(&mut state.queue)
+            } else {
+                VecDeque::new()
+            };
             drop(state);
             drop(left);
             self.0.changed.notify_all();
