@@ -13,6 +13,8 @@ mod gated;
 mod line;
 #[path = "flow_model/model.rs"]
 mod model;
+#[path = "flow_model/patience.rs"]
+mod patience;
 #[path = "flow_model/setup.rs"]
 mod setup;
 #[path = "flow_model/steps.rs"]
@@ -26,8 +28,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, RngSeed, TestRunner};
 use segment_stream::WhenFull;
 
-use case::Checked;
 use model::Met;
+use patience::{Checked, unless_stuck};
 
 /// As many cases as `PROPTEST_CASES` says, else so many. They are the same on every run, so that what fails
 /// is what was changed; `PROPTEST_RNG_SEED` chooses others.
@@ -86,10 +88,16 @@ fn a_stream_that_drops_the_oldest_does_what_the_model_does() {
 
 #[test]
 fn a_crowd_of_producers_loses_nothing_and_keeps_the_bounds() {
-    check(600, crowd::crowd(), crowd::run);
+    check(600, crowd::crowd(), |crowd| {
+        let crowd = crowd.clone();
+        unless_stuck(move || crowd::run(&crowd))
+    });
 }
 
 #[test]
 fn those_that_wait_are_let_in_in_the_order_in_which_they_came() {
-    check(600, line::line(), line::run);
+    check(600, line::line(), |line| {
+        let line = line.clone();
+        unless_stuck(move || line::run(&line))
+    });
 }

@@ -46,6 +46,7 @@ fn ten_seconds(way: Way) -> Outcome {
             stall: 10_000,
             segments: 500,
             payload: PAYLOAD,
+            may_wait: true,
         },
         |_| {},
     )
@@ -161,6 +162,7 @@ fn stalls_for_an_hour() {
             stall: HOUR,
             segments,
             payload: LARGE,
+            may_wait: false,
         };
         let mut resident = Vec::new();
         let outcome = run(case, |number| {

@@ -1,23 +1,21 @@
 //! Runs a case: a real stream beside the model, and after each step a comparison of the two.
 
-use std::fmt::Debug;
 use std::mem;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use segment_stream::{
     FinishError, NoNext, ProducedSegment, Report, SegmentSender, SegmentStream, SendError,
-    StreamHandle, WhenFull, WriteError, WriteErrorKind,
+    StreamHandle, StreamStats, WhenFull, WriteError, WriteErrorKind,
 };
 
 use super::gated::{Begun, Gates};
 use super::model::{Fate, Met, Model, Next, Numbers, Offer, Out, Sent};
+use super::patience::{Checked, call, deadline, ensure, equal, eventually, missed};
 use super::setup::Parcel;
 use super::steps::{Answer, Ending, Script, Step};
-
-pub(crate) type Checked<T = ()> = Result<T, String>;
 
 /// The sequence numbers go down, as a stream never looks at them.
 const HIGHEST: u64 = 1_000_000;
@@ -30,75 +28,11 @@ fn id_of(segment: &ProducedSegment) -> usize {
     usize::try_from(HIGHEST - segment.sequence).expect("there are few")
 }
 
-/// Whether something that should have happened did not. What is waited for from then on, while the case is
-/// made smaller, hardly ever happens either.
-static WAS_MISSED: AtomicBool = AtomicBool::new(false);
-
-/// Until when what should happen has to have happened.
-fn deadline() -> Instant {
-    let patience = if WAS_MISSED.load(Ordering::Relaxed) {
-        Duration::from_millis(300)
-    } else {
-        Duration::from_secs(20)
-    };
-    Instant::now() + patience
-}
-
-/// Repeats until there is something, or `why` there is none has lasted for too long.
-pub(crate) fn eventually<T, E>(
-    mut attempt: impl FnMut() -> Result<T, E>,
-    why: impl FnOnce(E) -> String,
-) -> Checked<T> {
-    let deadline = deadline();
-    loop {
-        match attempt() {
-            Ok(found) => return Ok(found),
-            Err(error) if Instant::now() >= deadline => {
-                WAS_MISSED.store(true, Ordering::Relaxed);
-                return Err(why(error));
-            }
-            Err(_) => thread::yield_now(),
-        }
-    }
-}
-
-pub(crate) fn ensure(is_so: bool, why: impl FnOnce() -> String) -> Checked {
-    if is_so { Ok(()) } else { Err(why()) }
-}
-
-fn equal<T: PartialEq + Debug>(what: &str, found: &T, expected: &T) -> Checked {
-    ensure(found == expected, || {
-        format!("{what}: found {found:?}, expected {expected:?}")
-    })
-}
-
 /// What a call that ends the stream came to.
 enum Ended {
     Reported(Result<Report, FinishError>),
     Drained(SegmentStream, Result<Report, FinishError>),
     Dropped,
-}
-
-/// A call on a thread of its own, as it may wait.
-struct Call(Receiver<Ended>);
-
-fn call(end: impl FnOnce() -> Ended + Send + 'static) -> Call {
-    let (tell, told) = bounded(1);
-    thread::spawn(move || {
-        let ended = end();
-        // Nobody listens when the case has failed.
-        let _ = tell.send(ended);
-    });
-    Call(told)
-}
-
-impl Call {
-    fn wait(self) -> Checked<Ended> {
-        self.0.recv_deadline(deadline()).map_err(|_| {
-            WAS_MISSED.store(true, Ordering::Relaxed);
-            "the call that ends the stream does not return".to_owned()
-        })
-    }
 }
 
 struct Case<'a> {
@@ -117,6 +51,7 @@ struct Case<'a> {
     offers: Vec<Offer>,
     /// What came out, by the numbers of the segments, in order.
     came: Vec<usize>,
+    is_draining: bool,
     /// Out of the next one of these comes what becomes of a write at the end.
     rest_at: usize,
 }
@@ -153,6 +88,7 @@ impl<'a> Case<'a> {
             returns,
             offers: Vec::new(),
             came: Vec::new(),
+            is_draining: false,
             rest_at: 0,
         }
     }
@@ -263,13 +199,12 @@ impl<'a> Case<'a> {
         let (item, out) = match self.model.next() {
             Next::Ended => {
                 // The writers' last words may be on their way.
-                return eventually(
-                    || match stream.try_next() {
-                        Err(NoNext::Ended) => Ok(()),
-                        other => Err(other),
-                    },
-                    |other| format!("not ended: {other:?}"),
-                );
+                let next = eventually(
+                    || stream.try_next(),
+                    |next| !matches!(next, Err(NoNext::NotYet)),
+                    |next| format!("not ended: {next:?}"),
+                )?;
+                return ensure(matches!(next, Err(NoNext::Ended)), || format!("{next:?}"));
             }
             Next::NotYet => {
                 return match stream.try_next() {
@@ -289,9 +224,10 @@ impl<'a> Case<'a> {
             Next::Out(out) => {
                 let item = eventually(
                     || stream.try_next(),
-                    |why| format!("{why}, and {out:?} should come"),
-                );
-                (item?, out)
+                    |next| !matches!(next, Err(NoNext::NotYet)),
+                    |_| format!("{out:?} does not come"),
+                )?;
+                (item.map_err(|why| why.to_string())?, out)
             }
         };
         self.check_out(&out, item)?;
@@ -316,25 +252,26 @@ impl<'a> Case<'a> {
     fn settle(&mut self) -> Checked {
         self.see_begun()?;
         self.see_returned()?;
-        let expected = self.model.numbers();
+        let mut expected = self.model.numbers();
+        if self.is_draining {
+            expected = expected.with_discarded_in_flight();
+        }
         let is_closed = self.model.is_closed();
-        let has_given_up = self.model.has_given_up();
+        let is_draining = self.is_draining;
         let handle = &self.handle;
+        let numbers = |stats: &StreamStats| {
+            let numbers = Numbers::from(stats);
+            if is_draining {
+                // What is discarded comes out before the call returns, and it is left open when.
+                numbers.with_discarded_in_flight()
+            } else {
+                numbers
+            }
+        };
         let stats = eventually(
-            || {
-                let stats = handle.stats();
-                let mut found = Numbers::from(&stats);
-                if has_given_up {
-                    // Whether a write that was reported as in doubt still counts here is left open.
-                    found.writing = expected.writing;
-                }
-                if found == expected && handle.is_closed() == is_closed {
-                    Ok(stats)
-                } else {
-                    Err(found)
-                }
-            },
-            |found| format!("{found:?}, expected {expected:?}; closed {is_closed:?}"),
+            || handle.stats(),
+            |stats| numbers(stats) == expected && handle.is_closed() == is_closed,
+            |stats| format!("{:?}, expected {expected:?}, {is_closed:?}", numbers(stats)),
         )?;
         let is_empty = stats.in_flight.segments == 0;
         equal("has no age", &stats.oldest_age.is_none(), &is_empty)?;
@@ -363,8 +300,7 @@ impl<'a> Case<'a> {
         let deadline = deadline();
         while !expected.is_empty() {
             let Ok(begun) = self.gates.begun.recv_deadline(deadline) else {
-                WAS_MISSED.store(true, Ordering::Relaxed);
-                return Err(format!("not begun (number, attempt): {expected:?}"));
+                return missed(format!("not begun (number, attempt): {expected:?}"));
             };
             let Begun {
                 writer,
@@ -391,8 +327,7 @@ impl<'a> Case<'a> {
         let deadline = deadline();
         while !expected.is_empty() {
             let Ok((id, result)) = self.returned.recv_deadline(deadline) else {
-                WAS_MISSED.store(true, Ordering::Relaxed);
-                return Err(format!(
+                return missed(format!(
                     "not returned (number, as accepted): {expected:?}, {:?}",
                     self.handle
                 ));
@@ -440,15 +375,12 @@ impl<'a> Case<'a> {
         eventually(
             || {
                 let finished = ends.finished.load(Ordering::SeqCst);
-                let found = (finished, ends.dropped.load(Ordering::SeqCst));
-                if found == expected {
-                    Ok(())
-                } else {
-                    Err(found)
-                }
+                (finished, ends.dropped.load(Ordering::SeqCst))
             },
+            |found| *found == expected,
             |found| format!("sinks (finished, dropped): {found:?}, expected {expected:?}"),
         )
+        .map(drop)
     }
 
     fn offers_any(&self) -> Parcel {
@@ -494,7 +426,7 @@ impl<'a> Case<'a> {
         }
         let stream = self.stream.take().expect("nobody ended it");
         let ended = call(move || Ended::Reported(stream.finish()));
-        self.check_report(&[], ended.wait()?)
+        self.check_report(Vec::new(), ended.wait("the call that ends the stream")?)
     }
 
     fn end_by_call(&mut self, ending: Ending) -> Checked {
@@ -503,8 +435,10 @@ impl<'a> Case<'a> {
             self.close()?;
         }
         let mut stream = self.stream.take().expect("nobody ended it");
+        let mut outs = Vec::new();
         if ending == Ending::Drain {
-            self.model.discard_queued();
+            self.is_draining = true;
+            outs.extend(self.model.discard_queued());
         } else {
             self.model.close();
         }
@@ -520,7 +454,7 @@ impl<'a> Case<'a> {
                 Ended::Dropped
             }
         });
-        let mut outs = self.model.take_all();
+        outs.extend(self.model.take_all());
         self.settle()?;
         while !self.model.under_way().is_empty() {
             let (which, answer) = self.rest();
@@ -529,7 +463,10 @@ impl<'a> Case<'a> {
             outs.extend(self.model.take_all());
             self.settle()?;
         }
-        self.check_report(&outs, ended.wait()?)
+        let ended = ended.wait("the call that ends the stream")?;
+        self.is_draining = false;
+        self.settle()?;
+        self.check_report(outs, ended)
     }
 
     fn finish_at_once(&mut self) -> Checked {
@@ -538,13 +475,13 @@ impl<'a> Case<'a> {
         let is_writing = !self.model.under_way().is_empty();
         let outs = self.model.give_up();
         let ended = call(move || Ended::Reported(stream.finish_timeout(Duration::ZERO)));
-        let ended = ended.wait()?;
+        let ended = ended.wait("the call that ends the stream")?;
         if let (true, Ended::Reported(result)) = (is_writing, &ended) {
             let is_timeout = result.as_ref().is_err_and(FinishError::is_timeout);
             ensure(is_timeout, || format!("not told of the time: {result:?}"))?;
         }
         self.settle()?;
-        self.check_report(&outs, ended)?;
+        self.check_report(outs, ended)?;
         while !self.model.under_way().is_empty() {
             let (which, answer) = self.rest();
             self.answer(which, answer)?;
@@ -552,7 +489,9 @@ impl<'a> Case<'a> {
         Ok(())
     }
 
-    fn check_report(&mut self, outs: &[Out], ended: Ended) -> Checked {
+    fn check_report(&mut self, mut outs: Vec<Out>, ended: Ended) -> Checked {
+        // Each list of the report is in this order, and so is what is made of all of them.
+        outs.sort_by_key(|out| out.places.start);
         let result = match ended {
             Ended::Reported(result) => result,
             Ended::Dropped => return Ok(()),
@@ -570,7 +509,7 @@ impl<'a> Case<'a> {
         equal("is well", &is_ok, &should_be_ok)?;
         let sink_errors = report.sink_errors.len();
         if self.script.ending == Ending::FinishAtOnce {
-            let least = report.in_doubt.len();
+            let least = self.model.panicked() + report.in_doubt.len();
             let may_be = least..=self.script.setup.writers;
             ensure(may_be.contains(&sink_errors), || {
                 format!("{sink_errors} sink errors, expected {may_be:?}")
@@ -582,7 +521,7 @@ impl<'a> Case<'a> {
         let mut failed = report.failed.into_iter();
         let mut discarded = report.discarded.into_iter();
         let mut in_doubt = report.in_doubt.into_iter();
-        for out in outs {
+        for out in &outs {
             let item = match out.fate {
                 Fate::Written | Fate::Passed => written.next().map(Ok),
                 Fate::Discarded => discarded.next().map(Ok),
@@ -652,8 +591,8 @@ fn check_error(fate: Fate, offers: &[Offer], attempts: u32, error: WriteError) -
         let expected = first.parcel.secs;
         equal("duration", &secs.to_bits(), &expected.to_bits())?;
     } else {
-        // What is no duration counts as zero.
-        let usable = |secs: &f64| secs.is_finite() && *secs > 0.0;
+        // What cannot be a duration counts as zero.
+        let usable = |secs: &f64| (0.0..=3600.0).contains(secs);
         let each = offers.iter().map(|offer| offer.parcel.secs);
         let sum: f64 = each.filter(usable).sum();
         ensure((secs - sum).abs() < 1e-6, || {

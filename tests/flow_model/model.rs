@@ -2,6 +2,7 @@
 //! anew is counted anew.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::ops::Range;
 
 use segment_stream::{StreamStats, Tally, WhenFull};
@@ -78,6 +79,16 @@ pub(crate) struct Out {
     pub(crate) attempts: u32,
 }
 
+impl Out {
+    fn one(place: usize, fate: Fate, attempts: u32) -> Self {
+        Self {
+            fate,
+            places: place..place + 1,
+            attempts,
+        }
+    }
+}
+
 /// What `try_next` should say.
 #[derive(Debug)]
 pub(crate) enum Next {
@@ -118,6 +129,15 @@ impl From<&StreamStats> for Numbers {
             writing: stats.writing,
             waiting_senders: stats.waiting_senders,
         }
+    }
+}
+
+impl Numbers {
+    pub(crate) fn with_discarded_in_flight(mut self) -> Self {
+        let discarded = mem::take(&mut self.discarded);
+        self.in_flight.segments += discarded.segments;
+        self.in_flight.bytes += discarded.bytes;
+        self
     }
 }
 
@@ -167,14 +187,13 @@ impl Met {
 pub(crate) struct Model {
     setup: Setup,
     accepted: Vec<Entry>,
-    /// The place of what comes out next.
+    /// Everything before this place is out.
     next: usize,
     line: VecDeque<Offer>,
     has_sender: bool,
     is_closed: bool,
     /// It was shut down, and not only left by its senders.
     is_hurried: bool,
-    has_given_up: bool,
     /// The writers whose sink has not panicked.
     writers: usize,
     panicked: usize,
@@ -202,7 +221,6 @@ impl Model {
             has_sender: true,
             is_closed: false,
             is_hurried: false,
-            has_given_up: false,
             writers: setup.writers,
             panicked: 0,
             losses: VecDeque::new(),
@@ -225,11 +243,6 @@ impl Model {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed
-    }
-
-    /// Whether it was left to itself with writes in doubt.
-    pub(crate) fn has_given_up(&self) -> bool {
-        self.has_given_up
     }
 
     pub(crate) fn panicked(&self) -> usize {
@@ -450,7 +463,6 @@ impl Model {
         if matches!(self.accepted[place].state, State::InDoubt { .. }) {
             // It was reported already, and counts when its write ends.
             self.enter(place, fate);
-            self.accepted[place].state = State::Out;
         } else {
             self.accepted[place].state = State::Done {
                 fate,
@@ -460,20 +472,17 @@ impl Model {
         if answer == Answer::Panicked {
             self.writers -= 1;
             self.panicked += 1;
-            self.empty_queue(Fate::Aborted);
+            let queued: Vec<usize> = self.queued().map(|(place, _)| place).collect();
+            self.met.aborted += queued.len() as u64;
+            for place in queued {
+                self.accepted[place].state = State::Done {
+                    fate: Fate::Aborted,
+                    attempts: 0,
+                };
+            }
             self.close();
         }
         self.begin();
-    }
-
-    fn empty_queue(&mut self, fate: Fate) {
-        for entry in &mut self.accepted[self.next..] {
-            if entry.state == State::Queued {
-                entry.state = State::Done { fate, attempts: 0 };
-                self.met.aborted += u64::from(fate == Fate::Aborted);
-                self.met.discarded += u64::from(fate == Fate::Discarded);
-            }
-        }
     }
 
     pub(crate) fn close(&mut self) {
@@ -501,13 +510,26 @@ impl Model {
     }
 
     /// What `drain` begins with.
-    pub(crate) fn discard_queued(&mut self) {
-        self.empty_queue(Fate::Discarded);
+    pub(crate) fn discard_queued(&mut self) -> Vec<Out> {
+        let queued: Vec<usize> = self.queued().map(|(place, _)| place).collect();
+        self.met.discarded += queued.len() as u64;
+        let discarded = queued.into_iter().map(|place| {
+            self.enter(place, Fate::Discarded);
+            Out::one(place, Fate::Discarded, 0)
+        });
+        let discarded = discarded.collect();
         self.close();
+        discarded
+    }
+
+    /// What comes next in the order of acceptance, done or not.
+    fn first(&self) -> Option<(usize, &Entry)> {
+        self.rest()
+            .find(|(_, entry)| !matches!(entry.state, State::Out | State::InDoubt { .. }))
     }
 
     pub(crate) fn next(&self) -> Next {
-        let Some(first) = self.accepted.get(self.next) else {
+        let Some((place, first)) = self.first() else {
             return if self.is_closed {
                 Next::Ended
             } else {
@@ -515,27 +537,18 @@ impl Model {
             };
         };
         match first.state {
-            State::Done { fate, attempts } => Next::Out(Out {
-                fate,
-                places: self.next..self.next + 1,
-                attempts,
-            }),
+            State::Done { fate, attempts } => Next::Out(Out::one(place, fate, attempts)),
             State::Dropped => {
-                let loss = Out {
-                    fate: Fate::Dropped,
-                    places: self.losses[0].clone(),
-                    attempts: 0,
-                };
                 let is_done = |entry: &Entry| matches!(entry.state, State::Done { .. });
                 let mut left = self
                     .rest()
                     .map(|(_, entry)| entry)
-                    .filter(|entry| entry.state != State::Dropped);
-                let follower = left.next().expect("room was made for something");
-                if is_done(follower) {
-                    Next::Out(loss)
+                    .filter(|entry| !matches!(entry.state, State::Dropped | State::Out));
+                let is_follower_done = left.next().is_none_or(is_done);
+                if is_follower_done {
+                    Next::Out(self.first_loss())
                 } else if left.any(is_done) {
-                    Next::Perhaps(loss)
+                    Next::Perhaps(self.first_loss())
                 } else {
                     Next::NotYet
                 }
@@ -544,17 +557,19 @@ impl Model {
         }
     }
 
+    fn first_loss(&self) -> Out {
+        Out {
+            fate: Fate::Dropped,
+            places: self.losses[0].clone(),
+            attempts: 0,
+        }
+    }
+
     /// That comes out, and what waits for room may have it.
     pub(crate) fn take(&mut self, out: &Out) {
-        assert_eq!(
-            out.places.start, self.next,
-            "the order is that of acceptance"
-        );
         for place in out.places.clone() {
             self.enter(place, out.fate);
-            self.accepted[place].state = State::Out;
         }
-        self.next = out.places.end;
         if out.fate == Fate::Dropped {
             self.losses.pop_front();
         }
@@ -562,8 +577,12 @@ impl Model {
         self.begin();
     }
 
-    /// Enters what is out into the books.
+    /// It is out, and goes into the books.
     fn enter(&mut self, place: usize, fate: Fate) {
+        self.accepted[place].state = State::Out;
+        while let Some(State::Out) = self.accepted.get(self.next).map(|entry| entry.state) {
+            self.next += 1;
+        }
         let size = self.accepted[place].offer.parcel.size;
         add(&mut self.out.accepted, size);
         let books = match fate {
@@ -605,46 +624,23 @@ impl Model {
 
     /// What comes out of a report that does not wait: everything.
     pub(crate) fn give_up(&mut self) -> Vec<Out> {
-        self.has_given_up = true;
-        self.empty_queue(Fate::Discarded);
-        let mut taken = Vec::new();
-        while self.next < self.accepted.len() {
-            let place = self.next;
-            match self.accepted[place].state {
-                State::Done { fate, attempts } => {
-                    let places = place..place + 1;
-                    taken.push(Out {
-                        fate,
-                        places,
-                        attempts,
-                    });
-                }
-                State::Dropped => taken.push(Out {
-                    fate: Fate::Dropped,
-                    places: self.losses[0].clone(),
-                    attempts: 0,
-                }),
-                State::Writing { attempt, is_last } => {
-                    self.met.in_doubt += 1;
-                    self.accepted[place].state = State::InDoubt { attempt, is_last };
-                    taken.push(Out {
-                        fate: Fate::InDoubt,
-                        places: place..place + 1,
-                        attempts: 0,
-                    });
-                    self.next += 1;
-                    continue;
-                }
-                other => unreachable!("it is {other:?}"),
+        let mut taken = self.discard_queued();
+        for (place, entry) in (0..).zip(&mut self.accepted) {
+            if let State::Writing { attempt, is_last } = entry.state {
+                self.met.in_doubt += 1;
+                entry.state = State::InDoubt { attempt, is_last };
+                taken.push(Out::one(place, Fate::InDoubt, 0));
             }
-            self.take(&taken.last().expect("it was just put there").clone());
         }
-        // What is in doubt is still in flight.
-        let first_in_doubt = self
-            .accepted
-            .iter()
-            .position(|entry| matches!(entry.state, State::InDoubt { .. }));
-        self.next = first_in_doubt.unwrap_or(self.accepted.len());
+        while let Some((place, entry)) = self.first() {
+            let out = match entry.state {
+                State::Done { fate, attempts } => Out::one(place, fate, attempts),
+                State::Dropped => self.first_loss(),
+                other => unreachable!("it is {other:?}"),
+            };
+            self.take(&out);
+            taken.push(out);
+        }
         taken
     }
 }

@@ -126,7 +126,7 @@ fn what_a_segment_costs_with_a_thousand_streams_and_with_one() {
         // a writer that sleeps when it is its turn, and the one stream has none unless it is waited for.
         let bursts = EACH * STREAMS / DEPTH;
         let mut ratios = [vec![], vec![]];
-        for _ in 0..7 {
+        for _ in 0..5 {
             let awake = per_segment(&mut one, bursts, || {});
             let asleep = per_segment(&mut one, bursts, || wait_until_asleep(&writer));
             let together = per_segment(&mut thousand, bursts, || {});

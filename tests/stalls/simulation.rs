@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use segment_stream::{
     NoNext, ProducedSegment, SegmentSender, SegmentStream, SegmentStreamConfig, SendError,
     StreamStats, WhenFull, WriteError, WriteErrorKind, sink,
@@ -27,6 +27,10 @@ pub(crate) const SEGMENT: Millis = 40;
 /// The write that begins now is the one that stalls.
 pub(crate) const STALL_BEGINS: Millis = 2_000;
 
+/// How long this thread waits for another one before it looks again at what that one is waiting for. Of the
+/// real time; no outcome depends on it.
+const MOMENT: Duration = Duration::from_millis(1);
+
 /// How the source sends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Way {
@@ -37,6 +41,17 @@ pub(crate) enum Way {
     SendTimeout(Millis),
 }
 
+impl Way {
+    fn send(self, sender: &SegmentSender, segment: ProducedSegment) -> Answer {
+        match self {
+            Self::Send(_) => sender.send(segment),
+            Self::TrySend => sender.try_send(segment),
+            // Its time is the simulation's, and passes there.
+            Self::SendTimeout(_) => sender.send_timeout(segment, Duration::ZERO),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Case {
     pub(crate) way: Way,
@@ -45,6 +60,8 @@ pub(crate) struct Case {
     pub(crate) segments: u64,
     /// The payload of each, in bytes.
     pub(crate) payload: usize,
+    /// Whether the source has a thread to wait on. Should it wait all the same, nothing goes on.
+    pub(crate) may_wait: bool,
 }
 
 /// What came of it.
@@ -139,6 +156,8 @@ impl Simulation {
         };
         let config = SegmentStreamConfig {
             when_full,
+            // A sender that is to be told looks for room as well, and that would be by the real clock.
+            stall_warning: Duration::MAX,
             ..Default::default()
         };
         let (stream, sender) = SegmentStream::with_sink(config, sink).unwrap();
@@ -147,7 +166,7 @@ impl Simulation {
             now,
             gate,
             is_over: false,
-            source: Source::start(case.way, sender),
+            source: Source::start(case, sender),
             stream,
             next: 0,
             refused: VecDeque::new(),
@@ -184,15 +203,13 @@ impl Simulation {
     fn produce(&mut self, number: u64) {
         self.advance_to(due(number));
         let segment = segment(number, self.case.payload);
-        self.source.orders.send(segment).unwrap();
-        let answer = if let Some(answer) = self.source.answer_or_wait(&self.stream) {
-            answer
-        } else {
+        let answer = self.source.send(segment, &self.stream);
+        let answer = answer.unwrap_or_else(|| {
             // It waits for the sink, so nothing happens before the stall ends.
             assert!(self.is_stalled(), "segment {number} waits for nothing");
             self.advance_to(self.stall_ends());
-            self.source.answers.recv().unwrap()
-        };
+            self.source.answer()
+        });
         if let Err(error) = answer {
             self.refuse(number, error);
         }
@@ -200,6 +217,12 @@ impl Simulation {
         self.outcome.worst_late = self.outcome.worst_late.max(late);
         self.outcome.last_late = late;
         self.settle();
+        if self.is_stalled() {
+            // Once it is full it stays so: no more is dropped than is needed.
+            let since = (due(number) - STALL_BEGINS) / SEGMENT + 1;
+            let in_flight = self.stream.stats().in_flight.segments;
+            assert_eq!(in_flight, since.min(8), "after segment {number}");
+        }
     }
 
     fn refuse(&mut self, number: u64, error: SendError) {
@@ -222,16 +245,15 @@ impl Simulation {
     /// Takes what comes until nothing more can come without the clock.
     fn settle(&mut self) {
         loop {
-            match self.stream.try_next() {
+            let stats = self.stream.stats();
+            assert!(stats.in_flight.segments <= 8, "the bound: {stats:?}");
+            if stats.in_flight.segments == 0 || self.is_stalled() {
+                assert_eq!(self.stream.try_next().unwrap_err(), NoNext::NotYet);
+                return;
+            }
+            match self.stream.next_timeout(MOMENT) {
                 Ok(item) => self.note(item),
-                Err(NoNext::NotYet) => {
-                    let stats = self.stream.stats();
-                    assert!(stats.in_flight.segments <= 8, "the bound: {stats:?}");
-                    if stats.in_flight.segments == 0 || self.is_stalled() {
-                        return;
-                    }
-                    thread::yield_now();
-                }
+                Err(NoNext::NotYet) => {}
                 Err(NoNext::Ended) => panic!("nobody ended it"),
             }
         }
@@ -271,6 +293,11 @@ impl Simulation {
                 outcome.dropped += error.segments();
                 outcome.dropped_bytes += error.byte_len();
                 outcome.dropped_secs += error.duration_secs();
+                let without_payload = ProducedSegment {
+                    data: Vec::new(),
+                    ..segment(number, self.case.payload)
+                };
+                assert_eq!(error.into_segment(), without_payload);
             }
         }
     }
@@ -279,8 +306,7 @@ impl Simulation {
         assert!(self.is_over, "the source ended before the stall");
         assert_eq!(self.expected(), self.case.segments);
         self.outcome.stats = self.stream.stats();
-        drop(self.source.orders);
-        self.source.thread.join().unwrap();
+        self.source.end();
         assert!(self.stream.next().is_none());
         let report = self.stream.finish().unwrap();
         assert!(report.written.is_empty() && report.discarded.is_empty());
@@ -288,44 +314,69 @@ impl Simulation {
     }
 }
 
-/// The source's thread: what may wait must not be this one.
-struct Source {
-    orders: Sender<ProducedSegment>,
-    answers: Receiver<Result<(), SendError>>,
-    thread: thread::JoinHandle<()>,
+type Answer = Result<(), SendError>;
+
+enum Source {
+    Here(Way, SegmentSender),
+    Apart {
+        orders: Sender<ProducedSegment>,
+        answers: Receiver<Answer>,
+        thread: thread::JoinHandle<()>,
+    },
 }
 
 impl Source {
-    fn start(way: Way, sender: SegmentSender) -> Self {
+    fn start(case: Case, sender: SegmentSender) -> Self {
+        if !case.may_wait {
+            return Self::Here(case.way, sender);
+        }
         let (orders, to_send) = bounded(1);
         let (answer, answers) = bounded(1);
         let thread = thread::spawn(move || {
             for segment in to_send {
-                let sent = match way {
-                    Way::Send(_) => sender.send(segment),
-                    Way::TrySend => sender.try_send(segment),
-                    // Its time is the simulation's, and passes there.
-                    Way::SendTimeout(_) => sender.send_timeout(segment, Duration::ZERO),
-                };
-                answer.send(sent).unwrap();
+                answer.send(case.way.send(&sender, segment)).unwrap();
             }
         });
-        Self {
+        Self::Apart {
             orders,
             answers,
             thread,
         }
     }
 
-    /// What the stream said to the segment; `None` if the source waits in the line for it.
-    fn answer_or_wait(&self, stream: &SegmentStream) -> Option<Result<(), SendError>> {
+    /// What the stream said to the segment; `None` if the source waits in the line.
+    fn send(&self, segment: ProducedSegment, stream: &SegmentStream) -> Option<Answer> {
+        let (orders, answers) = match self {
+            Self::Here(way, sender) => return Some(way.send(sender, segment)),
+            Self::Apart {
+                orders, answers, ..
+            } => (orders, answers),
+        };
+        orders.send(segment).unwrap();
         loop {
-            match self.answers.try_recv() {
+            match answers.recv_timeout(MOMENT) {
                 Ok(answer) => return Some(answer),
-                Err(TryRecvError::Empty) if stream.stats().waiting_senders > 0 => return None,
-                Err(TryRecvError::Empty) => thread::yield_now(),
-                Err(TryRecvError::Disconnected) => panic!("the source has panicked"),
+                Err(RecvTimeoutError::Timeout) if stream.stats().waiting_senders > 0 => {
+                    return None;
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => panic!("the source has panicked"),
             }
+        }
+    }
+
+    /// What the stream says to the segment that waited.
+    fn answer(&self) -> Answer {
+        let Self::Apart { answers, .. } = self else {
+            unreachable!("it never waits");
+        };
+        answers.recv().unwrap()
+    }
+
+    fn end(self) {
+        if let Self::Apart { orders, thread, .. } = self {
+            drop(orders);
+            thread.join().unwrap();
         }
     }
 }
