@@ -21,9 +21,10 @@ mod thorough;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use common::example::example;
 use common::folder::{in_memory, temps};
 use common::means::have_tools;
 use common::threads::must_end;
@@ -51,6 +52,20 @@ trait Victim: Send + Sync + 'static {
 
     /// Goes on, and demands that it does so properly.
     fn go_on(&self, start: &Path, out: &Path);
+}
+
+/// An example behind `prefix`, fed by the test. It is killed at the latest when the thread ends that starts it,
+/// so that no test that fails leaves it running.
+fn session_of(program: &'static str, prefix: &[&str]) -> Command {
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--pdeathsig", "KILL"])
+        .args(prefix)
+        .arg(example(program))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
 }
 
 /// A copy of a folder of files, in memory.
@@ -115,14 +130,15 @@ fn killed_at(victim: &impl Victim, position: &Position, start: &Path) -> bool {
 }
 
 /// A folder in which a session was killed, with all that such a folder may have in it: what an earlier
-/// session still has to delete, segments that are not yet listed, and a temp file.
-fn left_by_a_killed_session(victim: &impl Victim) -> TempDir {
+/// session still has to delete, a temp file, and, where the publisher was about to list it, a segment that no
+/// playlist names.
+fn left_by_a_killed_session(victim: &impl Victim, thread: Watched) -> TempDir {
     let folder = in_memory();
     let out = folder.path().join("out");
     let status = random::feed(victim, &out).wait().unwrap();
     assert_eq!(status.code(), Some(victim.exit_code()));
     let position = Position {
-        thread: Watched::Writer,
+        thread,
         call: "renameat2",
         number: 4,
     };
@@ -156,7 +172,7 @@ fn a_resumed_live_session_killed_before_each_call() {
         return;
     }
     let live = Arc::new(Live::new(Ending::BrokenOff));
-    let start = left_by_a_killed_session(&*live);
+    let start = left_by_a_killed_session(&*live, Watched::Main);
     kill_before_calls(
         "live_hls, resumed",
         &live,
@@ -196,7 +212,7 @@ fn a_recording_killed_before_each_call() {
     }
     let record = Arc::new(Record::new());
     kill_before_calls("record, anew", &record, Path::new("/nonexistent"), calls());
-    let start = left_by_a_killed_session(&*record);
+    let start = left_by_a_killed_session(&*record, Watched::Writer);
     kill_before_calls(
         "record, gone on with",
         &record,
@@ -207,6 +223,9 @@ fn a_recording_killed_before_each_call() {
 
 #[test]
 fn two_hundred_kills_at_random() {
+    if !have_tools("two_hundred_kills_at_random", &["setpriv"]) {
+        return;
+    }
     let kills = if is_thorough() { 100 } else { 10 };
     random::kill_and_go_on("live_hls", &Arc::new(Live::new(Ending::BrokenOff)), kills);
     random::kill_and_go_on("record", &Arc::new(Record::new()), kills);

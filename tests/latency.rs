@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,56 +19,84 @@ const WRITERS: u8 = 16;
 const DEPTH: usize = 32;
 /// How often each writer writes in a measurement: a beginning or an end that takes a millisecond is not
 /// seen in that.
-const ROUNDS: u64 = 40;
+const ROUNDS: u32 = 40;
 
-/// How long so many writers take for [`ROUNDS`] segments each, from the first `send` to the last yield.
-fn measure(writers: u8) -> Duration {
-    // The one thing here that takes time, and is to.
+struct Measured {
+    segments: u32,
+    /// From the first `send` to the last yield.
+    took: Duration,
+    /// What the sinks slept, all of them together.
+    slept: Duration,
+}
+
+impl Measured {
+    fn per_second(&self) -> f64 {
+        f64::from(self.segments) / self.took.as_secs_f64()
+    }
+
+    /// The mean of what the sink took for a segment.
+    fn latency(&self) -> f64 {
+        self.slept.as_secs_f64() / f64::from(self.segments)
+    }
+}
+
+/// What so many writers do with [`ROUNDS`] segments each.
+fn measure(writers: u8) -> Measured {
+    let slept = Arc::new(Mutex::new(Duration::ZERO));
     let distant = |_| {
-        sink::from_fn(|_| {
+        let slept = Arc::clone(&slept);
+        sink::from_fn(move |_| {
+            let start = Instant::now();
+            // The one thing here that takes time, and is to.
             thread::sleep(LATENCY);
+            *slept.lock().unwrap() += start.elapsed();
             Ok(())
         })
     };
     let (stream, sender) =
         SegmentStream::with_writers(depth(DEPTH), writers.into(), distant).unwrap();
-    let segments = ROUNDS * u64::from(writers);
+    let segments = ROUNDS * u32::from(writers);
     let start = Instant::now();
     let source = thread::spawn(move || {
-        (0..segments).for_each(|number| sender.send(segment(number)).unwrap());
+        (0..segments).for_each(|number| sender.send(segment(number.into())).unwrap());
     });
     let mut expected = 0;
     for item in stream {
-        assert_eq!(item.unwrap(), segment(expected));
+        assert_eq!(item.unwrap(), segment(expected.into()));
         expected += 1;
     }
     let took = start.elapsed();
     assert_eq!(expected, segments);
     source.join().unwrap();
-    took
+    let slept = *slept.lock().unwrap();
+    Measured {
+        segments,
+        took,
+        slept,
+    }
 }
 
 #[test]
 fn sixteen_writers_carry_fifteen_times_as_much_as_one() {
     must_end(|| {
-        // Whoever is kept off the processor is late with the next write. So of each side the shortest time
-        // counts, and there are three to be had; most often the first will do.
-        let (mut one, mut sixteen) = (Duration::MAX, Duration::MAX);
-        let mut ratio = 0.0;
+        let mut best = f64::MIN;
         for _ in 0..3 {
-            one = one.min(measure(1));
-            sixteen = sixteen.min(measure(WRITERS));
-            ratio = f64::from(WRITERS) * one.as_secs_f64() / sixteen.as_secs_f64();
+            let (one, sixteen) = (measure(1), measure(WRITERS));
+            let ratio = sixteen.per_second() / one.per_second();
+            // Where there is more to do than processors, a sleeper is woken late, and sixteen of them later
+            // than one. That is the sinks' latency, and no sink's latency is the stream's doing.
+            let at_equal_latency = ratio * sixteen.latency() / one.latency();
             println!(
-                "{ROUNDS} segments in {one:.2?} by one writer, {} in {sixteen:.2?} by {WRITERS}: \
-                 {ratio:.2} times as many",
-                ROUNDS * u64::from(WRITERS)
+                "{} segments in {:.2?} by one writer, {} in {:.2?} by {WRITERS}: {ratio:.2} times as many, \
+                 {at_equal_latency:.2} at equal latency",
+                one.segments, one.took, sixteen.segments, sixteen.took
             );
-            if ratio >= 15.0 {
+            best = best.max(at_equal_latency);
+            if best >= 15.0 {
                 return;
             }
         }
-        panic!("{ratio:.2} times as many");
+        panic!("{best:.2} times as many at best");
     });
 }
 

@@ -1,26 +1,37 @@
 //! Power cuts at every moment: what is done to the disk is recorded, and every state that a disk may be
 //! left in is looked at, with whatever was not synced there, lost, cut or zeroed.
+//!
+//! With `SEGMENT_STREAM_THOROUGH=1` there are many more of them.
 #![cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
 
 mod common;
 mod interposed;
 
+#[cfg_attr(
+    not(feature = "hls"),
+    allow(
+        dead_code,
+        reason = "playlists are told apart, and threads, only with them"
+    )
+)]
 #[path = "power_cuts/history.rs"]
 mod history;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::folder::in_memory;
 use common::segments::payload;
 use history::{Found, History, Wrong};
 use interposed::disk::Disk;
-use interposed::{Fault, Kind, Plan, alone, counted};
+use interposed::{Fault, Kind, Plan, alone, counted, is_thorough};
 use segment_stream::{DiskSink, Durability, Existing, ProducedSegment, SegmentSink, WriteContext};
 
-/// How many states are looked at after one call. The largest session has about 500 calls.
-const STATES: usize = 256;
+/// How many states are looked at after one call.
+fn most() -> usize {
+    if is_thorough() { 4_096 } else { 128 }
+}
+
 /// Two pages and a part of one.
 const LENGTH: usize = 9_000;
 
@@ -95,7 +106,7 @@ fn with_full_durability_what_was_stored_is_there_whole() {
                     sink
                 }
             };
-            all.add(store(sink, nothing_fails()).cut_everywhere(STATES, |_| {}));
+            all.add(store(sink, nothing_fails()).cut_everywhere(most(), |_| {}));
         }
     }
     tell("the disk sink, full", &all);
@@ -112,8 +123,14 @@ fn after_a_sync_that_failed_it_is_the_same() {
     let positions = (0..).zip(&clean.calls);
     let syncs = positions.filter(|(_, call)| call.kind == Kind::Sync);
     let mut all = Found::default();
-    for (place, _) in syncs {
-        for times in [1, 2, usize::MAX] {
+    for (number, (place, _)) in syncs.enumerate() {
+        // If they all fail little is promised, and few of these cases are enough.
+        for times in if number % 8 == 0 {
+            &[1, usize::MAX][..]
+        } else {
+            &[1]
+        } {
+            let times = *times;
             // And a folder whose name could not be synced cannot be taken back.
             for stays in [false, true] {
                 let mut failed = 0;
@@ -126,7 +143,7 @@ fn after_a_sync_that_failed_it_is_the_same() {
                     failed += usize::from(fails && call.kind == Kind::Sync);
                     fails.then_some(Fault::Code(libc::EIO))
                 });
-                all.add(store(sink, plan).cut_everywhere(16, |_| {}));
+                all.add(store(sink, plan).cut_everywhere(most() / 8, |_| {}));
             }
         }
     }
@@ -141,13 +158,22 @@ fn with_file_durability_what_is_there_is_whole_and_no_more_is_promised() {
     for pre_allocate in [false, true] {
         let sink = |root: &Path| {
             let sink = DiskSink::rooted(root).durability(Durability::File);
-            if pre_allocate { sink.pre_allocate() } else { sink }
+            if pre_allocate {
+                sink.pre_allocate()
+            } else {
+                sink
+            }
         };
-        all.add(store(sink, nothing_fails()).cut_everywhere(STATES, |_| {}));
+        all.add(store(sink, nothing_fails()).cut_everywhere(most(), |_| {}));
     }
     tell("the disk sink, file", &all);
     // A name may be missing, and it is found to be.
-    assert_eq!(all.ways(), BTreeSet::from([Wrong::Missing]), "{:#?}", all.wrong);
+    assert_eq!(
+        all.ways(),
+        BTreeSet::from([Wrong::Missing]),
+        "{:#?}",
+        all.wrong
+    );
 }
 
 #[test]
@@ -158,10 +184,14 @@ fn without_durability_everything_may_happen_and_is_found() {
     for pre_allocate in [false, true] {
         let sink = |root: &Path| {
             let sink = DiskSink::rooted(root);
-            if pre_allocate { sink.pre_allocate() } else { sink }
+            if pre_allocate {
+                sink.pre_allocate()
+            } else {
+                sink
+            }
         };
         let history = store(sink, nothing_fails());
-        all.add(history.cut_everywhere(STATES, |files| {
+        all.add(history.cut_everywhere(most(), |files| {
             let first = files.get(&below("new/a/1.ts"));
             seen.insert(match first {
                 None => "missing",
@@ -184,10 +214,15 @@ fn without_durability_everything_may_happen_and_is_found() {
 /// Sessions that publish a playlist.
 #[cfg(feature = "hls")]
 mod live {
+    use std::collections::HashSet;
+    use std::fs;
+    use std::ops::Range;
     use std::time::Duration;
 
     use segment_stream::hls::Retention;
 
+    use super::history::fingerprint;
+    use super::interposed::disk::Files;
     use super::interposed::live::{Live, LiveSetup, PLAYLIST, can_be_resumed, hint};
     use super::*;
 
@@ -213,28 +248,29 @@ mod live {
     }
 
     /// A live session of which segments are deleted, left and resumed in the middle, and finished.
-    fn session(setup: LiveSetup) -> History {
+    fn session(setup: LiveSetup) -> (History, Vec<Range<usize>>) {
         let base = in_memory();
         let root = base.path().join("root");
         let mut history = History::new(Disk::of(base.path()));
         history.is_playlist(below(PLAYLIST));
         interposed::begin(nothing_fails());
         let mut live = Live::start(&root, setup);
+        let mut stores = Vec::new();
         for number in 0..SEGMENTS {
             if number == SEGMENTS / 2 {
-                live.suspend().unwrap();
+                drop(live.suspend().unwrap());
                 live.resume().unwrap();
             }
             history.asked(below(hint(number)), &live.data(number));
             let written = live.memory.lock().unwrap().written.len();
-            let mut stored_at = 0;
+            let (from, mut stored_at) = (interposed::position(), 0);
             let step = live.go_on(number, |_| stored_at = interposed::position());
             step.stored.unwrap();
             assert!(step.published.unwrap().notices.is_empty());
             history.promised(below(hint(number)), stored_at);
             asked(&mut history, &live, written);
             history.promised(below(PLAYLIST), interposed::position());
-            give_up(&mut history, &root, number);
+            stores.push(from..stored_at);
         }
         let written = live.memory.lock().unwrap().written.len();
         let finished = live.finish();
@@ -251,16 +287,18 @@ mod live {
                 history.given_up(path, position + 1);
             }
         }
-        history
+        (history, stores)
     }
 
-    /// Only what has left the playlist may go.
-    fn give_up(history: &mut History, root: &Path, number: u64) {
-        for before in 0..=number {
-            if !root.join(hint(before)).exists() {
-                history.given_up(below(hint(before)), interposed::position());
-            }
-        }
+    /// The session as it was, and as it may have been with the stream ahead of the publisher, the more so
+    /// the more seeds there are.
+    fn sessions(setup: LiveSetup, seeds: u64) -> Vec<History> {
+        let (history, stores) = session(setup);
+        let others = (1..=seeds)
+            .map(|seed| history.interleave(&stores, 3, seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
+        let mut all: Vec<_> = others.collect();
+        all.push(history);
+        all
     }
 
     #[test]
@@ -270,10 +308,14 @@ mod live {
         let (mut resumed, mut ended) = (0, 0);
         for retention in [Retention::Keep, DELETE] {
             let setup = setup(Durability::Full, retention);
-            let history = session(setup);
             let folder = in_memory();
             let root = folder.path().join("root");
-            all.add(history.cut_everywhere(STATES, |files| {
+            let mut seen = HashSet::new();
+            let mut look = |files: &Files| {
+                if !seen.insert(fingerprint(files)) {
+                    return;
+                }
+                fs::create_dir_all(&root).unwrap();
                 for (path, content) in files {
                     let path = folder.path().join(path);
                     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -293,8 +335,12 @@ mod live {
                     }
                     Err(error) => panic!("{error}: {files:?}"),
                 }
-                fs::remove_dir_all(&root).or_else(|_| fs::create_dir(&root)).unwrap();
-            }));
+                fs::remove_dir_all(&root).unwrap();
+            };
+            let seeds = if is_thorough() { 200 } else { 4 };
+            for history in sessions(setup, seeds) {
+                all.add(history.cut_everywhere(most(), &mut look));
+            }
         }
         tell("live, full", &all);
         eprintln!("{resumed} states were resumed, {ended} had ended");
@@ -312,7 +358,8 @@ mod live {
                 vec![Wrong::Missing, Wrong::Torn, Wrong::Named],
             ),
         ] {
-            let found = session(setup(durability, DELETE)).cut_everywhere(STATES, |_| {});
+            let (history, _) = session(setup(durability, DELETE));
+            let found = history.cut_everywhere(most(), |_| {});
             tell(&format!("live, {durability:?}"), &found);
             let expected: BTreeSet<_> = expected.into_iter().collect();
             assert_eq!(found.ways(), expected, "{:#?}", found.wrong);

@@ -26,6 +26,8 @@ mod gate;
 mod line;
 #[path = "schedules/panics.rs"]
 mod panics;
+#[path = "schedules/slow_log.rs"]
+mod slow_log;
 #[path = "schedules/within.rs"]
 mod within;
 #[path = "schedules/writers.rs"]
@@ -63,6 +65,7 @@ scenarios! {
         whoever_gives_up_against_a_release,
         a_sender_let_in_against_a_close,
         those_who_tell_the_log_come_back,
+        nobody_waits_for_the_log,
         dropping_the_oldest,
         where_nothing_can_be_dropped;
     deadlines:
@@ -70,7 +73,9 @@ scenarios! {
         a_deadline_at_any_moment,
         a_deadline_with_two_writers_and_equal_paths,
         a_deadline_after_a_stuck_write,
+        no_doubt_about_what_has_ended,
         a_pause_cut_short,
+        the_last_sender_cuts_nothing_short,
         a_retry_cut_short;
     writers:
         two_writers_and_equal_paths,

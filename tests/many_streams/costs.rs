@@ -11,7 +11,7 @@ use super::common::threads::{must_end, thread_number, wait_until_asleep};
 use super::count::{threads_and_descriptors, wait_until_all_sleep};
 use super::memory::resident_bytes;
 use super::{
-    DEPTH, DiskSink, EACH, Halves, LENGTH, ProducedSegment, STREAMS, SegmentSink, drive, in_memory,
+    DEPTH, DiskSink, Halves, LENGTH, ProducedSegment, STREAMS, SegmentSink, drive, in_memory,
     one_at_a_time, open, sink,
 };
 
@@ -103,9 +103,11 @@ fn counts_what_is_left() {
 
 /// A thread that was joined is still in the kernel's list for a moment.
 fn wait_until(expected: (usize, usize)) {
-    while threads_and_descriptors() != expected {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while threads_and_descriptors() != expected && Instant::now() < deadline {
         thread::yield_now();
     }
+    assert_eq!(threads_and_descriptors(), expected);
 }
 
 /// A measurement: no test depends on what time something takes.
@@ -124,12 +126,11 @@ fn what_a_segment_costs_with_a_thousand_streams_and_with_one() {
 
         // All sides in turn, so that what else goes on meets all of them. Of a thousand streams each has
         // a writer that sleeps when it is its turn, and the one stream has none unless it is waited for.
-        let bursts = EACH * STREAMS / DEPTH;
         let mut ratios = [vec![], vec![]];
         for _ in 0..5 {
-            let awake = per_segment(&mut one, bursts, || {});
-            let asleep = per_segment(&mut one, bursts, || wait_until_asleep(&writer));
-            let together = per_segment(&mut thousand, bursts, || {});
+            let awake = per_segment(&mut one, STREAMS, || {});
+            let asleep = per_segment(&mut one, STREAMS / 5, || wait_until_asleep(&writer));
+            let together = per_segment(&mut thousand, STREAMS, || {});
             println!(
                 "a segment takes {together:.2?} with 1,000 streams, {asleep:.2?} with one whose writer \
                  sleeps, {awake:.2?} with one whose writer is at it"

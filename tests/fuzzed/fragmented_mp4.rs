@@ -1,0 +1,148 @@
+//! Any bytes as a fragmented MP4 for the cutter of `examples/cmaf`.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+#[path = "../../examples/cmaf/mod.rs"]
+mod cmaf;
+
+use cmaf::{Cut, CutError, Cutter};
+
+const TARGET: Duration = Duration::from_millis(500);
+const CAPACITY: usize = 2048;
+
+pub(crate) fn check(data: &[u8]) {
+    let whole = cut(data, data.len().max(1), Cutter::new(TARGET));
+    let piece = 1 + data.len() * 31 % 61;
+    let pieces = cut(data, piece, Cutter::new(TARGET));
+    assert_eq!(pieces, whole, "the pieces matter");
+    check_cuts(data, &whole);
+
+    let bounded = cut(data, piece, Cutter::new(TARGET).capacity(CAPACITY));
+    check_cuts(data, &bounded);
+    for cut in &bounded.0 {
+        let len = bytes(cut).len();
+        // Media data without an end is counted without what is held before it.
+        let last = Boxes(bytes(cut)).last().unwrap_or_default();
+        let is_open_ended = last.starts_with(&[0; 4]);
+        let most = if is_open_ended {
+            2 * CAPACITY
+        } else {
+            CAPACITY
+        };
+        assert!(len <= most, "{len} bytes held");
+    }
+}
+
+fn cut(data: &[u8], piece: usize, mut cutter: Cutter) -> (Vec<Cut>, Result<(), CutError>) {
+    let mut cuts = Vec::new();
+    let pushed = data
+        .chunks(piece)
+        .try_for_each(|piece| cutter.push(piece, &mut cuts));
+    let finished = cutter.finish(&mut cuts);
+    assert!(pushed.is_ok() || pushed == finished, "a fault stays");
+    (cuts, finished)
+}
+
+fn bytes(cut: &Cut) -> &[u8] {
+    match cut {
+        Cut::Initialisation { data } | Cut::Media { data, .. } => data,
+    }
+}
+
+/// Checks that the joined segments are the boxes of the input, whole and in their order, but for indexes and
+/// for the repetition of what is in force; all of them, unless there is a fault.
+fn check_cuts(input: &[u8], (cuts, outcome): &(Vec<Cut>, Result<(), CutError>)) {
+    for (index, cut) in cuts.iter().enumerate() {
+        // What is left at a fault may be media data without its fragment.
+        if outcome.is_ok() || index + 1 < cuts.len() {
+            check_form(cut);
+        }
+    }
+    let joined: Vec<u8> = cuts.iter().flat_map(bytes).copied().collect();
+    let heads = repeated_heads(input);
+    // How far the joined segments may go with the boxes so far: one that is like another may be either.
+    let mut ends = BTreeSet::from([0]);
+    let mut was_at_the_end = joined.is_empty();
+    for (index, outer) in Boxes(input).enumerate() {
+        let may_be_missing = heads.contains(&index) || is_index(outer) || is_repeated(outer, cuts);
+        let there = ends
+            .iter()
+            .filter(|end| joined[**end..].starts_with(outer))
+            .map(|end| end + outer.len());
+        let missing = ends.iter().copied().filter(|_| may_be_missing);
+        ends = there.chain(missing).collect();
+        was_at_the_end |= ends.contains(&joined.len());
+    }
+    assert!(was_at_the_end, "not the boxes of the input");
+    if outcome.is_ok() {
+        assert!(!cuts.is_empty(), "without a fault there is something");
+        assert!(ends.contains(&joined.len()), "boxes are missing at the end");
+    }
+}
+
+fn is_index(outer: &[u8]) -> bool {
+    [b"mfra", b"sidx", b"ssix"]
+        .iter()
+        .any(|it| *it == kind(outer))
+}
+
+fn is_repeated(outer: &[u8], cuts: &[Cut]) -> bool {
+    cuts.iter()
+        .filter(|cut| matches!(cut, Cut::Initialisation { .. }))
+        .any(|cut| Boxes(bytes(cut)).any(|known| known == outer))
+}
+
+/// An initialisation segment ends before any media; a media segment has nothing else, and fragments.
+fn check_form(cut: &Cut) {
+    let boxes = || Boxes(bytes(cut));
+    let has = |wanted: &[u8]| boxes().any(|outer| kind(outer) == wanted);
+    assert_eq!(boxes().map(<[u8]>::len).sum::<usize>(), bytes(cut).len());
+    match cut {
+        Cut::Initialisation { .. } => {
+            assert_eq!(boxes().filter(|outer| kind(outer) == b"moov").count(), 1);
+            assert!(![b"moof", b"mdat", b"sidx"].iter().any(|it| has(*it)));
+        }
+        Cut::Media { .. } => assert!(!has(b"moov") && has(b"moof") && has(b"mdat")),
+    }
+}
+
+/// The numbers of the boxes from an `ftyp` to a `moov` that came before: all of them are taken for a
+/// repetition, though only the `moov` is compared.
+fn repeated_heads(input: &[u8]) -> BTreeSet<usize> {
+    let mut heads = BTreeSet::new();
+    let mut start = None;
+    let mut before: &[u8] = &[];
+    for (index, outer) in Boxes(input).enumerate() {
+        match kind(outer) {
+            b"ftyp" => start = Some(index),
+            b"moov" if outer == before => heads.extend(start.take().unwrap_or(index)..=index),
+            b"moov" => before = outer,
+            _ => {}
+        }
+    }
+    heads
+}
+
+fn kind(outer: &[u8]) -> &[u8] {
+    &outer[4..8]
+}
+
+/// The boxes of the outermost level, as far as they are whole.
+struct Boxes<'a>(&'a [u8]);
+
+impl<'a> Iterator for Boxes<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let word = u32::from_be_bytes(*self.0.first_chunk()?);
+        let len = match word {
+            0 => self.0.len(),
+            1 => usize::try_from(u64::from_be_bytes(*self.0.get(8..)?.first_chunk()?)).ok()?,
+            word => usize::try_from(word).ok()?,
+        };
+        let (outer, rest) = self.0.split_at_checked(len).filter(|_| len >= 8)?;
+        self.0 = rest;
+        Some(outer)
+    }
+}
