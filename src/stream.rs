@@ -132,7 +132,8 @@ impl SegmentStream {
     ///
     /// No writers at all, or a [`channel_depth`](SegmentStreamConfig::channel_depth) below their number,
     /// so that some could never have anything to do ([`InvalidInput`](io::ErrorKind::InvalidInput)); or
-    /// a thread that cannot be started.
+    /// a thread that cannot be started. The sinks are dropped then, without a `finish`, and the threads
+    /// that did start have ended.
     ///
     /// ```
     /// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig, sink};
@@ -316,7 +317,8 @@ impl SegmentStream {
     /// ([`discarded`](Report::discarded), payload included), or [`in_doubt`](Report::in_doubt): its write
     /// is still under way, at most one for each writer, and may yet succeed. A writer ends when its sink
     /// returns; until then its thread, its sink and that one payload stay in memory. The process can exit
-    /// all the same.
+    /// all the same, unless the kernel itself holds the thread in a call that nothing interrupts, as a hung
+    /// network or FUSE file system may.
     ///
     /// # Errors
     ///
