@@ -13,6 +13,7 @@ const BASE: &str = "https://cdn.example/live/";
 const HAS_BASE: u8 = 32;
 const PUSHES: u64 = 6;
 
+/// How the lines begin that the publisher writes itself, but for keys.
 const OURS: &[&str] = &[
     "#EXTM3U\n",
     "#EXT-X-VERSION:",

@@ -95,9 +95,6 @@ const STEPS: [Step; 5] = [
     Step::Remove("new/a/1.ts"),
 ];
 
-/// The one that meets a file.
-const REPLACES: usize = 2;
-
 /// Once nothing fails any more.
 const AFTERWARDS: [Step; 4] = [
     Step::Write("new/a/8.ts", 8),
@@ -309,7 +306,7 @@ impl Case<'_> {
     /// What fails once costs one step, and the others are as if nothing had been.
     fn failed_where_it_was_made_to(&self) {
         let calls = interposed::recorded();
-        for (step, (range, failed)) in self.steps.iter().enumerate() {
+        for (range, failed) in &self.steps {
             let is_hit = calls[range.clone()].iter().any(|call| call.is_injected);
             let is_refusal = |code: Option<i32>| code.is_none_or(|code| code == EEXIST);
             let refused = failed.is_err_and(is_refusal) && self.setup.existing == Existing::Refuse;
