@@ -43,7 +43,8 @@ use crate::writer::{Writer, thread_name};
 ///
 /// ```
 /// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig};
-/// ///
+/// use std::thread;
+///
 /// # fn main() -> std::io::Result<()> {
 /// # let folder = tempfile::tempdir()?;
 /// # let folder = folder.path().to_path_buf();

@@ -205,10 +205,11 @@ impl Reading {
         if !matches!(playlist.version, Some(3 | 5 | 6)) {
             return Err("it was not written by this publisher: EXT-X-VERSION".into());
         }
-        if number
-            .checked_add(playlist.entries.len() as u64)
-            .is_none_or(|end| end >= NUMBERS_END)
-        {
+        let is_at_the_end = |number: u64| {
+            let end = number.checked_add(playlist.entries.len() as u64);
+            end.is_none_or(|end| end >= NUMBERS_END)
+        };
+        if is_at_the_end(number) || is_at_the_end(playlist.discontinuity_sequence) {
             return Err("its numbers are at their end".into());
         }
         let kind = match config.kind {

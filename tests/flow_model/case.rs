@@ -364,7 +364,7 @@ impl<'a> Case<'a> {
         }
         equal("in flight", &self.model.numbers().in_flight.segments, &0)?;
         if let Some(sender) = self.sender.take() {
-            let Err(error) = sender.send(self.offers_any().segment(0)) else {
+            let Err(error) = sender.send(self.any_parcel().segment(0)) else {
                 return Err("the stream has ended and accepts segments".into());
             };
             ensure(error.is_closed(), || format!("{error:?}"))?;
@@ -383,7 +383,7 @@ impl<'a> Case<'a> {
         .map(drop)
     }
 
-    fn offers_any(&self) -> Parcel {
+    fn any_parcel(&self) -> Parcel {
         let plain = Parcel {
             size: 10,
             is_init: false,
@@ -577,6 +577,10 @@ fn check_error(fate: Fate, offers: &[Offer], attempts: u32, error: WriteError) -
         _ => return Err(format!("{error:?} came out, and not as {fate:?}")),
     };
     equal("kind", &error.kind(), &kind)?;
+    let has_init = offers.iter().any(|offer| offer.parcel.is_init);
+    ensure(!(has_init && fate == Fate::Dropped), || {
+        format!("an initialisation segment is among {offers:?}")
+    })?;
     equal("attempts", &error.attempts(), &attempts)?;
     let (first, last) = (offers[0], offers[offers.len() - 1]);
     equal("segments", &error.segments(), &(offers.len() as u64))?;

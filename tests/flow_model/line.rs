@@ -22,7 +22,7 @@ pub(crate) struct Line {
     /// dropped.
     first: Vec<usize>,
     waiters: Vec<Waiter>,
-    /// The sizes of what is sent again and again, by whoever comes when the line stands.
+    /// Those that come when the line stands already.
     late: Vec<Late>,
 }
 

@@ -10,7 +10,8 @@ use segment_stream::{StreamStats, Tally, WhenFull};
 use super::setup::{Parcel, Retries, Setup};
 use super::steps::Answer;
 
-/// How many dropped segments that nobody has been told of get an error each.
+/// How many dropped segments that nobody has been told of get an error each, wherever they stood. Those
+/// beyond it that follow one another share one.
 const RECORDS: usize = 64;
 
 /// A segment that was handed to `send`, whether or not it was accepted.
@@ -146,7 +147,7 @@ fn add(tally: &mut Tally, size: usize) {
     tally.bytes += size as u64;
 }
 
-/// How often what a test is made for has happened.
+/// How often what the cases are there for has happened.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Met {
     pub(crate) dropped: u64,
@@ -166,21 +167,47 @@ pub(crate) struct Met {
 }
 
 impl Met {
-    pub(crate) fn add(&mut self, more: &Self) {
-        self.dropped += more.dropped;
-        self.dropped_several_at_once += more.dropped_several_at_once;
-        self.merged += more.merged;
-        self.stepped_over_init += more.stepped_over_init;
-        self.told_early += more.told_early;
-        self.let_in_above_the_bound += more.let_in_above_the_bound;
-        self.held_up_by_equal_path += more.held_up_by_equal_path;
-        self.let_in_from_line += more.let_in_from_line;
-        self.refused_behind_line += more.refused_behind_line;
-        self.retried += more.retried;
-        self.pauses_cut_short += more.pauses_cut_short;
-        self.aborted += more.aborted;
-        self.discarded += more.discarded;
-        self.in_doubt += more.in_doubt;
+    pub(crate) fn and(self, more: Self) -> Self {
+        Self {
+            dropped: self.dropped + more.dropped,
+            dropped_several_at_once: self.dropped_several_at_once + more.dropped_several_at_once,
+            merged: self.merged + more.merged,
+            stepped_over_init: self.stepped_over_init + more.stepped_over_init,
+            told_early: self.told_early + more.told_early,
+            let_in_above_the_bound: self.let_in_above_the_bound + more.let_in_above_the_bound,
+            held_up_by_equal_path: self.held_up_by_equal_path + more.held_up_by_equal_path,
+            let_in_from_line: self.let_in_from_line + more.let_in_from_line,
+            refused_behind_line: self.refused_behind_line + more.refused_behind_line,
+            retried: self.retried + more.retried,
+            pauses_cut_short: self.pauses_cut_short + more.pauses_cut_short,
+            aborted: self.aborted + more.aborted,
+            discarded: self.discarded + more.discarded,
+            in_doubt: self.in_doubt + more.in_doubt,
+        }
+    }
+
+    /// Whether everything has happened that can with this policy, and has to.
+    pub(crate) fn is_everything(&self, when_full: WhenFull) -> bool {
+        let with_both = [
+            self.let_in_above_the_bound,
+            self.held_up_by_equal_path,
+            self.let_in_from_line,
+            self.refused_behind_line,
+            self.retried,
+            self.pauses_cut_short,
+            self.aborted,
+            self.discarded,
+            self.in_doubt,
+        ];
+        let by_dropping = [
+            self.dropped,
+            self.dropped_several_at_once,
+            self.merged,
+            self.stepped_over_init,
+        ];
+        let has_happened = |count: &u64| *count > 0;
+        let drops = when_full == WhenFull::DropOldest;
+        with_both.iter().all(has_happened) && (!drops || by_dropping.iter().all(has_happened))
     }
 }
 

@@ -288,7 +288,7 @@ impl Case<'_> {
                 _ => Some(data.to_vec()),
             };
             assert!(
-                found.as_deref() == Some(data) || did_not_know_its_own_folder(),
+                found.as_deref() == Some(data),
                 "{} is not durable, {self}",
                 hint.display()
             );
@@ -339,21 +339,6 @@ impl Case<'_> {
         assert_eq!(swept, there, "{self}");
         assert_eq!(found(&self.root), self.there, "{self}");
     }
-}
-
-/// The one case that is known to go wrong: the path of a folder that the sink has made cannot be
-/// resolved, so that it counts as somebody else's, and then a failure to sync its name is logged and not
-/// reported.
-fn did_not_know_its_own_folder() -> bool {
-    let calls = interposed::recorded();
-    let mut hit = calls.iter().filter(|call| call.is_injected);
-    let unresolved = hit.find(|call| call.kind == Kind::Resolve);
-    unresolved.is_some_and(|unresolved| {
-        hit.any(|call| {
-            matches!(call.kind, Kind::Open | Kind::Sync)
-                && Some(&*call.path) == unresolved.path.parent()
-        })
-    })
 }
 
 /// A sync that failed is not repeated on the same opening of the file.

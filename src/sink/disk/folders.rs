@@ -145,15 +145,19 @@ impl Folders {
         let look = |path: &Path| {
             Identity::of(path).map_err(|cause| SinkError::during("look at the folder", path, cause))
         };
+        let real_path = |path: &Path| {
+            fs::canonicalize(path)
+                .map_err(|cause| SinkError::during("look at the folder", path, cause))
+        };
         // By its real path, as the folder above a link is not the one that holds what it leads to.
-        let real = fs::canonicalize(folder)
-            .map_err(|cause| SinkError::during("look at the folder", folder, cause))?;
+        let real = real_path(folder)?;
         let mut synced = vec![(folder.to_path_buf(), look(folder)?)];
-        let made: Vec<PathBuf> = self
-            .made_on_the_way_to(folder)
+        // One that could not be told from somebody else's would go unsynced and unreported.
+        let made = self.made_on_the_way_to(folder);
+        let made: Vec<PathBuf> = made
             .iter()
-            .filter_map(|path| fs::canonicalize(path).ok())
-            .collect();
+            .map(|path| real_path(path))
+            .collect::<Result<_, _>>()?;
         for entry in real.ancestors() {
             let (Some(parent), now) = (entry.parent(), look(entry)?) else {
                 break;
