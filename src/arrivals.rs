@@ -260,7 +260,11 @@ impl Arrivals {
 
 impl Drop for Arrivals {
     fn drop(&mut self) {
-        // What is in the channel and in `early` is released as it is dropped.
+        // What nobody takes any more is released, and told of, as it is dropped. A bounded channel does not
+        // drop what is in it before its last sender is gone, so it is emptied here.
+        while let Ok(event) = self.events.try_recv() {
+            drop(event);
+        }
         for error in self.take_sink_errors() {
             tell_of_end(error);
         }
