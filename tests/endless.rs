@@ -71,6 +71,8 @@ fn run(test: &str) {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let output = must_pass(&mut again(&[], test, ""));
     print!("{}", String::from_utf8_lossy(&output.stdout));
+    // Where it says that it skips.
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Sends them all, one tenth after the other, and looks at the memory after the first and after the last.

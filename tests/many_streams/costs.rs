@@ -20,6 +20,8 @@ fn run(test: &str) {
     let test = format!("costs::{test}");
     let output = must_pass(&mut again(&[], &test, ""));
     print!("{}", String::from_utf8_lossy(&output.stdout));
+    // Where it says that it skips.
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Streams for a look at what they cost, with a sink that does nothing.
