@@ -12,8 +12,8 @@ use crate::intake::{Intake, Patience};
 use crate::report::{Report, not_in_time};
 use crate::segment::ProducedSegment;
 use crate::sync::channel::{Receiver, RecvTimeoutError, TryRecvError};
-use crate::sync::now;
 use crate::sync::thread::JoinHandle;
+use crate::sync::{Lookout, now};
 use crate::writer::{Completed, Event, tell_of_end};
 
 /// What the iterator yields.
@@ -53,6 +53,7 @@ pub(crate) struct Arrivals {
     early: VecDeque<(u64, Early)>,
     /// How the sinks ended that did not end well, until a report takes it.
     sink_errors: Vec<SinkError>,
+    lookout: Lookout,
 }
 
 enum Early {
@@ -75,6 +76,7 @@ impl Arrivals {
             next: 0,
             early: VecDeque::new(),
             sink_errors: Vec::new(),
+            lookout: Lookout::default(),
         }
     }
 
@@ -132,13 +134,20 @@ impl Arrivals {
     }
 
     fn receive(&mut self, patience: Patience) -> Result<(), NoNext> {
-        let received = match patience {
-            Patience::None => self.events.try_recv().map_err(|error| match error {
-                TryRecvError::Empty => RecvTimeoutError::Timeout,
-                TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+        let events = &self.events;
+        let at_once = || match events.try_recv() {
+            Ok(event) => Some(Ok(event)),
+            Err(TryRecvError::Disconnected) => Some(Err(RecvTimeoutError::Disconnected)),
+            Err(TryRecvError::Empty) => None,
+        };
+        let received = match (at_once(), patience) {
+            (Some(received), _) => received,
+            (None, Patience::None) => Err(RecvTimeoutError::Timeout),
+            (None, Patience::Until(deadline)) => events.recv_deadline(deadline),
+            (None, Patience::Endless) => self.lookout.look(at_once).unwrap_or_else(|| {
+                let received = self.lookout.wait(|| events.recv());
+                received.map_err(RecvTimeoutError::from)
             }),
-            Patience::Until(deadline) => self.events.recv_deadline(deadline),
-            Patience::Endless => self.events.recv().map_err(RecvTimeoutError::from),
         };
         match received {
             Ok(Event::Completed(completed)) => {
@@ -187,13 +196,7 @@ impl Arrivals {
     pub(crate) fn give_up(&mut self, report: &mut Report) {
         let (queued, mut held) = self.intake.close_and_give_up();
         held.sort_by_key(|held| held.index);
-        for held in &held {
-            // What was put down has its completion here, or will have in a moment.
-            while !held.is_being_written() && self.running > 0 && self.is_awaited(held.index) {
-                let _ = self.receive(Patience::Endless);
-            }
-        }
-        // Whatever else has been completed meanwhile is in doubt no more.
+        // Whatever has been completed is here, and in doubt no more.
         while self.running > 0 && self.receive(Patience::None).is_ok() {}
         let in_doubt = held
             .into_iter()

@@ -41,7 +41,8 @@ pub(crate) fn write<S: SegmentSink>(
         let context = WriteContext::new(attempts, deadline, intake.interrupt().clone());
         let written = contained(|| sink.write(segment, &context));
         let ended = now();
-        intake.record_attempt(attempts, ended.saturating_duration_since(started));
+        let took = ended.saturating_duration_since(started);
+        intake.meter().record_attempt(attempts, took);
         let cause = match written {
             Ok(Ok(())) if context.had_no_destination() => return done(attempts, Written::Passed),
             Ok(Ok(())) => return done(attempts, Written::Stored),

@@ -32,11 +32,36 @@ pub(crate) struct Held {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Writing,
-    /// Its write has ended, and its completion is on its way or has arrived.
+    /// Its write has ended, and its completion is with the consumer.
     Done,
 }
 
 impl Held {
+    fn new(job: &Job, now: Instant) -> Self {
+        Self {
+            index: job.index,
+            segment: without_payload(&job.segment),
+            since: now,
+            stage: Stage::Writing,
+        }
+    }
+
+    /// The same as a new one, in the memory that the path of the last one had.
+    fn renew(&mut self, job: &Job, now: Instant) {
+        let mut path_hint = self.segment.path_hint.take();
+        path_hint.clone_from(&job.segment.path_hint);
+        *self = Self {
+            index: job.index,
+            segment: ProducedSegment {
+                data: Vec::new(),
+                path_hint,
+                ..job.segment
+            },
+            since: now,
+            stage: Stage::Writing,
+        };
+    }
+
     pub(crate) fn is_being_written(&self) -> bool {
         self.stage == Stage::Writing
     }
@@ -168,12 +193,10 @@ impl Backlog {
         };
         let job = self.queued.remove(at)?;
         self.queued_bytes -= job.segment.data.len() as u64;
-        self.hands[writer] = Some(Held {
-            index: job.index,
-            segment: without_payload(&job.segment),
-            since: now,
-            stage: Stage::Writing,
-        });
+        match &mut self.hands[writer] {
+            Some(held) => held.renew(&job, now),
+            hand => *hand = Some(Held::new(&job, now)),
+        }
         Some(job)
     }
 
@@ -213,6 +236,12 @@ impl Backlog {
             && let Some(released) = self.in_flight.remove(at)
         {
             self.bytes = self.bytes.saturating_sub(released.bytes);
+        }
+        // Whoever had it may not have come to put it down.
+        for held in self.hands.iter_mut().flatten() {
+            if held.index == index {
+                held.stage = Stage::Done;
+            }
         }
     }
 

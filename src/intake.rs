@@ -28,10 +28,10 @@ use crate::interrupt::Interrupt;
 use crate::losses::Loss;
 use crate::retry::RetryPolicy;
 use crate::segment::ProducedSegment;
-use crate::stats::{Ledger, StreamStats};
+use crate::stats::{Ledger, Meter, StreamStats};
 use crate::sync::channel::{Receiver, Sender, bounded};
 use crate::sync::thread::{self, ThreadId};
-use crate::sync::{self, Condvar, Mutex, MutexGuard, now};
+use crate::sync::{self, Condvar, Lookout, Mutex, MutexGuard, now};
 use crate::teller::Teller;
 
 /// How long a caller waits.
@@ -77,6 +77,9 @@ pub(crate) struct Intake {
     retry: RetryPolicy,
     stall_warning: Duration,
     teller: Teller,
+    meter: Meter,
+    /// Of the first in the line.
+    lookout: Lookout,
     is_stillborn: AtomicBool,
 }
 
@@ -95,9 +98,27 @@ struct Waiter {
     number: u64,
     /// Of the payload that it has.
     length: usize,
-    wake: Arc<Condvar>,
+    call: Arc<Call>,
+    activity: Activity,
+}
+
+/// What a sender in the line is doing, as far as others must know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Activity {
+    /// It will look for room, without being woken.
+    Looking,
+    Sleeping,
     /// It is talking to the log just now, and nobody waits for that.
-    is_away: bool,
+    Away,
+}
+
+/// How the first in the line is told that there may be room.
+#[derive(Default)]
+struct Call {
+    /// For one that looks.
+    is_called: AtomicBool,
+    /// For one that sleeps.
+    wake: Condvar,
 }
 
 impl Intake {
@@ -120,6 +141,8 @@ impl Intake {
             retry: config.retry,
             stall_warning: config.stall_warning,
             teller: Teller::default(),
+            meter: Meter::default(),
+            lookout: Lookout::default(),
             is_stillborn: AtomicBool::new(false),
         }
     }
@@ -185,9 +208,9 @@ impl Intake {
                 Patience::Until(deadline) => {
                     let left = deadline.saturating_duration_since(now());
                     if left.is_zero() {
-                        if let Some(place) = place {
-                            state.leave(place.number);
-                        }
+                        let next = place.and_then(|place| state.leave(place.number));
+                        drop(state);
+                        wake(next);
                         return Err(SendError::timeout(segment));
                     }
                     Some(left)
@@ -212,8 +235,9 @@ impl Intake {
         state.backlog.admit(segment, now());
         let losses = state.ledger.dropped;
         // There may be room for the next one as well.
-        state.wake_first();
+        let next = state.call_first();
         drop(state);
+        wake(next);
         self.ring();
         if to_drop > 0 {
             // To give memory back takes its time, and is done without the lock.
@@ -225,7 +249,7 @@ impl Intake {
     /// Waits to be woken, for the time that is left at most. After `stall_warning` the log is told.
     fn wait<'a>(
         &'a self,
-        state: MutexGuard<'a, State>,
+        mut state: MutexGuard<'a, State>,
         place: &mut Place,
         left: Option<Duration>,
         segment: &ProducedSegment,
@@ -236,11 +260,33 @@ impl Intake {
         if to_warning.is_some_and(|it| it.is_zero()) {
             return self.warn(state, place, segment);
         }
+        if !std::mem::replace(&mut place.has_looked, true) {
+            return self.look(state, place);
+        }
         let at_most = match (left, to_warning) {
             (Some(left), Some(to_warning)) => Some(left.min(to_warning)),
             (one, other) => one.or(other),
         };
-        sync::wait(&self.state, &place.wake, state, at_most)
+        state.note(place.number, Activity::Sleeping);
+        let asleep = || sync::wait(&self.state, &place.call.wake, state, at_most);
+        let mut state = self.lookout.wait(asleep);
+        state.note(place.number, Activity::Looking);
+        state
+    }
+
+    /// Looks for room for a moment, without the lock. Whoever makes room meanwhile need not wake anybody, and
+    /// the caller looks once more under the lock in any case.
+    fn look<'a>(&'a self, state: MutexGuard<'a, State>, place: &Place) -> MutexGuard<'a, State> {
+        if state.first().is_some_and(|it| it.number == place.number) {
+            let is_called = &place.call.is_called;
+            is_called.store(false, Ordering::Relaxed);
+            drop(state);
+            let _ = self
+                .lookout
+                .look(|| is_called.load(Ordering::Relaxed).then_some(()));
+            return self.lock();
+        }
+        state
     }
 
     /// Tells the log, once, that this sender waits. Meanwhile it is not in the others' way.
@@ -255,11 +301,10 @@ impl Intake {
         let in_flight = state.backlog.in_flight();
         let held = state.backlog.longest_held(now);
         let held = held.map(|(held, age)| (held.sequence, age));
-        if let Some(waiter) = state.waiter(place.number) {
-            waiter.is_away = true;
-        }
-        state.wake_first();
+        state.note(place.number, Activity::Away);
+        let next = state.call_first();
         drop(state);
+        wake(next);
         let is_told = self
             .teller
             .blocked(segment.sequence, waited, in_flight, held);
@@ -269,16 +314,15 @@ impl Intake {
             now.checked_add(INTERVAL)
         };
         let mut state = self.lock();
-        // Nobody is in the line of a stream that was closed meanwhile.
-        if let Some(waiter) = state.waiter(place.number) {
-            waiter.is_away = false;
-        }
+        state.note(place.number, Activity::Looking);
         state
     }
 
-    /// What this writer is to write next.
+    /// What this writer is to write next. It has done with what it had: that is completed, and an equal path
+    /// may be written.
     pub(crate) fn work(&self, writer: usize) -> Work {
         let mut state = self.lock();
+        state.backlog.put_down(writer);
         match state.backlog.take(writer, now()) {
             Some(job) => Work::Job(job),
             // What is still queued then has a path that another writer has in hand, and that one will
@@ -288,9 +332,11 @@ impl Intake {
         }
     }
 
-    pub(crate) fn wait_for_ring(&self) {
+    pub(crate) fn wait_for_ring(&self, lookout: &Lookout) {
         // It cannot fail, as the other end of the doorbell is in here too.
-        let _ = self.rings.recv();
+        if lookout.look(|| self.rings.try_recv().ok()).is_none() {
+            let _ = lookout.wait(|| self.rings.recv());
+        }
     }
 
     fn ring(&self) {
@@ -298,12 +344,12 @@ impl Intake {
         let _ = self.doorbell.try_send(());
     }
 
-    /// Enters an attempt into the books.
-    pub(crate) fn record_attempt(&self, attempt: u32, took: Duration) {
-        self.lock().ledger.record_attempt(attempt, took);
+    /// What the writers' attempts take.
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
     }
 
-    /// The writer has done with what it had; an equal path may be written.
+    /// The writer has done with what it had, and looks for nothing more.
     pub(crate) fn put_down(&self, writer: usize) {
         self.lock().backlog.put_down(writer);
     }
@@ -321,7 +367,9 @@ impl Intake {
             Fate::Failed => ledger.failed.add(bytes),
         }
         state.backlog.release(index);
-        state.wake_first();
+        let next = state.call_first();
+        drop(state);
+        wake(next);
     }
 
     /// The first of what was dropped, if that was accepted before this index.
@@ -396,7 +444,10 @@ impl Intake {
         // Nobody stays in the line of a closed stream, and nobody looks for a place in it.
         let line = std::mem::take(&mut state.line);
         drop(state);
-        line.iter().for_each(|waiter| waiter.wake.notify_one());
+        line.iter().for_each(|waiter| {
+            waiter.call.is_called.store(true, Ordering::Relaxed);
+            waiter.call.wake.notify_one();
+        });
         // Once for every writer; none of them waits again when it has seen that the stream is closed.
         while self.doorbell.try_send(()).is_ok() {}
     }
@@ -409,14 +460,16 @@ impl Intake {
         let state = self.lock();
         let now = now();
         let backlog = &state.backlog;
-        StreamStats {
+        let mut told = StreamStats {
             queued: backlog.queued(),
             writing: backlog.writing(),
             waiting_senders: state.line.len() as u64,
             oldest_age: backlog.oldest_age(now),
             stalled_for: backlog.longest_held(now).map_or(Duration::ZERO, |it| it.1),
             ..state.ledger.stats()
-        }
+        };
+        self.meter.read(&mut told);
+        told
     }
 
     /// Segments that came out, as `Ok` or as `Err`.
@@ -437,13 +490,21 @@ impl Intake {
     }
 }
 
+/// Wakes it, without the lock, which it is going to take.
+fn wake(sleeper: Option<Arc<Call>>) {
+    if let Some(call) = sleeper {
+        call.wake.notify_one();
+    }
+}
+
 /// A waiting sender's own side of its place in the line.
 struct Place {
     number: u64,
-    wake: Arc<Condvar>,
+    call: Arc<Call>,
     since: Instant,
     /// When the log is to be told that it still waits.
     warning: Option<Instant>,
+    has_looked: bool,
 }
 
 impl State {
@@ -458,43 +519,51 @@ impl State {
     }
 
     fn stand_in_line(&mut self, length: usize, stall_warning: Duration) -> Place {
-        let (number, wake, since) = (self.next_waiter, Arc::default(), now());
+        let (number, call, since) = (self.next_waiter, Arc::default(), now());
         self.next_waiter += 1;
         self.line.push_back(Waiter {
             number,
             length,
-            wake: Arc::clone(&wake),
-            is_away: false,
+            call: Arc::clone(&call),
+            activity: Activity::Looking,
         });
         Place {
             number,
-            wake,
+            call,
             since,
             warning: since.checked_add(stall_warning),
+            has_looked: false,
         }
     }
 
     /// The first in the line that is there.
     fn first(&self) -> Option<&Waiter> {
-        self.line.iter().find(|waiter| !waiter.is_away)
+        let mut line = self.line.iter();
+        line.find(|waiter| waiter.activity != Activity::Away)
     }
 
-    fn waiter(&mut self, number: u64) -> Option<&mut Waiter> {
-        self.line.iter_mut().find(|it| it.number == number)
-    }
-
-    /// Gives a place up. If it was the first, the next one may find room.
-    fn leave(&mut self, number: u64) {
-        self.line.retain(|waiter| waiter.number != number);
-        self.wake_first();
-    }
-
-    /// Wakes the first in the line if there is room for it now.
-    fn wake_first(&self) {
-        if let Some(first) = self.first()
-            && self.backlog.room_for(first.length) != Room::None
-        {
-            first.wake.notify_one();
+    /// Nobody is in the line of a stream that was closed meanwhile, and then there is nothing to note.
+    fn note(&mut self, number: u64, activity: Activity) {
+        if let Some(waiter) = self.line.iter_mut().find(|it| it.number == number) {
+            waiter.activity = activity;
         }
+    }
+
+    /// Gives a place up. If it was the first, the next one may find room: then it is to be woken.
+    fn leave(&mut self, number: u64) -> Option<Arc<Call>> {
+        self.line.retain(|waiter| waiter.number != number);
+        self.call_first()
+    }
+
+    /// Calls the first in the line if there is room for it now. If it sleeps, it is to be woken, once.
+    fn call_first(&mut self) -> Option<Arc<Call>> {
+        let mut line = self.line.iter_mut();
+        let first = line.find(|waiter| waiter.activity != Activity::Away)?;
+        if self.backlog.room_for(first.length) == Room::None {
+            return None;
+        }
+        first.call.is_called.store(true, Ordering::Relaxed);
+        let before = std::mem::replace(&mut first.activity, Activity::Looking);
+        (before == Activity::Sleeping).then(|| Arc::clone(&first.call))
     }
 }

@@ -1,5 +1,6 @@
 //! What a stream has done so far, in numbers.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// A number of segments and of their payload bytes.
@@ -84,21 +85,9 @@ pub(crate) struct Ledger {
     /// How many of the dropped ones have had their `Err`.
     pub(crate) dropped_and_yielded: u64,
     pub(crate) without_destination: Tally,
-    attempts: u64,
-    retries: u64,
-    time_in_writes: Duration,
-    longest_write: Duration,
 }
 
 impl Ledger {
-    /// `attempt` is counted from 1 for each segment.
-    pub(crate) fn record_attempt(&mut self, attempt: u32, took: Duration) {
-        self.attempts += 1;
-        self.retries += u64::from(attempt > 1);
-        self.time_in_writes = self.time_in_writes.saturating_add(took);
-        self.longest_write = self.longest_write.max(took);
-    }
-
     /// What the books say; the rest is left at its default.
     pub(crate) fn stats(&self) -> StreamStats {
         StreamStats {
@@ -114,15 +103,42 @@ impl Ledger {
                 .without(self.failed)
                 .without(self.discarded)
                 .without(self.dropped),
-            retries: self.retries,
-            longest_write: self.longest_write,
-            mean_write: self.mean_write(),
             ..StreamStats::default()
         }
     }
+}
 
-    fn mean_write(&self) -> Duration {
-        let nanos = self.time_in_writes.as_nanos() / u128::from(self.attempts.max(1));
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+/// What the writers' attempts have taken, apart from the other books: it is entered without a lock, after
+/// every attempt.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    attempts: AtomicU64,
+    retries: AtomicU64,
+    /// In nanoseconds.
+    time_in_writes: AtomicU64,
+    /// In nanoseconds.
+    longest_write: AtomicU64,
+}
+
+impl Meter {
+    /// `attempt` is counted from 1 for each segment.
+    pub(crate) fn record_attempt(&self, attempt: u32, took: Duration) {
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        // Whoever sees the attempt sees the time that it took.
+        self.time_in_writes.fetch_add(nanos, Ordering::Relaxed);
+        self.longest_write.fetch_max(nanos, Ordering::Relaxed);
+        if attempt > 1 {
+            self.retries.fetch_add(1, Ordering::Relaxed);
+        }
+        self.attempts.fetch_add(1, Ordering::Release);
+    }
+
+    /// Enters what it says into the statistics.
+    pub(crate) fn read(&self, stats: &mut StreamStats) {
+        let attempts = self.attempts.load(Ordering::Acquire);
+        let time_in_writes = self.time_in_writes.load(Ordering::Relaxed);
+        stats.retries = self.retries.load(Ordering::Relaxed);
+        stats.longest_write = Duration::from_nanos(self.longest_write.load(Ordering::Relaxed));
+        stats.mean_write = Duration::from_nanos(time_in_writes / attempts.max(1));
     }
 }

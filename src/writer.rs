@@ -11,6 +11,7 @@ use crate::error::{SinkError, WriteError, WriteErrorKind};
 use crate::intake::{Fate, Intake, Work};
 use crate::segment::ProducedSegment;
 use crate::sink::SegmentSink;
+use crate::sync::Lookout;
 use crate::sync::channel::Sender;
 
 /// The name of its thread, of at most 15 bytes: Linux cuts what is longer.
@@ -109,6 +110,7 @@ pub(crate) struct Writer {
     number: usize,
     /// Has room for every slot and for the last words, so that no writer ever waits for a consumer.
     events: Sender<Event>,
+    lookout: Lookout,
     has_ended: bool,
 }
 
@@ -118,6 +120,7 @@ impl Writer {
             intake,
             number,
             events,
+            lookout: Lookout::default(),
             has_ended: false,
         }
     }
@@ -161,6 +164,7 @@ impl Writer {
                     let cause = SinkError::permanent(format!("the sink panicked: {panic}"));
                     let kind = WriteErrorKind::Panicked;
                     self.failed(index, WriteError::new(segment, kind, cause, attempts));
+                    self.intake.put_down(self.number);
                     tell_of_aborted(aborted);
                     return Err(SinkPanicked);
                 }
@@ -174,7 +178,7 @@ impl Writer {
             match self.intake.work(self.number) {
                 Work::Job(job) => return Some(job),
                 Work::Over => return None,
-                Work::NotYet => self.intake.wait_for_ring(),
+                Work::NotYet => self.intake.wait_for_ring(&self.lookout),
             }
         }
     }
@@ -183,17 +187,12 @@ impl Writer {
         if let Completion::Written(segment) | Completion::Passed(segment) = &completion {
             self.intake.teller().succeeded(segment.sequence);
         }
-        self.put_down(index, completion);
+        self.complete(index, completion);
     }
 
     fn failed(&self, index: u64, error: WriteError) {
         self.intake.teller().failed(&error);
-        self.put_down(index, Completion::Failed(error));
-    }
-
-    fn put_down(&self, index: u64, completion: Completion) {
-        self.intake.put_down(self.number);
-        self.complete(index, completion);
+        self.complete(index, Completion::Failed(error));
     }
 
     /// Never waits, as there is room for every slot.

@@ -55,6 +55,35 @@ pub(crate) fn wait<'a, T>(
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Looks as often as chance will have it, so that what comes while a thread looks, and what comes between its
+/// last look and its sleep, is explored.
+#[derive(Debug, Default)]
+pub(crate) struct Lookout;
+
+impl Lookout {
+    #[expect(
+        clippy::unused_self,
+        reason = "the one that programs run with has to remember"
+    )]
+    pub(crate) fn look<T>(&self, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+        for _ in 0..shuttle::rand::thread_rng().gen_range(0..3) {
+            if let Some(found) = look() {
+                return Some(found);
+            }
+            thread::yield_now();
+        }
+        None
+    }
+
+    #[expect(
+        clippy::unused_self,
+        reason = "the one that programs run with has to remember"
+    )]
+    pub(crate) fn wait<T>(&self, wait: impl FnOnce() -> T) -> T {
+        wait()
+    }
+}
+
 /// As much of `crossbeam_channel` as is used, with its behaviour.
 pub(crate) mod channel {
     use std::collections::VecDeque;

@@ -11,7 +11,7 @@ use explored as chosen;
 #[cfg(not(shuttle))]
 use real as chosen;
 
-pub(crate) use chosen::{Condvar, Mutex, MutexGuard, channel, now, thread, wait};
+pub(crate) use chosen::{Condvar, Lookout, Mutex, MutexGuard, channel, now, thread, wait};
 
 use std::sync::PoisonError;
 

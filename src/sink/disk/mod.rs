@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tempfile::NamedTempFile;
 
 use self::folders::{Folders, Syncable};
+use self::publish::{Published, Publisher};
 use self::target::Target;
 use self::temp::TempFiles;
 use crate::error::SinkError;
@@ -87,6 +88,7 @@ pub struct DiskSink {
     /// Shared by clones, so that one writer does not rely on a folder that another one failed to sync.
     folders: Arc<Mutex<Folders>>,
     temps: TempFiles,
+    publisher: Publisher,
 }
 
 impl DiskSink {
@@ -193,6 +195,27 @@ impl DiskSink {
         self.folders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn store(&mut self, data: &[u8], target: &Target) -> Result<Published, SinkError> {
+        let temp = self.create_temp(target)?;
+        if let Err(error) = self.fill(temp.as_file(), data, &target.path) {
+            temp::discard(temp);
+            return Err(error);
+        }
+        if self.durability != Durability::Full {
+            return self.publisher.publish(temp, target, self.existing);
+        }
+        let folder = match Syncable::open(&target.folder) {
+            Ok(folder) => folder,
+            Err(error) => {
+                temp::discard(temp);
+                return Err(error);
+            }
+        };
+        let published = self.publisher.publish(temp, target, self.existing)?;
+        folder.sync()?;
+        Ok(published)
+    }
+
     fn fill(&self, mut file: &File, data: &[u8], target: &Path) -> Result<(), SinkError> {
         if self.pre_allocate {
             // On the temp file and never on the final name, where a reader would see the zeros.
@@ -222,23 +245,14 @@ impl SegmentSink for DiskSink {
             return Ok(());
         };
         let target = self.target(hint)?;
-        let temp = self.create_temp(&target)?;
-        if let Err(error) = self.fill(temp.as_file(), &segment.data, &target.path) {
-            temp::discard(temp);
-            return Err(error);
-        }
-        if self.durability != Durability::Full {
-            return publish::publish(temp, &target.path, self.existing);
-        }
-        let folder = match Syncable::open(&target.folder) {
-            Ok(folder) => folder,
-            Err(error) => {
-                temp::discard(temp);
-                return Err(error);
+        for _ in 0..temp::TRIES {
+            match self.store(&segment.data, &target)? {
+                Published::Done => return Ok(()),
+                Published::Gone => {}
             }
-        };
-        publish::publish(temp, &target.path, self.existing)?;
-        folder.sync()
+        }
+        let cause = temp::always_swept();
+        Err(SinkError::during("write", &target.path, cause))
     }
 
     /// Removes the file at this path hint, if it is a regular one. No [`Durability`] makes that survive

@@ -2,65 +2,104 @@
 
 use std::fs::{self, File, FileType};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use log::Level;
 use tempfile::{NamedTempFile, PersistError};
 
 use super::policy::Existing;
+use super::target::Target;
 use super::temp;
 use crate::contain::tell;
 use crate::error::SinkError;
 
-/// Renames the whole temp file to its final name, or removes it.
-///
-/// A rename that refuses to replace is tried first: in the usual case it is the only call. Only if
-/// something is in the way, or the file system knows no such rename, is the target looked at.
-pub(super) fn publish(
-    temp: NamedTempFile<File>,
-    target: &Path,
-    existing: Existing,
-) -> Result<(), SinkError> {
-    let name = temp.path().to_path_buf();
-    let renamed = temp.persist_noclobber(target).or_else(|refused| {
-        match may_replace(refused.error, target, existing) {
-            Ok(()) => refused.file.persist(target),
-            Err(error) => Err(PersistError {
-                error,
-                file: refused.file,
-            }),
-        }
-    });
-    let (cause, temp) = match renamed {
-        Ok(file) => {
-            leave_one_name(&file, &name);
-            return Ok(());
-        }
-        Err(PersistError { error, file: temp }) => (error, temp),
-    };
-    temp::discard(temp);
-    Err(SinkError::during("rename the temp file to", target, cause))
+/// What became of a temp file that was to get its final name.
+pub(super) enum Published {
+    /// It has it.
+    Done,
+    /// It was gone: swept, before it was locked.
+    Gone,
 }
 
-/// Where the file system cannot rename without replacing, the file gets its final name as a link, and
-/// what becomes of its first name goes unreported: here it is looked at.
-fn leave_one_name(file: &File, name: &Path) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        if !file.metadata().is_ok_and(|file| file.nlink() > 1) {
+/// Gives files their final names.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Publisher {
+    /// The folder of the last file, if that had one name and no other afterwards. Then the next one in it
+    /// need not be looked at.
+    renames_in: Option<PathBuf>,
+}
+
+impl Publisher {
+    /// Renames the whole temp file to its final name, or removes it.
+    ///
+    /// A rename that refuses to replace is tried first: in the usual case it is the only call. Only if
+    /// something is in the way, or the file system knows no such rename, is the target looked at.
+    pub(super) fn publish(
+        &mut self,
+        temp: NamedTempFile<File>,
+        target: &Target,
+        existing: Existing,
+    ) -> Result<Published, SinkError> {
+        let name = temp.path().to_path_buf();
+        let path = &target.path;
+        let renamed = temp.persist_noclobber(path).or_else(|refused| {
+            match may_replace(refused.error, path, existing) {
+                Ok(()) => refused.file.persist(path),
+                Err(error) => Err(PersistError {
+                    error,
+                    file: refused.file,
+                }),
+            }
+        });
+        let (cause, temp) = match renamed {
+            Ok(file) => {
+                self.leave_one_name(&file, &name, &target.folder);
+                return Ok(Published::Done);
+            }
+            Err(PersistError { error, file: temp }) => (error, temp),
+        };
+        if cause.kind() == io::ErrorKind::NotFound && is_gone(&name) {
+            return Ok(Published::Gone);
+        }
+        temp::discard(temp);
+        Err(SinkError::during("rename the temp file to", path, cause))
+    }
+
+    /// Where the file system cannot rename without replacing, the file gets its final name as a link, and
+    /// what becomes of its first name goes unreported: here it is looked at. What holds for one file of a
+    /// folder holds for the next.
+    fn leave_one_name(&mut self, file: &File, name: &Path, folder: &Path) {
+        if self.renames_in.as_deref() == Some(folder) {
             return;
         }
+        if has_one_name(file) {
+            self.renames_in = Some(folder.to_path_buf());
+            return;
+        }
+        match fs::remove_file(name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => tell(
+                Level::Warn,
+                format_args!("cannot remove a temp file that is not needed: {error}"),
+            ),
+            _ => {}
+        }
     }
-    #[cfg(not(unix))]
-    let _ = file;
-    match fs::remove_file(name) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => tell(
-            Level::Warn,
-            format_args!("cannot remove a temp file that is not needed: {error}"),
-        ),
-        _ => {}
-    }
+}
+
+#[cfg(unix)]
+fn has_one_name(file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    file.metadata().is_ok_and(|file| file.nlink() == 1)
+}
+
+#[cfg(not(unix))]
+fn has_one_name(_: &File) -> bool {
+    false
+}
+
+fn is_gone(name: &Path) -> bool {
+    let found = fs::symlink_metadata(name);
+    found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 /// Whether a plain rename may follow a rename that would not replace; if not, why.

@@ -1,7 +1,7 @@
 //! The file that nobody sees: hidden, short-named, created new, and locked while it is in use.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
 
@@ -15,7 +15,7 @@ const SUFFIX: &str = ".tmp";
 /// Letters and digits between the two; the whole name stays short whatever the target's length.
 const RANDOM: usize = 12;
 /// How often a sweep may take a temp file in the instant between its creation and its lock.
-const TRIES: u32 = 32;
+pub(super) const TRIES: u32 = 32;
 
 /// Whether a file of this name is one of ours, living or left over.
 pub(super) fn is_temp_name(name: &OsStr) -> bool {
@@ -35,6 +35,9 @@ pub(super) struct TempFiles {
 
 impl TempFiles {
     /// A new file in `folder`, locked until it is closed, so that a sweep leaves it alone.
+    ///
+    /// A sweep that found it unlocked may have taken its name between its creation and its lock, but never
+    /// after the lock. That shows when it is to get its final name.
     pub(super) fn create(&mut self, folder: &Path) -> io::Result<NamedTempFile<File>> {
         for _ in 0..TRIES {
             let temp = tempfile::Builder::new()
@@ -42,36 +45,20 @@ impl TempFiles {
                 .suffix(SUFFIX)
                 .rand_bytes(RANDOM)
                 .make_in(folder, create_new)?;
-            match self.hold(&temp) {
-                Ok(Held::Safely) => return Ok(temp),
-                Ok(Held::ByASweep) => discard(temp),
-                Err(error) => {
+            match lock(temp.as_file()) {
+                Ok(()) => {}
+                // A sweep has it.
+                Err(TryLockError::WouldBlock) => {
                     discard(temp);
-                    return Err(error);
+                    continue;
                 }
+                // No locks here, as on some network file systems: no reason not to record. A sweep that
+                // cannot lock either removes nothing; one that can would cost this write another attempt.
+                Err(TryLockError::Error(error)) => self.tell_of_missing_locks(&error),
             }
+            return Ok(temp);
         }
-        Err(io::Error::new(
-            io::ErrorKind::ResourceBusy,
-            "every new temp file was swept away before it could be locked",
-        ))
-    }
-
-    /// Locks the file. A sweep that found it unlocked may have taken it between its creation and now,
-    /// but never after the lock.
-    fn hold(&mut self, temp: &NamedTempFile<File>) -> io::Result<Held> {
-        match lock(temp.as_file()) {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Held::ByASweep),
-            // No locks here, as on some network file systems: no reason not to record. A sweep that
-            // cannot lock either removes nothing; one that can would make this write an error.
-            Err(TryLockError::Error(error)) => self.tell_of_missing_locks(&error),
-        }
-        match fs::symlink_metadata(temp.path()) {
-            Ok(_) => Ok(Held::Safely),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Held::ByASweep),
-            Err(error) => Err(error),
-        }
+        Err(always_swept())
     }
 
     fn tell_of_missing_locks(&mut self, error: &io::Error) {
@@ -87,10 +74,12 @@ impl TempFiles {
     }
 }
 
-/// Whose a new temp file is.
-enum Held {
-    Safely,
-    ByASweep,
+/// What to say when it has happened too often.
+pub(super) fn always_swept() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::ResourceBusy,
+        "every new temp file was swept away before it could be used",
+    )
 }
 
 fn lock(file: &File) -> Result<(), TryLockError> {
