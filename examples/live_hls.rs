@@ -164,7 +164,10 @@ fn iterate(
     let handle = stream.handle();
     let mut programs = None;
     for item in stream {
-        list(item, publication, display);
+        list(&item, publication, display);
+        if let Ok(segment) = item {
+            producer.recycle(segment.data);
+        }
         if programs.is_none() {
             programs = producer.programs();
             if let Some(count @ 2..) = programs {
@@ -180,13 +183,13 @@ fn iterate(
 
 /// Enters what came out of the stream into the playlists.
 fn list(
-    item: Result<ProducedSegment, WriteError>,
+    item: &Result<ProducedSegment, WriteError>,
     publication: &mut Publication,
     display: &mut Display,
 ) {
-    publication.push(&item, display);
+    publication.push(item, display);
     match item {
-        Ok(segment) => display.stored(&segment),
+        Ok(segment) => display.stored(segment),
         Err(error) => display.failed(error),
     }
 }
@@ -196,7 +199,7 @@ fn finish(stream: SegmentStream, publication: &mut Publication, display: &mut Di
     let Err(error) = stream.finish() else { return };
     let report = error.into_report();
     for error in report.failed {
-        list(Err(error), publication, display);
+        list(&Err(error), publication, display);
     }
     for error in report.sink_errors {
         display.complain(error);
@@ -215,7 +218,7 @@ fn store_and_list(
         // One at a time, as this thread both sends and iterates.
         sender.send(segment)?;
         if let Some(item) = stream.next() {
-            list(item, publication, display);
+            list(&item, publication, display);
         }
     }
     stream.finish()?;

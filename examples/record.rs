@@ -106,7 +106,10 @@ fn record(
     let mut programs = None;
     for item in &mut stream {
         match item {
-            Ok(segment) => display.stored(&segment),
+            Ok(segment) => {
+                display.stored(&segment);
+                producer.recycle(segment.data);
+            }
             Err(error) => display.failed(error),
         }
         if programs.is_none() {

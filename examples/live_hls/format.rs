@@ -48,6 +48,15 @@ impl Cutter {
         }
     }
 
+    /// Takes the payload of a segment that nobody needs any more.
+    pub(crate) fn recycle(&mut self, payload: Vec<u8>) {
+        match self {
+            Self::TransportStream(cutter) => cutter.recycle(payload),
+            // It collects a segment in pieces.
+            Self::Mp4(_) => {}
+        }
+    }
+
     pub(crate) fn push(&mut self, bytes: &[u8], pieces: &mut Vec<Piece>) -> Result<(), String> {
         match self {
             Self::TransportStream(cutter) => {

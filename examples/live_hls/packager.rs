@@ -98,6 +98,12 @@ impl producer::Packager for Packager {
         }
     }
 
+    fn recycle(&mut self, payload: Vec<u8>) {
+        if let Some(Known { cutter, .. }) = &mut self.known {
+            cutter.recycle(payload);
+        }
+    }
+
     fn programs(&self) -> Option<usize> {
         self.known.as_ref()?.cutter.programs()
     }

@@ -13,6 +13,8 @@ use super::tables::{TableReader, Tables};
 
 /// What the cutter holds at most, unless told otherwise.
 const DEFAULT_CAPACITY: usize = 256 << 20;
+/// How many payloads it keeps for the next segments.
+const MOST_SPARES: usize = 2;
 /// Which sync bytes are asked for before the input passes for a transport stream at all.
 const PROBED_PACKETS: u64 = 5;
 /// Up to this PID packets carry tables of some kind (ISO/IEC 13818-1, table 2-3; EN 300 468, table 1).
@@ -36,6 +38,8 @@ pub(crate) struct Cutter {
     capacity: usize,
     /// The segment that grows, and what of the input was not looked at yet.
     pending: Vec<u8>,
+    /// Memory for the next segments.
+    spares: Vec<Vec<u8>>,
     /// How much at the start of `pending` was inserted and is not of the input.
     inserted: usize,
     /// Where in the input the rest of `pending` begins.
@@ -68,6 +72,7 @@ impl Cutter {
             target: to_ticks(target).max(1),
             capacity: DEFAULT_CAPACITY,
             pending: Vec::new(),
+            spares: Vec::new(),
             inserted: 0,
             base: 0,
             examined: 0,
@@ -91,6 +96,15 @@ impl Cutter {
     /// The number of programs in the stream, once known. One of them is cut, all are recorded.
     pub(crate) fn programs(&self) -> Option<usize> {
         self.finder.tables.current().map(|tables| tables.programs)
+    }
+
+    /// Takes the payload of a segment that nobody needs any more, for one that comes. The memory of a new one
+    /// would be cleared by the system page by page, which takes as long as to read what goes into it.
+    pub(crate) fn recycle(&mut self, mut payload: Vec<u8>) {
+        if self.spares.len() < MOST_SPARES {
+            payload.clear();
+            self.spares.push(payload);
+        }
     }
 
     /// Takes the next bytes, of whatever length, and adds the segments that they complete to `cuts`.
@@ -196,8 +210,9 @@ impl Cutter {
         let own_tables = tables_at_the_end(before, &point.tables);
         let at = at - own_tables.unwrap_or(0);
 
-        let rest = self.pending.split_off(at);
-        let mut data = mem::take(&mut self.pending);
+        let next = self.spares.pop().unwrap_or_default();
+        let mut data = mem::replace(&mut self.pending, next);
+        let rest = data.split_off(at);
         self.base += (at - self.inserted) as u64;
         self.counters
             .rewrite(&mut data[self.inserted..], &point.tables);
@@ -206,14 +221,12 @@ impl Cutter {
             duration: to_duration(lasted),
         });
 
-        if own_tables.is_some() {
-            self.inserted = 0;
-            self.pending = rest;
-        } else {
-            self.pending = self.counters.insert(&point.tables);
-            self.inserted = self.pending.len();
-            self.pending.extend(rest);
+        if own_tables.is_none() {
+            self.pending
+                .extend_from_slice(&self.counters.insert(&point.tables));
         }
+        self.inserted = self.pending.len();
+        self.pending.extend_from_slice(&rest);
         self.tables = Some(point.tables);
         self.progress = Progress::Later(point.time);
     }

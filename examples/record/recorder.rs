@@ -46,6 +46,10 @@ impl Packager for Recorder {
         segments.extend(numbered(self.cutter.stop(), &mut self.next_number));
     }
 
+    fn recycle(&mut self, payload: Vec<u8>) {
+        self.cutter.recycle(payload);
+    }
+
     fn programs(&self) -> Option<usize> {
         self.cutter.programs()
     }

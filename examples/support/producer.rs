@@ -36,6 +36,9 @@ pub(crate) trait Packager {
     /// Ends in the middle: adds what is held, in whole packets or boxes.
     fn stop(self, segments: &mut VecDeque<ProducedSegment>);
 
+    /// Takes the payload of a segment that nobody needs any more, for one that comes.
+    fn recycle(&mut self, payload: Vec<u8>);
+
     /// The number of programs in the stream, once known.
     fn programs(&self) -> Option<usize>;
 }
@@ -151,6 +154,13 @@ impl<P: Packager> Producer<P> {
     /// The number of programs in the stream, once known.
     pub(crate) fn programs(&self) -> Option<usize> {
         self.lock().programs
+    }
+
+    /// Takes the payload of a segment that nobody needs any more, for one that comes.
+    pub(crate) fn recycle(&self, payload: Vec<u8>) {
+        if let Some(packager) = &mut self.lock().packager {
+            packager.recycle(payload);
+        }
     }
 
     /// Takes what was read and not sent, the segment that was still growing included. To be called
