@@ -82,6 +82,10 @@ pub(crate) enum Room {
     ByDropping(usize),
 }
 
+/// There is room for that many segments from the start, so that no `send` has to move those that wait. A
+/// larger depth may be one that is never used.
+const MADE_ROOM_FOR: usize = 1024;
+
 #[derive(Debug)]
 pub(crate) struct Backlog {
     depth: usize,
@@ -100,15 +104,16 @@ pub(crate) struct Backlog {
 
 impl Backlog {
     pub(crate) fn new(config: &SegmentStreamConfig, writers: usize) -> Self {
+        let room = config.channel_depth.min(MADE_ROOM_FOR);
         Self {
             depth: config.channel_depth,
             most_bytes: config.channel_bytes,
             when_full: config.when_full,
             next_index: 0,
-            queued: VecDeque::new(),
+            queued: VecDeque::with_capacity(room),
             queued_bytes: 0,
             hands: (0..writers).map(|_| None).collect(),
-            in_flight: VecDeque::new(),
+            in_flight: VecDeque::with_capacity(room),
             bytes: 0,
             losses: Losses::default(),
         }

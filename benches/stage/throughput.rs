@@ -1,0 +1,104 @@
+//! Time for each segment where the producer does nothing but make it: the stage against the plain loop, and
+//! what of the difference is the price of any second thread.
+
+use std::io;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::bounded;
+use segment_stream::{DiskSink, ProducedSegment, SegmentStream, SegmentStreamConfig};
+
+use crate::figures::{Figures, Goal, ratios, size};
+use crate::places::Place;
+use crate::plain::{name, payload, plain, store};
+
+/// A low-latency part, and segments; and how many of them: enough that starting two threads, and the first
+/// segment and the last, which nothing can overlap with, do not count for much.
+pub(crate) const SIZES: [(usize, u64); 4] = [
+    (16 << 10, 3_000),
+    (256 << 10, 400),
+    (4 << 20, 60),
+    (16 << 20, 24),
+];
+
+pub(crate) fn measure(figures: &mut Figures) -> io::Result<()> {
+    for place in Place::BOTH {
+        for (length, segments) in SIZES {
+            let goal = Goal::AtMost(if length < 256 << 10 { 1.10 } else { 1.05 });
+            let case = format!("{}, {}", place.name(), size(length));
+            let ours = || {
+                let folder = place.folder()?;
+                staged(DiskSink::rooted(folder.path()), segments, length, |_| ())
+            };
+            let loops = || plain(place.folder()?.path(), segments, length, store);
+            let found = ratios(ours, loops)?;
+            figures.ratio("the stage", "a plain loop", &case, &found, goal);
+            let kib = (length >> 10) as f64;
+            figures.point("throughput", place.name(), kib, found.median());
+
+            let bare = || handed_over(place.folder()?.path(), segments, length, |_| ());
+            let loops = || plain(place.folder()?.path(), segments, length, store);
+            let found = ratios(bare, loops)?;
+            let what = "the plain loop behind a bare channel";
+            figures.ratio(what, "a plain loop", &case, &found, Goal::None);
+            let series = format!("{}, bare channel", place.name());
+            figures.point("throughput", &series, kib, found.median());
+        }
+    }
+    Ok(())
+}
+
+/// The stage as its users have it: a producer's thread, its own, and this one, which iterates.
+pub(crate) fn staged(
+    sink: DiskSink,
+    segments: u64,
+    length: usize,
+    work: impl Fn(&[u8]) + Send + 'static,
+) -> io::Result<Duration> {
+    let start = Instant::now();
+    let (mut stream, sender) = SegmentStream::with_sink(SegmentStreamConfig::default(), sink)?;
+    let producer = thread::spawn(move || {
+        (0..segments).try_for_each(|number| {
+            let payload = payload(number, length);
+            work(&payload);
+            sender.send(ProducedSegment::media(number, payload, 2.0).with_path(name(number)))
+        })
+    });
+    let mut stored = 0;
+    for item in &mut stream {
+        item?;
+        stored += 1;
+    }
+    let took = start.elapsed();
+    assert_eq!(stored, segments);
+    stream.finish()?;
+    producer.join().expect("the producer ends by itself")?;
+    Ok(took)
+}
+
+/// The least that a second thread can cost: a bare channel of the same depth in front of the loop, which
+/// tells nobody what it stored.
+pub(crate) fn handed_over(
+    folder: &Path,
+    segments: u64,
+    length: usize,
+    work: impl Fn(&[u8]) + Send + 'static,
+) -> io::Result<Duration> {
+    let start = Instant::now();
+    let (sender, receiver) = bounded(SegmentStreamConfig::default().channel_depth);
+    let producer = thread::spawn(move || {
+        (0..segments).try_for_each(|number| {
+            let payload = payload(number, length);
+            work(&payload);
+            sender.send((number, payload))
+        })
+    });
+    for (number, payload) in &receiver {
+        store(folder, number, &payload)?;
+    }
+    let took = start.elapsed();
+    let sent = producer.join().expect("the producer ends by itself");
+    sent.map_err(io::Error::other)?;
+    Ok(took)
+}
