@@ -24,9 +24,9 @@ pub(crate) fn measure(figures: &mut Figures) -> io::Result<()> {
             let ours = || written(writers, segments, length);
             let loops = || plain(place.folder()?.path(), segments, length, store_durably);
             figures.ratio(
-                &format!("Durability::Full, {writers} writers"),
+                "`Durability::Full`",
                 "a plain loop that syncs file and folder",
-                &format!("{}, {}", place.name(), size(length)),
+                &format!("{}, {}, {writers} writers", place.name(), size(length)),
                 &ratios(ours, loops)?,
                 goal,
             );

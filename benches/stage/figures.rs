@@ -17,8 +17,26 @@ pub(crate) const PAIRS: usize = 15;
 pub(crate) enum Goal {
     AtMost(f64),
     AtLeast(f64),
+    /// Of something else than the ratio, and whether it is met.
+    Stated(&'static str, Verdict),
     /// It is there to explain another one.
     None,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Verdict {
+    Met,
+    NotMet,
+}
+
+impl Verdict {
+    pub(crate) fn of(value: f64, most: f64) -> Self {
+        if value <= most {
+            Self::Met
+        } else {
+            Self::NotMet
+        }
+    }
 }
 
 impl Goal {
@@ -26,6 +44,7 @@ impl Goal {
         match self {
             Self::AtMost(most) => median <= most,
             Self::AtLeast(least) => median >= least,
+            Self::Stated(_, verdict) => matches!(verdict, Verdict::Met),
             Self::None => true,
         }
     }
@@ -36,6 +55,7 @@ impl fmt::Display for Goal {
         match self {
             Self::AtMost(most) => write!(f, "≤ {most}"),
             Self::AtLeast(least) => write!(f, "≥ {least}"),
+            Self::Stated(goal, _) => f.write_str(goal),
             Self::None => f.write_str("–"),
         }
     }
@@ -94,8 +114,13 @@ impl Figures {
             "{what}, against {against}, {case}: {median:.2} ({least:.2} to {most:.2}, {} pairs), goal {goal}{judged}",
             ratios.0.len()
         );
+        let judged = if goal.is_met(median) {
+            "met"
+        } else {
+            "not met"
+        };
         self.line(format_args!(
-            "ratio\t{what}\t{against}\t{case}\t{median:.3}\t{least:.3}\t{most:.3}\t{}\t{goal}",
+            "ratio\t{what}\t{against}\t{case}\t{median:.3}\t{least:.3}\t{most:.3}\t{}\t{goal}\t{judged}",
             ratios.0.len()
         ));
     }

@@ -35,7 +35,7 @@ pub(crate) fn measure(figures: &mut Figures) -> io::Result<()> {
         figures.ratio(
             "peak memory",
             "(depth + producers + 1) × segment + 8 MiB",
-            &format!("depth {depth}, {producers} producers, {}", size(LENGTH)),
+            &format!("{}, depth {depth} × {producers} producers", size(LENGTH)),
             &Ratios::new(found),
             Goal::AtMost(1.0),
         );

@@ -33,9 +33,9 @@ pub(crate) fn measure(figures: &mut Figures) -> io::Result<()> {
             Goal::None
         };
         figures.ratio(
-            &format!("a segment with {count} streams"),
+            "time for each segment with many streams",
             "one stream",
-            &format!("tmpfs, {}", size(LENGTH)),
+            &format!("tmpfs, {} segments, {count} streams", size(LENGTH)),
             &found,
             goal,
         );
