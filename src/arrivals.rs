@@ -128,6 +128,10 @@ impl Arrivals {
     }
 
     fn keep(&mut self, index: u64, early: Early) {
+        if self.early.back().is_none_or(|last| last.0 < index) {
+            self.early.push_back((index, early));
+            return;
+        }
         // No index comes twice.
         let (Ok(at) | Err(at)) = self.place_of(index);
         self.early.insert(at, (index, early));

@@ -237,7 +237,11 @@ impl Backlog {
     /// Its slot and its bytes are free again.
     pub(crate) fn release(&mut self, index: u64) {
         // Nearly always the first one, as what comes out comes out in order.
-        if let Ok(at) = self.in_flight.binary_search_by_key(&index, |it| it.index)
+        let place = match self.in_flight.front() {
+            Some(first) if first.index == index => Ok(0),
+            _ => self.in_flight.binary_search_by_key(&index, |it| it.index),
+        };
+        if let Ok(at) = place
             && let Some(released) = self.in_flight.remove(at)
         {
             self.bytes = self.bytes.saturating_sub(released.bytes);
