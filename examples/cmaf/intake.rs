@@ -15,7 +15,7 @@ pub(crate) struct Intake {
     /// Where in the input it begins.
     pub(crate) offset: u64,
     header: Option<Header>,
-    /// How long a box may be that goes to the end.
+    /// How much may be held with a box that goes to the end.
     capacity: usize,
 }
 
@@ -77,8 +77,8 @@ impl Intake {
             None if taken < HEADER_LEN => HEADER_LEN,
             None => LONG_HEADER_LEN,
             Some(Extent::Bytes(size)) => usize::try_from(size).unwrap_or(usize::MAX),
-            // One byte too much shows that it is too long.
-            Some(Extent::ToTheEnd) => self.capacity.saturating_add(1),
+            // One byte more than can be held shows that it is too long.
+            Some(Extent::ToTheEnd) => self.capacity.saturating_add(1).saturating_sub(self.at),
         };
         wanted.saturating_sub(taken)
     }

@@ -130,3 +130,34 @@ fn data_to_the_end_is_bounded_too() {
     );
     assert_eq!(joined(&cuts), stream(1));
 }
+
+/// What is held before the data counts as well, and the last byte that fits is taken.
+#[test]
+fn data_to_the_end_fits_with_what_is_held_before_it() {
+    let whole = [stream(1), second(1, NON_SYNC), second(2, NON_SYNC)].concat();
+    let head = [
+        whole.clone(),
+        moof(&[Part::video(3000, 25, NON_SYNC)]),
+        b"\0\0\0\0mdat".to_vec(),
+    ]
+    .concat();
+    let len = 200;
+    let input = [head.clone(), vec![7; len]].concat();
+    // Of the initialisation segment nothing is held any more.
+    let most = input.len() - initialisation().len();
+    for piece in [1, 7, input.len()] {
+        let cutter = Cutter::new(SECOND).capacity(most);
+        let (cuts, outcome) = cut_in(&input, &[piece], cutter);
+        assert_eq!((joined(&cuts), outcome), (input.clone(), Ok(())));
+        // Down to where not even the header fits.
+        for capacity in most - len - 8..most {
+            let cutter = Cutter::new(SECOND).capacity(capacity);
+            let (cuts, outcome) = cut_in(&input, &[piece], cutter);
+            let Err(CutError::TooLong { bytes, .. }) = outcome else {
+                panic!("{outcome:?}");
+            };
+            assert!(bytes <= capacity + LONGEST_HEADER, "{bytes}");
+            assert_eq!(joined(&cuts), whole);
+        }
+    }
+}
