@@ -231,6 +231,8 @@ impl Cutter {
             let data = mem::take(initialisation);
             cuts.push(Cut::Initialisation { data });
             stream.progress = Progress::Cutting;
+            // What came before this fragment is no segment without it.
+            self.marks.whole = 0;
             return;
         }
         let is_full = start >= self.capacity / 2;

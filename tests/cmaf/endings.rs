@@ -1,7 +1,9 @@
 //! Input that ends too early, or is left before its end.
 
 use super::faults::good_len;
-use super::maker::{NON_SYNC, Part, SYNC, ftyp, initialisation, mdat, moof, plain, stream, styp};
+use super::maker::{
+    NON_SYNC, Part, SYNC, ftyp, initialisation, mdat, moof, plain, second, stream, styp,
+};
 use super::*;
 
 /// A stream, and where a segment of it may end: where all that came is whole and belongs to what came
@@ -124,4 +126,34 @@ fn stopping_behind_a_repeated_initialisation() {
     let free = plain("free", &[]);
     let repeated = [stream(1), initialisation(), free.clone()].concat();
     assert_eq!(joined(&cut_and_stop(&repeated)), [stream(1), free].concat());
+}
+
+/// Before the first fragment that a decoder can begin with is whole, nothing is a segment: neither media data
+/// that belongs to no fragment nor fragments that only go on.
+#[test]
+fn what_comes_before_the_first_whole_fragment_is_no_segment() {
+    let moof = moof(&[Part::video(1000, 25, SYNC)]);
+    for before in [mdat(50), second(0, NON_SYNC), plain("free", &[])] {
+        let before = [initialisation(), styp(), before].concat();
+        let offset = before.len() as u64;
+        let short = [before.clone(), moof.clone()].concat();
+        for (behind, expected) in [
+            (vec![], CutError::NoData { offset }),
+            (
+                vec![0; 8],
+                CutError::Damaged {
+                    offset: short.len() as u64,
+                },
+            ),
+        ] {
+            let (cuts, outcome) = try_cut(&[short.clone(), behind].concat(), SECOND);
+            assert_eq!(outcome, Err(expected));
+            assert_eq!(names(&cuts), [["ftyp", "moov"]]);
+            assert_eq!(cut_and_stop(&short), cuts);
+        }
+        // With the data it stays where it was.
+        let whole = [short, mdat(9)].concat();
+        let (cuts, outcome) = try_cut(&whole, SECOND);
+        assert_eq!((joined(&cuts), outcome), (whole, Ok(())));
+    }
 }
