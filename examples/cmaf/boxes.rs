@@ -1,5 +1,7 @@
 //! Boxes: their headers, and the boxes in them. ISO/IEC 14496-12, 4.2.
 
+use std::iter;
+
 use super::error::CutError;
 use super::fields::Fields;
 use super::kind::Kind;
@@ -130,6 +132,18 @@ impl<'a> Iterator for Children<'a> {
         self.at = child.map_or(usize::MAX, |child| self.at + child.bytes.len());
         Some(child.ok_or_else(|| self.parent.unreadable()))
     }
+}
+
+/// The boxes of the outermost level, all of which are whole and say how long they are.
+pub(crate) fn outermost(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    iter::from_fn(move || {
+        let Extent::Bytes(size) = Header::read(bytes)?.extent else {
+            return None;
+        };
+        let (outer, rest) = bytes.split_at_checked(usize::try_from(size).ok()?)?;
+        bytes = rest;
+        Some(outer)
+    })
 }
 
 /// Whether these bytes, the first eight or more of an input, are those of an MP4 file or of a segment of

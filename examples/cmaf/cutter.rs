@@ -1,7 +1,6 @@
 //! The cutter: holds the bytes of one segment, and lets them go before a fragment that a decoder can
 //! begin with.
 
-use std::mem;
 use std::time::Duration;
 
 use super::boxes::{Extent, Header};
@@ -157,7 +156,7 @@ impl Cutter {
             Kind::MOOV => self.take_movie(header, cuts)?,
             Kind::MOOF => self.take_fragment(header, cuts)?,
             // It counts from the start or the end of the file.
-            Kind::MFRA => self.intake.leave_out(self.intake.at),
+            Kind::MFRA => self.intake.leave_out_last(),
             Kind::SIDX | Kind::SSIX => self.take_index(header),
             kind => self.note(kind),
         }
@@ -174,9 +173,8 @@ impl Cutter {
         let moov = self.intake.last(header);
         let start = self.marks.renewal.unwrap_or(self.intake.at);
         if let Some(stream) = &self.stream {
-            if stream.began_with(moov) {
-                self.marks.renewal = None;
-                self.intake.leave_out(start);
+            if stream.began_with(moov.bytes()) {
+                self.leave_out_repetition(start);
                 return Ok(());
             }
             self.check_content()?;
@@ -191,12 +189,27 @@ impl Cutter {
         Ok(())
     }
 
+    /// Leaves out what is in force anyway of an initialisation segment that comes again, from `start` to its
+    /// `moov`, which is the last box. What it has besides stays.
+    fn leave_out_repetition(&mut self, start: usize) {
+        let Some(stream) = &mut self.stream else {
+            return;
+        };
+        if matches!(stream.progress, Progress::Initialising) {
+            stream.initialisation = self.intake.held.before(start).to_vec();
+        }
+        self.intake
+            .leave_out_repeated(start, |outer| stream.began_with(outer));
+        self.marks.renewal = None;
+        self.note(Kind::MOOV);
+    }
+
     fn end_initialisation(&mut self) {
         if let Some(stream) = &mut self.stream
             && matches!(stream.progress, Progress::Initialising)
         {
-            let initialisation = self.intake.take_before(self.intake.at).into_segment();
-            stream.progress = Progress::Seeking { initialisation };
+            stream.initialisation = self.intake.take_before(self.intake.at).into_segment();
+            stream.progress = Progress::Seeking;
             self.marks = Marks::default();
         }
     }
@@ -227,8 +240,8 @@ impl Cutter {
         let Some(stream) = &mut self.stream else {
             return;
         };
-        if let Progress::Seeking { initialisation } = &mut stream.progress {
-            let data = mem::take(initialisation);
+        if matches!(stream.progress, Progress::Seeking) {
+            let data = stream.initialisation.clone();
             cuts.push(Cut::Initialisation { data });
             stream.progress = Progress::Cutting;
             // What came before this fragment is no segment without it.
@@ -249,7 +262,7 @@ impl Cutter {
     fn take_index(&mut self, header: Header) {
         if self.stream.is_none() {
             // It can only count what comes after the movie.
-            self.intake.leave_out(self.intake.at);
+            self.intake.leave_out_last();
             return;
         }
         self.note(header.kind);

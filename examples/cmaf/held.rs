@@ -33,6 +33,11 @@ impl Held {
         self.bytes.get(at..).unwrap_or_default()
     }
 
+    /// What is held before this position.
+    pub(crate) fn before(&self, at: usize) -> &[u8] {
+        self.bytes.get(..at).unwrap_or_default()
+    }
+
     /// Takes note that the last box, which begins here, is a `sidx` and counts so many bytes from its end
     /// on. None is more than any segment has.
     pub(crate) fn note_index(&mut self, at: usize, counted: Option<u64>) {
@@ -55,12 +60,25 @@ impl Held {
 
     /// Leaves out everything from this position on.
     pub(crate) fn leave_out(&mut self, at: usize) {
+        self.forget(at);
         self.bytes.truncate(at);
-        let kept = self.indexes.partition_point(|index| index.at.start < at);
-        self.indexes.truncate(kept);
         if self.gaps.last() != Some(&at) {
             self.gaps.push(at);
         }
+    }
+
+    /// Takes back what is held from this position on, as if it had not come yet.
+    pub(crate) fn take_back(&mut self, at: usize) -> Vec<u8> {
+        self.forget(at);
+        self.bytes.split_off(at)
+    }
+
+    /// Forgets what is known of the bytes from this position on.
+    fn forget(&mut self, at: usize) {
+        let kept = self.indexes.partition_point(|index| index.at.start < at);
+        self.indexes.truncate(kept);
+        let kept = self.gaps.partition_point(|gap| *gap <= at);
+        self.gaps.truncate(kept);
     }
 
     /// Takes what is held before this position.

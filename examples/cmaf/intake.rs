@@ -1,6 +1,6 @@
 //! Splits the input into the boxes of its outermost level, whatever pieces it comes in.
 
-use super::boxes::{Extent, HEADER_LEN, Header, LONG_HEADER_LEN, WholeBox};
+use super::boxes::{Extent, HEADER_LEN, Header, LONG_HEADER_LEN, WholeBox, outermost};
 use super::error::CutError;
 use super::held::Held;
 use super::kind::Kind;
@@ -123,9 +123,21 @@ impl Intake {
         self.header = None;
     }
 
-    /// Leaves out everything from this position on, which is no later than the start of the last box.
-    pub(crate) fn leave_out(&mut self, at: usize) {
-        self.held.leave_out(at);
+    /// Leaves out the last box.
+    pub(crate) fn leave_out_last(&mut self) {
+        self.held.leave_out(self.at);
+    }
+
+    /// Leaves out, from this position on, the boxes that `is_repeated` holds for.
+    pub(crate) fn leave_out_repeated(&mut self, at: usize, is_repeated: impl Fn(&[u8]) -> bool) {
+        let boxes = self.held.take_back(at);
+        for outer in outermost(&boxes) {
+            if is_repeated(outer) {
+                self.held.leave_out(self.held.len());
+            } else {
+                self.held.extend(outer);
+            }
+        }
     }
 
     /// Takes what is held before this position, which is no later than the start of the last box.

@@ -1,6 +1,6 @@
 //! What follows from one `moov`, up to the next one.
 
-use super::boxes::WholeBox;
+use super::boxes::{WholeBox, outermost};
 use super::error::CutError;
 use super::fragment::{Beginning, Fragment};
 use super::movie::{Medium, Movie};
@@ -11,8 +11,8 @@ pub(crate) struct Stream {
     pub(crate) movie: Movie,
     pub(crate) timeline: Timeline,
     pub(crate) progress: Progress,
-    /// As it came, to tell when it is only repeated.
-    moov: Vec<u8>,
+    /// As it came, to tell what only repeats it. Until it is complete, at least the `moov`.
+    pub(crate) initialisation: Vec<u8>,
 }
 
 /// How far a stream has come.
@@ -20,9 +20,7 @@ pub(crate) enum Progress {
     /// Its initialisation segment may still grow.
     Initialising,
     /// That is complete, and held back: nothing came yet that a decoder could begin with.
-    Seeking {
-        initialisation: Vec<u8>,
-    },
+    Seeking,
     Cutting,
 }
 
@@ -34,13 +32,13 @@ impl Stream {
             timeline: Timeline::new(movie.track.timescale),
             movie,
             progress: Progress::Initialising,
-            moov: moov.bytes().to_vec(),
+            initialisation: moov.bytes().to_vec(),
         })
     }
 
-    /// Whether this `moov` is only a repetition.
-    pub(crate) fn began_with(&self, moov: WholeBox<'_>) -> bool {
-        self.moov == moov.bytes()
+    /// Whether the initialisation segment has this box.
+    pub(crate) fn began_with(&self, outer: &[u8]) -> bool {
+        outermost(&self.initialisation).any(|known| known == outer)
     }
 
     /// Whether a decoder can begin with a fragment.
@@ -56,7 +54,7 @@ impl Stream {
         let track = self.movie.track.id;
         match self.progress {
             Progress::Initialising => Err(CutError::NoFragment { bytes }),
-            Progress::Seeking { .. } => Err(CutError::NoSyncSample { track, bytes }),
+            Progress::Seeking => Err(CutError::NoSyncSample { track, bytes }),
             Progress::Cutting => Ok(()),
         }
     }

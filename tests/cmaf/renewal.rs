@@ -1,8 +1,8 @@
 //! Initialisation segments in the middle of a stream.
 
 use super::maker::{
-    Part, SYNC, Track, fragment, ftyp, initialisation, mdat, moof, moov, plain, second, stream,
-    styp,
+    NON_SYNC, Part, SYNC, Track, fragment, ftyp, initialisation, mdat, moof, moov, plain, second,
+    sidx, stream, styp,
 };
 use super::*;
 
@@ -141,5 +141,46 @@ fn a_repetition_takes_nothing_else_along() {
             assert_eq!(all[..2], ["ftyp", "moov"]);
             assert!([2, 4].contains(&end), "{all:?}");
         }
+    }
+}
+
+/// What stands in a repeated initialisation and not in the one in force stays, in its place.
+#[test]
+fn what_a_repetition_has_besides_stays() {
+    let movie = || moov(&[Track::video()]);
+    let note = |text: &[u8]| plain("free", &[text]);
+    let (known, other) = (|| note(b"known"), || note(b"other"));
+    let other_type = || plain("ftyp", &[b"iso9", &[0; 4]]);
+    let first = [ftyp(), known(), movie()].concat();
+    let rest = [sidx(0, 0, &[second(1, SYNC).len()]), second(1, SYNC)].concat();
+    for (repetition, kept) in [
+        ([ftyp(), known(), movie()].concat(), vec![]),
+        ([ftyp(), other(), movie()].concat(), other()),
+        (
+            [ftyp(), other(), known(), note(b""), movie()].concat(),
+            [other(), note(b"")].concat(),
+        ),
+        ([other_type(), known(), movie()].concat(), other_type()),
+        (
+            [ftyp(), plain("mfra", &[]), other(), movie()].concat(),
+            other(),
+        ),
+    ] {
+        // Within the first initialisation segment, behind it while it is held back, and later.
+        for before in [vec![], second(0, NON_SYNC), second(0, SYNC)] {
+            let head = [&first[..], &before].concat();
+            let input = [&head[..], &repetition, &rest].concat();
+            let expected = [&head[..], &kept, &rest].concat();
+            for target in [SECOND, 5 * SECOND] {
+                let cuts = cut(&input, target);
+                assert_eq!(joined(&cuts), expected);
+                assert_eq!(cuts, cut(&expected, target));
+            }
+        }
+        // A fault behind it takes nothing of it away.
+        let head = [first.clone(), second(0, SYNC)].concat();
+        let (cuts, outcome) = try_cut(&[&head[..], &repetition, &[0; 8]].concat(), SECOND);
+        assert!(matches!(outcome, Err(CutError::Damaged { .. })));
+        assert_eq!(joined(&cuts), [head, kept].concat());
     }
 }

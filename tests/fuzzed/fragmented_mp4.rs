@@ -47,12 +47,11 @@ fn bytes(cut: &Cut) -> &[u8] {
 fn check_cuts(input: &[u8], (cuts, outcome): &(Vec<Cut>, Result<(), CutError>)) {
     cuts.iter().for_each(check_form);
     let joined: Vec<u8> = cuts.iter().flat_map(bytes).copied().collect();
-    let heads = repeated_heads(input);
     // How far the joined segments may go with the boxes so far: one that is like another may be either.
     let mut ends = BTreeSet::from([0]);
     let mut was_at_the_end = joined.is_empty();
-    for (index, outer) in Boxes(input).enumerate() {
-        let may_be_missing = heads.contains(&index) || is_index(outer) || is_repeated(outer, cuts);
+    for outer in Boxes(input) {
+        let may_be_missing = is_index(outer) || is_repeated(outer, cuts);
         let there = ends
             .iter()
             .filter(|end| joined[**end..].starts_with(outer))
@@ -92,23 +91,6 @@ fn check_form(cut: &Cut) {
         }
         Cut::Media { .. } => assert!(!has(b"moov") && has(b"moof") && has(b"mdat")),
     }
-}
-
-/// The numbers of the boxes from an `ftyp` to a `moov` that came before: all of them are taken for a
-/// repetition, though only the `moov` is compared.
-fn repeated_heads(input: &[u8]) -> BTreeSet<usize> {
-    let mut heads = BTreeSet::new();
-    let mut start = None;
-    let mut before: &[u8] = &[];
-    for (index, outer) in Boxes(input).enumerate() {
-        match kind(outer) {
-            b"ftyp" => start = Some(index),
-            b"moov" if outer == before => heads.extend(start.take().unwrap_or(index)..=index),
-            b"moov" => before = outer,
-            _ => {}
-        }
-    }
-    heads
 }
 
 fn kind(outer: &[u8]) -> &[u8] {
