@@ -99,7 +99,7 @@ impl fmt::Debug for ProducedSegment {
 }
 
 /// What no media segment exceeds. A duration beyond it is a mistake and not a measurement.
-const LONGEST_SECS: f64 = 3600.0;
+pub(crate) const LONGEST_SECS: f64 = 3600.0;
 
 /// The duration of a segment in seconds, if it can be that of one.
 pub(crate) fn usable(duration_secs: f64) -> Option<f64> {

@@ -115,7 +115,8 @@ impl MediaPlaylist {
     }
 
     /// Dates every segment (EXT-X-PROGRAM-DATE-TIME), the first media segment with `first` and each
-    /// later one by the durations before it. By default there are no dates.
+    /// later one by the durations before it. By default there are no dates. A segment after the year 9999,
+    /// which no date can say, has none.
     pub fn program_date_time(mut self, first: SystemTime) -> Self {
         self.date = Some(first);
         self

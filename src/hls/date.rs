@@ -4,9 +4,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use quick_m3u8::date::{DateTime, DateTimeTimezoneOffset};
 
+/// When the year 9999 has ended, since 1970. A year has four digits, unless more are agreed upon (ISO 8601).
+const END: Duration = Duration::from_secs(253_402_300_800);
+
+/// Whether a playlist can say this date.
+pub(super) fn is_printable(time: SystemTime) -> bool {
+    since_1970(time) < END
+}
+
+/// The first date that none can say.
+pub(super) fn end() -> SystemTime {
+    UNIX_EPOCH + END
+}
+
 /// A date in UTC with milliseconds, `2026-11-22T17:00:00.000Z`; a time before 1970 prints as 1970.
 pub(super) fn print(time: SystemTime) -> String {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = since_1970(time);
     let (day, of_day) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
     let (year, month, day) = civil(day);
     format!(
@@ -16,6 +29,10 @@ pub(super) fn print(time: SystemTime) -> String {
         of_day % 60,
         since.subsec_millis()
     )
+}
+
+fn since_1970(time: SystemTime) -> Duration {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Year, month and day of the Gregorian calendar, from the number of days since 1970-01-01.
@@ -91,9 +108,11 @@ mod tests {
             (1_795_366_800, "2026-11-22T17:00:00.000Z"),
             (4_102_444_800, "2100-01-01T00:00:00.000Z"),
             (4_107_542_400, "2100-03-01T00:00:00.000Z"),
+            (253_402_300_799, "9999-12-31T23:59:59.000Z"),
         ] {
             let time = UNIX_EPOCH + Duration::from_secs(seconds);
             assert_eq!(print(time), expected);
+            assert!(is_printable(time));
             let date = quick_m3u8::date::parse(expected).unwrap();
             assert_eq!(parse(&date), time);
         }
@@ -105,5 +124,7 @@ mod tests {
             print(UNIX_EPOCH - Duration::from_secs(9)),
             "1970-01-01T00:00:00.000Z"
         );
+        assert!(is_printable(end() - Duration::from_nanos(1)));
+        assert!(!is_printable(end()));
     }
 }

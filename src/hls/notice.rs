@@ -71,6 +71,12 @@ pub enum Notice {
         /// The number that came.
         found: u64,
     },
+    /// A segment begins after the year 9999, the last one that a date in a playlist can say: it has none, and
+    /// neither has what follows. Said once.
+    Undated {
+        /// The segment's number.
+        sequence: u64,
+    },
     /// The first initialisation segment came after media without one. The playlist's version, which
     /// never changes, does not allow for it, so what follows is listed as gaps.
     TooLateForInitialisation,
@@ -146,6 +152,10 @@ impl fmt::Display for Notice {
             Self::NumberTooLarge { found } => write!(
                 f,
                 "the first segment has the number {found}, which players cannot count with"
+            ),
+            Self::Undated { sequence } => write!(
+                f,
+                "segment {sequence} and what follows it have no dates, as no date can say a year after 9999"
             ),
             Self::TooLateForInitialisation => f.write_str(
                 "the first initialisation segment came after media that had none: what follows is \

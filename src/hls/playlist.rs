@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::config::{Kind, MediaPlaylist};
+use super::date;
 use super::duration::{Micros, Rounding, SECOND, longest_within, micros, to_duration};
 use super::entry::{Entry, Initialisation, Map, Retired};
 use super::notice::Notice;
@@ -53,10 +54,16 @@ pub(super) struct Next {
     pub(super) tags: Vec<String>,
     pub(super) date: Option<SystemTime>,
     pub(super) initialisation: Initialisation,
+    /// Whether it was said that the dates have come to their end.
+    was_undated: bool,
     rounding: Rounding,
 }
 
 impl Next {
+    fn has_date(&self) -> bool {
+        self.date.is_some_and(date::is_printable)
+    }
+
     pub(super) fn follow(&mut self, map: Option<Arc<Map>>) {
         self.initialisation = match map {
             None => Initialisation::None,
@@ -144,7 +151,7 @@ impl Playlist {
                     return Err(TagError::new(line, why));
                 }
                 tags::Kind::Key => keys.push(line.to_owned()),
-                tags::Kind::WithDates if self.config.date.is_none() => {
+                tags::Kind::WithDates if !self.next.has_date() => {
                     return Err(TagError::new(line, "it takes a playlist with dates"));
                 }
                 tags::Kind::OfSegment | tags::Kind::WithDates => tags.push(line.to_owned()),
@@ -163,6 +170,19 @@ impl Playlist {
         item: &Result<ProducedSegment, WriteError>,
         notices: &mut Vec<Notice>,
     ) {
+        self.enter(item, notices);
+        let last = self.entries.back();
+        let is_undated = self.config.date.is_some() && last.is_some_and(|last| last.date.is_none());
+        if is_undated && !self.next.was_undated {
+            let sequence = item
+                .as_ref()
+                .map_or_else(WriteError::sequence, |it| it.sequence);
+            notices.push(Notice::Undated { sequence });
+            self.next.was_undated = true;
+        }
+    }
+
+    fn enter(&mut self, item: &Result<ProducedSegment, WriteError>, notices: &mut Vec<Notice>) {
         match item {
             Ok(segment) if segment.is_init => self.initialisation_landed(segment, notices),
             Ok(segment) => self.media_landed(segment, notices),
@@ -305,7 +325,7 @@ impl Playlist {
             map,
             keys: Arc::clone(&self.next.keys),
             tags: std::mem::take(&mut self.next.tags),
-            date,
+            date: date.filter(|date| date::is_printable(*date)),
             longest_listing: 0,
         });
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use quick_m3u8::config::ParsingOptionsBuilder;
 use quick_m3u8::tag::HlsPlaylistType;
@@ -16,7 +17,7 @@ use super::entry::{Entry, Map};
 use super::playlist::{NUMBERS_END, Playlist};
 use super::render::render;
 use super::tags;
-use crate::segment::usable;
+use crate::segment::{LONGEST_SECS, usable};
 
 /// Why a playlist is not to be gone on with.
 type Refusal = String;
@@ -69,6 +70,7 @@ impl Reading {
     fn new(config: MediaPlaylist) -> Self {
         let mut playlist = Playlist::new(config);
         playlist.target_secs = None;
+        playlist.next.date = None;
         Self {
             playlist,
             media_sequence: None,
@@ -169,8 +171,15 @@ impl Reading {
         if !self.keys.is_empty() {
             next.keys = Arc::new(tags::plain_keys(std::mem::take(&mut self.keys)));
         }
+        let known = next.date.take();
+        let is_over = known.is_some_and(|known| {
+            // A segment may be listed as shorter than it is, but lasts no longer than that.
+            let later = known.checked_add(Duration::from_secs_f64(LONGEST_SECS));
+            entry.starts_discontinuity || !later.is_some_and(date::is_printable)
+        });
         next.date = entry
             .date
+            .or(is_over.then(date::end))
             .and_then(|date| date.checked_add(to_duration(micros)));
         self.playlist.entries.push_back(Entry {
             uri: uri.to_owned(),
@@ -228,9 +237,12 @@ impl Reading {
         if self.has_independent_segments != config.independent_segments {
             return Err("it differs in EXT-X-INDEPENDENT-SEGMENTS from what was asked for".into());
         }
-        let last = playlist.entries.back();
-        let has_dates = last.is_some_and(|last| last.date.is_some());
-        if last.is_some() && has_dates != config.date.is_some() {
+        let has_dates = playlist.next.date.is_some();
+        let fits = match config.date {
+            None => !has_dates,
+            Some(asked) => has_dates || !date::is_printable(asked),
+        };
+        if !playlist.entries.is_empty() && !fits {
             return Err("it differs in EXT-X-PROGRAM-DATE-TIME from what was asked for".into());
         }
         playlist.media_sequence = number;

@@ -5,6 +5,10 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 const SECOND: u64 = 1_000_000;
+/// The first millisecond of the year 10000, since 1970.
+const END_OF_DATES: i64 = 253_402_300_800_000;
+/// What a segment lasts at most, in milliseconds, and one for what was rounded.
+const LONGEST: i64 = 3_600_001;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listing {
@@ -90,9 +94,26 @@ impl Listing {
                 return Err(format!("{uri} lasts {micros} µs of {} s", self.target));
             }
         }
-        let dates = self.entries.iter().map(|entry| entry.date);
-        if !dates.is_sorted() {
-            return Err("a date goes back, or is missing".into());
+        self.check_dates()
+    }
+
+    /// From the first one on they are missing only where the year would have five digits.
+    fn check_dates(&self) -> Result<(), String> {
+        let mut last = None;
+        let mut is_over = false;
+        for Entry { date, uri, .. } in &self.entries {
+            match (*date, last) {
+                (Some(_), _) if is_over => return Err(format!("{uri} has a date again")),
+                (Some(date), Some(last)) if date < last => {
+                    return Err(format!("the date of {uri} goes back"));
+                }
+                (None, Some(last)) if last < END_OF_DATES - LONGEST => {
+                    return Err(format!("{uri} has no date"));
+                }
+                (None, Some(_)) => is_over = true,
+                (None, None) | (Some(_), _) => {}
+            }
+            last = date.or(last);
         }
         Ok(())
     }

@@ -30,9 +30,6 @@ const OURS: &[&str] = &[
     "#EXT-X-ENDLIST\n",
 ];
 
-/// What cannot go on and is not refused yet: dates after which the year has five digits.
-const KNOWN_ENDS: &[&str] = &["DATE-TIME:9999-12-31"];
-
 /// The first byte is what is asked for; then comes the playlist, and after a NUL the side file.
 pub(crate) fn check(data: &[u8]) {
     let (asked, rest) = data.split_first().unwrap_or((&0, &[]));
@@ -42,9 +39,6 @@ pub(crate) fn check(data: &[u8]) {
         state: parts.next().map(<[u8]>::to_vec),
         strays: vec!["stray.ts".into()],
     };
-    if KNOWN_ENDS.iter().any(|end| holds(&previous.playlist, end)) {
-        return;
-    }
     let playlist = playlist(*asked);
     let base = if asked & HAS_BASE != 0 { BASE } else { "" };
     go_on(&playlist, &previous, base);
@@ -82,10 +76,6 @@ fn ours(text: &[u8]) -> Vec<u8> {
         !line.starts_with(b"#") || OURS.iter().any(|it| line.starts_with(it.as_bytes()))
     };
     lines.filter(is_ours).flatten().copied().collect()
-}
-
-fn holds(text: &[u8], part: &str) -> bool {
-    text.windows(part.len()).any(|it| it == part.as_bytes())
 }
 
 /// The last playlist that was written, and what was removed.

@@ -92,6 +92,7 @@ impl SegmentSink for Folder {
 struct Case {
     playlist: MediaPlaylist,
     publisher: Option<MediaPlaylistPublisher<Folder>>,
+    is_dated: bool,
     folder: Folder,
     clock: Arc<AtomicU64>,
     sequence: u64,
@@ -103,7 +104,7 @@ struct Case {
 
 impl Case {
     fn new(bytes: &mut Bytes<'_>) -> Self {
-        let playlist = playlist(bytes);
+        let (playlist, is_dated) = playlist(bytes);
         let folder = Folder::default();
         let clock = Arc::new(AtomicU64::new(0));
         let publisher = MediaPlaylistPublisher::new(playlist.clone(), folder.clone()).unwrap();
@@ -112,6 +113,7 @@ impl Case {
         Self {
             publisher: Some(on(&clock, publisher)),
             playlist,
+            is_dated,
             folder,
             clock,
             sequence: bytes.of(&[0, 77, end - 20, end - 1, end, u64::MAX, first]),
@@ -252,8 +254,12 @@ impl Case {
         };
         let resumed =
             MediaPlaylistPublisher::resume(self.playlist.clone(), self.folder.clone(), &playlist);
-        let has_room = self.listing.as_ref()?.end() < (1 << 53) - 1;
-        let can_go_on = suspended.is_ok() && has_room && !self.listing.as_ref()?.has_ended;
+        let listing = self.listing.as_ref()?;
+        let has_room = listing.end() < (1 << 53) - 1;
+        // Of a playlist whose dates are all over nobody can tell that it ever had some.
+        let has_dates = listing.entries.iter().any(|entry| entry.date.is_some());
+        let can_go_on =
+            suspended.is_ok() && has_room && !listing.has_ended && has_dates == self.is_dated;
         assert!(resumed.is_ok() || !can_go_on, "{:?}", resumed.err());
         self.publisher = Some(on(&self.clock, resumed.ok()?));
         Some(())
@@ -296,7 +302,8 @@ fn on(
     publisher.with_clock(move || Duration::from_secs(clock.load(Ordering::Relaxed)))
 }
 
-fn playlist(bytes: &mut Bytes<'_>) -> MediaPlaylist {
+/// A playlist, and whether it has dates.
+fn playlist(bytes: &mut Bytes<'_>) -> (MediaPlaylist, bool) {
     let path = bytes.of(&["live.m3u8", "live/live.m3u8", "a b/ü.m3u8"]);
     let window = Duration::from_secs(bytes.of(&[10, 0, 60, u64::MAX]));
     let mut playlist = match bytes.below(4) {
@@ -319,18 +326,19 @@ fn playlist(bytes: &mut Bytes<'_>) -> MediaPlaylist {
     if choice & 2 != 0 {
         playlist = playlist.independent_segments();
     }
-    match choice >> 2 & 3 {
+    let playlist = match choice >> 2 & 3 {
         0 | 1 => playlist,
         2 => playlist.retention(Retention::Keep),
         _ => playlist.retention(Retention::Delete {
             margin: Duration::from_secs(bytes.of(&[0, 5, u64::MAX])),
         }),
-    }
+    };
+    (playlist, choice & 1 != 0)
 }
 
-/// Between 1970 and 9999, which is what a playlist can say, with room for what comes after.
+/// Between 1970 and the last seconds of 9999, behind which a playlist can say none.
 fn date(bytes: &mut Bytes<'_>) -> SystemTime {
-    let secs = bytes.of(&[1_795_366_800, 0, 951_782_399, 253_370_000_000]);
+    let secs = bytes.of(&[1_795_366_800, 0, 951_782_399, 253_402_300_790]);
     UNIX_EPOCH + Duration::from_secs(secs) + Duration::from_millis(bytes.byte().into())
 }
 

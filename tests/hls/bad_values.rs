@@ -1,5 +1,7 @@
 //! Durations that are none, names that cannot be named, numbers that come out of line.
 
+use std::time::SystemTime;
+
 use segment_stream::hls::Notice;
 
 use super::*;
@@ -131,4 +133,106 @@ fn a_base_url_with_a_query_or_a_fragment_is_refused() {
         let refused = MediaPlaylistPublisher::new(live().base_url(base), folder);
         assert!(refused.is_err(), "{base} was taken");
     }
+}
+
+/// So many seconds after the year 9999 has ended; before, if it is below 0.
+fn from_year_10000(secs: i64) -> SystemTime {
+    let secs = 253_402_300_800_u64.saturating_add_signed(secs);
+    SystemTime::UNIX_EPOCH + Duration::from_secs(secs)
+}
+
+/// The dates of the segments that are listed.
+fn dates(text: &str) -> Vec<Option<&str>> {
+    let mut date = None;
+    let mut dates = Vec::new();
+    for line in text.lines() {
+        if let Some(found) = line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:") {
+            date = Some(found);
+        } else if !line.starts_with('#') {
+            dates.push(date.take());
+        }
+    }
+    dates
+}
+
+/// A year has four digits (ISO 8601). A client reckons by the durations from the last date that there is.
+#[test]
+fn a_segment_after_the_year_9999_has_no_date_and_that_is_said_once() {
+    let mut bench = Bench::new(event().program_date_time(from_year_10000(-3)));
+    let undated = |pushed: &Pushed| match pushed.notices[..] {
+        [] => None,
+        [Notice::Undated { sequence }] => Some(sequence),
+        ref others => panic!("{others:?}"),
+    };
+    let said = [0, 1, 2, 3].map(|number| undated(&bench.push(number, 2.0)));
+    assert_eq!(said, [None, None, Some(2), None]);
+    let known = [
+        Some("9999-12-31T23:59:57.000Z"),
+        Some("9999-12-31T23:59:59.000Z"),
+    ];
+    let expected = [&known[..], &[None; 2]].concat();
+    assert_eq!(dates(&bench.text()), expected);
+    let range = "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-11-22T17:00:00.000Z\"";
+    assert!(bench.publisher.tag_next([range]).is_err());
+
+    // Another session goes on likewise, and says it for itself.
+    let mut bench = bench.restart();
+    let said = [4, 5].map(|number| undated(&bench.push(number, 2.0)));
+    assert_eq!(said, [Some(4), None]);
+    let expected = [&known[..], &[None; 4]].concat();
+    assert_eq!(dates(&bench.text()), expected);
+}
+
+#[test]
+fn what_begins_or_jumps_behind_the_year_9999_has_no_dates() {
+    let late = live().program_date_time(from_year_10000(0));
+    let mut bench = Bench::new(late);
+    let _ = bench.push(0, 2.0);
+    let mut bench = bench.restart();
+    let _ = bench.push(1, 2.0);
+    assert_eq!(dates(&bench.text()), [None; 2]);
+
+    // What was jumped over, and what is listed as shorter than it is, does not keep it from being gone on with.
+    let early = event().program_date_time(SystemTime::UNIX_EPOCH);
+    let mut bench = Bench::new(early);
+    let _ = bench.push(0, 2.0);
+    bench.publisher.discontinuity_at(from_year_10000(0));
+    let pushed = bench.lose(media(1, 6.0));
+    assert!(matches!(
+        pushed.notices[..],
+        [Notice::Lost { .. }, Notice::Undated { sequence: 1 }]
+    ));
+    let mut bench = bench.restart();
+    let _ = bench.push(4, 2.0);
+    assert_eq!(dates(&bench.text())[1..], [None; 4]);
+
+    let mut bench = Bench::new(event().program_date_time(from_year_10000(-60)));
+    let _ = bench.push(0, 60.0);
+    let _ = bench.push(1, 2.0);
+    let mut bench = bench.restart();
+    let _ = bench.push(2, 2.0);
+    assert_eq!(dates(&bench.text())[1..], [None; 2]);
+}
+
+/// Only what comes after the year 9999 may lack a date.
+#[test]
+fn a_playlist_that_lacks_a_date_is_not_gone_on_with() {
+    let mut bench = Bench::new(event().program_date_time(from_year_10000(-4000)));
+    for number in 0..4 {
+        let _ = bench.push(number, 2.0);
+    }
+    let whole = bench.text();
+    let dates: Vec<&str> = whole.lines().filter(|it| it.contains("DATE")).collect();
+    assert_eq!(dates.len(), 4);
+    let goes_on = |text: String, playlist: MediaPlaylist| {
+        let previous = Previous {
+            playlist: text.into_bytes(),
+            ..Previous::default()
+        };
+        MediaPlaylistPublisher::resume(playlist, bench.folder.clone(), &previous).is_ok()
+    };
+    assert!(goes_on(whole.clone(), bench.playlist.clone()));
+    assert!(!goes_on(whole.clone(), event()));
+    let without = |line: &str| whole.replace(&format!("{line}\n"), "");
+    assert!(!goes_on(without(dates[3]), bench.playlist.clone()));
 }
