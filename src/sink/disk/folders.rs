@@ -54,33 +54,40 @@ fn failed_to_make(folder: &Path, cause: io::Error) -> SinkError {
     SinkError::during("create the folder", folder, cause)
 }
 
-/// A folder that was found to be open for syncing before a file in it got its name.
+/// A folder that was opened for syncing before a file in it got its name.
 pub(super) struct Syncable {
     path: PathBuf,
-    opened_before: File,
+    handle: File,
 }
 
 impl Syncable {
     /// Opens it: whatever keeps a folder from being opened should be known before there is something in
     /// it to sync.
     pub(super) fn open(folder: &Path) -> Result<Self, SinkError> {
-        let opened_before = File::open(folder)
+        let handle = File::open(folder)
             .map_err(|cause| SinkError::during("open the folder", folder, cause))?;
         Ok(Self {
             path: folder.to_path_buf(),
-            opened_before,
+            handle,
         })
     }
 
-    /// Syncs the names that the folder holds now. It is opened anew if that can be: on a handle from
-    /// before a failure the kernel may call a sync a success that was none.
+    /// Syncs the names that the folder holds now.
+    ///
+    /// That it succeeds is not enough: XFS calls it a success when it has been shut down meanwhile. But then
+    /// it opens nothing any more, so what can still be opened afterwards was alive all the time.
     pub(super) fn sync(self) -> Result<(), SinkError> {
-        let handle = File::open(&self.path).unwrap_or(self.opened_before);
+        let synced = sync_names(&self.handle).and_then(|()| File::open(&self.path));
         // Permanent, as whoever tries again would sync the same folder again, and may be told a success
         // that is none.
-        sync_names(&handle).map_err(|cause| {
-            SinkError::permanent(SinkError::during("sync the folder", &self.path, cause))
-        })
+        match synced {
+            Ok(_) => Ok(()),
+            Err(cause) => Err(SinkError::permanent(SinkError::during(
+                "sync the folder",
+                &self.path,
+                cause,
+            ))),
+        }
     }
 }
 
