@@ -284,6 +284,28 @@ fn behind_a_stream_what_may_heal_is_tried_again() {
     eprintln!("behind a stream: {retried} cases were tried again");
 }
 
+/// The sync of a folder may be called a success on a disk that has gone meanwhile, which then opens nothing.
+#[test]
+fn a_folder_that_cannot_be_opened_after_its_sync_was_not_synced() {
+    let _alone = alone();
+    let (clean, _) = other::stream(once(), &[]);
+    let mut tried = 0;
+    for (position, pair) in (1..).zip(clean.windows(2)) {
+        let [sync, open] = pair else { continue };
+        let is_folder = sync.kind == Kind::Sync && sync.path.extension().is_none();
+        if is_folder && open.kind == Kind::Open && open.path == sync.path {
+            let (_, failed) = other::stream(once(), &[At::once(position, libc::EIO)]);
+            let [error] = &failed.iter().flatten().collect::<Vec<_>>()[..] else {
+                continue;
+            };
+            assert_eq!(error.operation(), "sync the folder");
+            assert_eq!(error.raw_os_error(), Some(libc::EIO));
+            tried += 1;
+        }
+    }
+    assert!(tried >= other::HINTS.len(), "{tried} cases");
+}
+
 #[test]
 fn behind_a_stream_what_fails_for_ever_is_given_up_in_time() {
     let _alone = alone();

@@ -12,7 +12,7 @@ use crate::interposed::{self, Call, Counted, counted};
 use crate::store::{found, open_handles, segment, syncs_once, temps, trace};
 use crate::table::{At, plan};
 
-const HINTS: [&str; 3] = ["new/0.ts", "new/1.ts", "b/2.ts"];
+pub(crate) const HINTS: [&str; 3] = ["new/0.ts", "new/1.ts", "b/2.ts"];
 
 /// Three segments through a stream; returns its calls and what it yielded.
 pub(crate) fn stream(
