@@ -267,11 +267,7 @@ impl Arrivals {
 
 impl Drop for Arrivals {
     fn drop(&mut self) {
-        // What nobody takes any more is released, and told of, as it is dropped. A bounded channel does not
-        // drop what is in it before its last sender is gone, so it is emptied here.
-        while let Ok(event) = self.events.try_recv() {
-            drop(event);
-        }
+        // What is in the channel goes with it, and is released and told of as it is dropped.
         for error in self.take_sink_errors() {
             tell_of_end(error);
         }

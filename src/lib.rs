@@ -4,7 +4,7 @@
 //! ```text
 //!  packager ──► SegmentSender ──(bounded queue)──► writer threads ──► SegmentSink ──► disk, …
 //!                    ▲                                   │
-//!                    │                           (bounded channel)
+//!                    │                               (channel)
 //!                    └── back-pressure: a slot is free ──┤
 //!                        when the iterator has yielded   ▼
 //!                                           for segment in SegmentStream ──► manifest publisher

@@ -17,7 +17,7 @@ use crate::report::{FinishError, Report};
 use crate::sender::SegmentSender;
 use crate::sink::{DiskSink, SegmentSink, from_fn};
 use crate::stats::StreamStats;
-use crate::sync::channel::{Receiver, Sender, bounded, unbounded};
+use crate::sync::channel::unbounded;
 use crate::sync::thread;
 use crate::writer::{Writer, thread_name};
 
@@ -178,7 +178,9 @@ impl SegmentStream {
         let writers = sinks.len();
         config.validate(writers)?;
         let intake = Arc::new(Intake::new(config, writers));
-        let (done, events) = channel(config.channel_depth.saturating_add(writers));
+        // The slots bound it. And what comes when nobody is left to take it is dropped there and then, while a
+        // bounded channel would keep it until its last sender is gone.
+        let (done, events) = unbounded();
         let mut threads = Vec::with_capacity(writers);
         let mut failure = None;
         for (number, sink) in sinks.into_iter().enumerate() {
@@ -453,16 +455,5 @@ impl fmt::Debug for SegmentStream {
             .field("closed", &self.intake.is_closed())
             .field("stats", &self.stats())
             .finish_non_exhaustive()
-    }
-}
-
-/// A channel for `capacity` messages at most. The slots see to that, so the channel's own bound only
-/// saves allocations; it reserves its whole capacity at once, which a huge depth must not ask for.
-fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-    const RESERVED_AT_MOST: usize = 1024;
-    if capacity <= RESERVED_AT_MOST {
-        bounded(capacity)
-    } else {
-        unbounded()
     }
 }

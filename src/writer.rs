@@ -108,7 +108,7 @@ pub(crate) fn tell_of_end(error: SinkError) {
 pub(crate) struct Writer {
     intake: Arc<Intake>,
     number: usize,
-    /// Has room for every slot and for the last words, so that no writer ever waits for a consumer.
+    /// Without a bound of its own, so that no writer ever waits for a consumer.
     events: Sender<Event>,
     lookout: Lookout,
     has_ended: bool,
@@ -195,7 +195,7 @@ impl Writer {
         self.complete(index, Completion::Failed(error));
     }
 
-    /// Never waits, as there is room for every slot.
+    /// Never waits.
     fn complete(&self, index: u64, completion: Completion) {
         let completed = Completed {
             index,
