@@ -105,6 +105,7 @@ mod tests {
             (951_782_399, "2000-02-28T23:59:59.000Z"),
             (951_782_400, "2000-02-29T00:00:00.000Z"),
             (1_709_164_800, "2024-02-29T00:00:00.000Z"),
+            (1_709_251_200, "2024-03-01T00:00:00.000Z"),
             (1_795_366_800, "2026-11-22T17:00:00.000Z"),
             (4_102_444_800, "2100-01-01T00:00:00.000Z"),
             (4_107_542_400, "2100-03-01T00:00:00.000Z"),
@@ -116,9 +117,16 @@ mod tests {
             let date = quick_m3u8::date::parse(expected).unwrap();
             assert_eq!(parse(&date), time);
         }
-        let date = quick_m3u8::date::parse("2026-11-22T18:30:00.5+01:30").unwrap();
         let time = UNIX_EPOCH + Duration::from_millis(1_795_366_800_500);
-        assert_eq!(parse(&date), time);
+        for elsewhere in [
+            "2026-11-22T18:30:00.5+01:30",
+            "2026-11-22T17:00:00.5Z",
+            "2026-11-22T09:00:00.5-08:00",
+            "2026-11-22T07:30:00.5-09:30",
+        ] {
+            let date = quick_m3u8::date::parse(elsewhere).unwrap();
+            assert_eq!(parse(&date), time, "{elsewhere}");
+        }
         assert_eq!(print(time), "2026-11-22T17:00:00.500Z");
         assert_eq!(
             print(UNIX_EPOCH - Duration::from_secs(9)),
