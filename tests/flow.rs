@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use common::config::{WRITERS, depth};
 use common::gate::Gate;
 use common::segments::{payload, segment};
 use common::sinks::{Call, Recording, failing, gated};
+use common::sync::Mutex;
 use common::threads::must_end;
 use proptest::prelude::*;
 use segment_stream::{

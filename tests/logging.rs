@@ -4,13 +4,13 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::gate::Gate;
 use common::segments::segment;
 use common::sinks::{Recording, failing, gated};
+use common::sync::Mutex;
 use common::threads::{must_end, spawn_asleep};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use segment_stream::{RetryPolicy, SegmentStream, SegmentStreamConfig, WhenFull, sink};

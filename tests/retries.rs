@@ -3,11 +3,12 @@
 mod common;
 
 use std::io::{self, ErrorKind};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use common::gate::Gate;
 use common::segments::segment;
+use common::sync::Mutex;
 use common::threads::{must_end, spawn_asleep};
 use segment_stream::{
     ProducedSegment, Recovery, RetryPolicy, SegmentSink, SegmentStream, SegmentStreamConfig,

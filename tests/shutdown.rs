@@ -4,7 +4,7 @@ mod common;
 
 use std::io;
 use std::sync::mpsc;
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use common::config::depth;
 use common::gate::Gate;
 use common::segments::segment;
 use common::sinks::gated;
+use common::sync::Mutex;
 use common::threads::{must_end, spawn_asleep};
 use segment_stream::{
     NoNext, Pause, ProducedSegment, SegmentSender, SegmentSink, SegmentStream, SendError,

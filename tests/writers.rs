@@ -5,7 +5,7 @@ mod common;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use common::config::{WRITERS, depth};
 use common::gate::Gate;
 use common::segments::{segment, segment_at};
 use common::sinks::{Call, Recording, gated, panicking_on};
+use common::sync::Mutex;
 use common::threads::{must_end, spawn_asleep};
 use segment_stream::{
     DiskSink, NoNext, SegmentSink, SegmentStream, SegmentStreamConfig, WriteErrorKind, sink,

@@ -1,10 +1,13 @@
 //! Threads, locks, channels and the clock, in one place: the standard library's and crossbeam's, or with
-//! `--cfg shuttle` those of a scheduler that explores every order in which threads may run.
+//! `--cfg shuttle` those of a scheduler that explores every order in which threads may run. With `--cfg tsan`
+//! the locks are the standard library's in a form that `ThreadSanitizer` sees.
 
 #[cfg(shuttle)]
 mod explored;
 #[cfg(not(shuttle))]
 mod real;
+#[cfg(tsan)]
+mod visible;
 
 #[cfg(shuttle)]
 use explored as chosen;

@@ -4,6 +4,9 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+#[cfg(tsan)]
+pub(crate) use super::visible::{Condvar, Mutex, MutexGuard};
+#[cfg(not(tsan))]
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 pub(crate) use std::thread;
 

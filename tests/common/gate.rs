@@ -1,6 +1,8 @@
 //! A gate that the test opens, so that the order of events is certain and nothing sleeps.
 
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
+
+use super::sync::{Condvar, Mutex};
 
 /// Whoever calls [`pass`](Gate::pass) waits until the test lets it through.
 #[derive(Clone, Default)]

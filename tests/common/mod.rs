@@ -16,4 +16,5 @@ pub mod means;
 pub mod muxer;
 pub mod segments;
 pub mod sinks;
+pub mod sync;
 pub mod threads;

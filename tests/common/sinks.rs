@@ -1,11 +1,12 @@
 //! Sinks that wait, fail, panic and remember.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use segment_stream::{ProducedSegment, SegmentSink, SinkError, WriteContext, sink};
 
 use super::gate::Gate;
+use super::sync::Mutex;
 
 /// Waits at the gate in every write.
 pub fn gated(gate: &Gate) -> impl SegmentSink + use<> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use segment_stream::{
 
 use super::patience::{Checked, ensure, eventually};
 use super::setup::{Parcel, Retries, Setup, parcel, setup};
+use crate::common::sync::Mutex;
 
 /// A producer's number stands above this in the sequence, its own count below.
 const PRODUCER: u64 = 1 << 32;

@@ -18,7 +18,7 @@ pub use sweep::Swept;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tempfile::NamedTempFile;
 
@@ -29,6 +29,7 @@ use self::temp::TempFiles;
 use crate::error::SinkError;
 use crate::segment::ProducedSegment;
 use crate::sink::{SegmentSink, WriteContext};
+use crate::sync::{self, Mutex, MutexGuard};
 
 /// Writes each segment to the path in its hint; the sink behind
 /// [`SegmentStream::new`](crate::SegmentStream::new).
@@ -192,7 +193,7 @@ impl DiskSink {
 
     // Whatever panics under the lock leaves names in there that are at worst not known.
     fn folders(&self) -> MutexGuard<'_, Folders> {
-        self.folders.lock().unwrap_or_else(PoisonError::into_inner)
+        sync::lock(&self.folders)
     }
 
     fn store(&mut self, data: &[u8], target: &Target) -> Result<Published, SinkError> {
