@@ -1,5 +1,6 @@
 //! A watchdog, and a look at whether a thread is really waiting.
 
+use std::env;
 use std::fs;
 use std::panic;
 use std::thread;
@@ -10,9 +11,18 @@ use crossbeam_channel::{RecvTimeoutError, bounded};
 /// Far more than any test here needs; only what hangs for ever comes to it.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// `SEGMENT_STREAM_PATIENCE` says it otherwise, in seconds: where the crate is broken on purpose, a test that
+/// hangs is as good as one that fails, and need not take as long.
+fn patience() -> Duration {
+    let asked = env::var("SEGMENT_STREAM_PATIENCE").ok();
+    let secs = asked.and_then(|secs| secs.parse().ok());
+    secs.map_or(PATIENCE, Duration::from_secs)
+}
+
 /// Runs the test on a thread of its own and fails if it does not end.
 pub fn must_end<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, ended) = bounded(1);
+    let patience = patience();
     let body = thread::Builder::new()
         .name("test-body".into())
         .spawn(move || {
@@ -20,13 +30,13 @@ pub fn must_end<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) ->
             done.send(result).expect("the watchdog waits for this");
         })
         .expect("a thread can be started");
-    match ended.recv_timeout(PATIENCE) {
+    match ended.recv_timeout(patience) {
         Ok(Ok(value)) => {
             body.join().expect("it has caught its panic");
             value
         }
         Ok(Err(payload)) => panic::resume_unwind(payload),
-        Err(RecvTimeoutError::Timeout) => panic!("stuck: not done after {PATIENCE:?}"),
+        Err(RecvTimeoutError::Timeout) => panic!("stuck: not done after {patience:?}"),
         Err(RecvTimeoutError::Disconnected) => unreachable!("the body always sends"),
     }
 }
