@@ -22,6 +22,11 @@ pub(crate) const SIZES: [(usize, u64); 4] = [
     (16 << 20, 24),
 ];
 
+/// The default depth, and for parts one that is as much time: what a stream may be behind is measured in that.
+fn depth(length: usize) -> usize {
+    if length < 256 << 10 { 32 } else { 8 }
+}
+
 pub(crate) fn measure(figures: &mut Figures) -> io::Result<()> {
     for place in Place::BOTH {
         for (length, segments) in SIZES {
@@ -57,7 +62,11 @@ pub(crate) fn staged(
     work: impl Fn(&[u8]) + Send + 'static,
 ) -> io::Result<Duration> {
     let start = Instant::now();
-    let (mut stream, sender) = SegmentStream::with_sink(SegmentStreamConfig::default(), sink)?;
+    let config = SegmentStreamConfig {
+        channel_depth: depth(length),
+        ..Default::default()
+    };
+    let (mut stream, sender) = SegmentStream::with_sink(config, sink)?;
     let producer = thread::spawn(move || {
         (0..segments).try_for_each(|number| {
             let payload = payload(number, length);
@@ -86,7 +95,7 @@ pub(crate) fn handed_over(
     work: impl Fn(&[u8]) + Send + 'static,
 ) -> io::Result<Duration> {
     let start = Instant::now();
-    let (sender, receiver) = bounded(SegmentStreamConfig::default().channel_depth);
+    let (sender, receiver) = bounded(depth(length));
     let producer = thread::spawn(move || {
         (0..segments).try_for_each(|number| {
             let payload = payload(number, length);
