@@ -2,7 +2,9 @@
 
 mod common;
 
+use std::cell::RefCell;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -503,4 +505,54 @@ fn two_chained_streams_pass_everything_on() {
         link.join().unwrap();
         producer.join().unwrap();
     });
+}
+
+thread_local! {
+    static LEFT_BEHIND: RefCell<Option<LeftBehind>> = const { RefCell::new(None) };
+}
+
+/// What a sink leaves on its thread, which goes when the thread goes.
+struct LeftBehind {
+    gate: Gate,
+    is_gone: Arc<AtomicBool>,
+}
+
+impl Drop for LeftBehind {
+    fn drop(&mut self) {
+        self.gate.pass();
+        self.is_gone.store(true, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn finish_and_the_drop_wait_for_the_thread_itself() {
+    let ends: [fn(SegmentStream); 2] = [|stream| drop(stream.finish()), drop];
+    for end in ends {
+        must_end(move || {
+            let (gate, is_gone) = (Gate::default(), Arc::new(AtomicBool::new(false)));
+            let left = LeftBehind {
+                gate: gate.clone(),
+                is_gone: Arc::clone(&is_gone),
+            };
+            let mut left = Some(left);
+            let leaving = sink::from_fn(move |_| {
+                LEFT_BEHIND.set(left.take());
+                Ok(())
+            });
+            let (stream, sender) = SegmentStream::with_sink(depth(1), leaving).unwrap();
+            sender.send(segment(0)).unwrap();
+            let ender = thread::spawn(move || {
+                end(stream);
+                assert!(
+                    is_gone.load(Ordering::SeqCst),
+                    "the thread was not waited for"
+                );
+            });
+            // The sink is finished and gone, and its thread about to be.
+            gate.wait_for_arrivals(1);
+            thread::yield_now();
+            gate.open();
+            ender.join().unwrap();
+        });
+    }
 }
