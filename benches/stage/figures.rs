@@ -76,13 +76,20 @@ impl Ratios {
 }
 
 /// Runs both sides in turn, once without counting it, and divides the first one's times by the second one's.
+/// Which of them begins changes from pair to pair, as the second one finds memory that the first one has used.
 pub(crate) fn ratios<E>(
     mut ours: impl FnMut() -> Result<Duration, E>,
     mut theirs: impl FnMut() -> Result<Duration, E>,
 ) -> Result<Ratios, E> {
     let mut found = Vec::new();
     for pair in 0..=PAIRS {
-        let (ours, theirs) = (ours()?, theirs()?);
+        let (ours, theirs) = if pair % 2 == 0 {
+            let ours = ours()?;
+            (ours, theirs()?)
+        } else {
+            let theirs = theirs()?;
+            (ours()?, theirs)
+        };
         if pair > 0 {
             found.push(ours.as_secs_f64() / theirs.as_secs_f64());
         }
