@@ -180,7 +180,6 @@ impl Figures {
             Axes::LogX {
                 least: 16.0,
                 most: 16_384.0,
-                highest: 2.0,
             },
         )?;
         lines(
@@ -205,7 +204,6 @@ impl Figures {
             Axes::LogX {
                 least: 1.0,
                 most: 1_000.0,
-                highest: 2.0,
             },
         )
     }
@@ -236,7 +234,6 @@ enum Axes {
     LogX {
         least: f64,
         most: f64,
-        highest: f64,
     },
     LogY {
         most: f64,
@@ -254,7 +251,6 @@ fn lines(
     series: &[Series],
     scale: Axes,
 ) -> Result<(), Box<dyn Error>> {
-    // Drawn over the whole range first, so that what is beyond an edge stands at it.
     let area = SVGBackend::new(path, (720, 420)).into_drawing_area();
     area.fill(&WHITE)?;
     let mut builder = ChartBuilder::on(&area);
@@ -290,15 +286,10 @@ fn lines(
         }};
     }
     match scale {
-        Axes::LogX {
-            least,
-            most,
-            highest,
-        } => {
-            draw!((least..most).log_scale(), 0.0..highest, |&(x, y)| (
-                x,
-                y.min(highest)
-            ));
+        Axes::LogX { least, most } => {
+            let ys = series.iter().flat_map(|it| &it.1).map(|point| point.1);
+            let highest = 1.1 * ys.fold(1.5, f64::max);
+            draw!((least..most).log_scale(), 0.0..highest, |&point| point);
         }
         Axes::LogY {
             most,
