@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use quick_m3u8::date::{DateTime, DateTimeTimezoneOffset};
+use quick_m3u8::date::DateTime;
 
 /// When the year 9999 has ended, since 1970. A year has four digits, unless more are agreed upon (ISO 8601).
 const END: Duration = Duration::from_secs(253_402_300_800);
@@ -53,12 +53,9 @@ fn civil(days: u64) -> (u64, u64, u64) {
     (era * 400 + year + carry, month, of_month)
 }
 
-/// The date that a playlist prints, as a time; what cannot be one counts as 1970.
+/// A date that [`print`] printed, as a time. Of any other, such as one that is not in UTC, comes a time that
+/// is printed otherwise.
 pub(super) fn parse(date: &DateTime) -> SystemTime {
-    let DateTimeTimezoneOffset {
-        time_hour,
-        time_minute,
-    } = date.timezone_offset;
     let days = (0..u64::from(date.date_fullyear.saturating_sub(1970)))
         .map(|year| if is_leap(year + 1970) { 366 } else { 365 })
         .sum::<u64>();
@@ -69,16 +66,7 @@ pub(super) fn parse(date: &DateTime) -> SystemTime {
     let seconds =
         day * 86_400 + u64::from(date.time_hour) * 3600 + u64::from(date.time_minute) * 60;
     let fraction = Duration::try_from_secs_f64(date.time_second).unwrap_or_default();
-    let local = UNIX_EPOCH + Duration::from_secs(seconds) + fraction;
-    let ahead = Duration::from_secs(
-        u64::from(time_hour.unsigned_abs()) * 3600 + u64::from(time_minute) * 60,
-    );
-    let utc = if time_hour < 0 {
-        local.checked_add(ahead)
-    } else {
-        local.checked_sub(ahead)
-    };
-    utc.unwrap_or(UNIX_EPOCH)
+    UNIX_EPOCH + Duration::from_secs(seconds) + fraction
 }
 
 fn is_leap(year: u64) -> bool {
@@ -118,16 +106,10 @@ mod tests {
             assert_eq!(parse(&date), time);
         }
         let time = UNIX_EPOCH + Duration::from_millis(1_795_366_800_500);
-        for elsewhere in [
-            "2026-11-22T18:30:00.5+01:30",
-            "2026-11-22T17:00:00.5Z",
-            "2026-11-22T09:00:00.5-08:00",
-            "2026-11-22T07:30:00.5-09:30",
-        ] {
-            let date = quick_m3u8::date::parse(elsewhere).unwrap();
-            assert_eq!(parse(&date), time, "{elsewhere}");
-        }
-        assert_eq!(print(time), "2026-11-22T17:00:00.500Z");
+        let printed = print(time);
+        assert_eq!(printed, "2026-11-22T17:00:00.500Z");
+        let date = quick_m3u8::date::parse(&printed).unwrap();
+        assert_eq!(parse(&date), time);
         assert_eq!(
             print(UNIX_EPOCH - Duration::from_secs(9)),
             "1970-01-01T00:00:00.000Z"
