@@ -332,7 +332,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
 
     /// What renditions share, once it was published.
     pub(super) fn shared(&self) -> Option<Shared> {
-        let was_published = self.published.longest > 0 || self.published.number > 0;
+        let was_published = self.published.number > 0;
         Some(Shared {
             target_secs: self.playlist.target_secs.filter(|_| was_published)?,
             has_dates: self.playlist.config.date.is_some(),
@@ -352,7 +352,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         }
         self.is_unpublished = false;
         self.published = Published {
-            number: self.playlist.next_number().unwrap_or(self.published.number),
+            number: self.next_sequence(),
             longest: self.playlist.longest_published,
         };
         let since = Moment {

@@ -87,8 +87,10 @@ fn it_waits_for_its_playlists_and_refuses_what_they_must_share_and_do_not() {
 
     let mut folder = Folder::new(Path::new("main.m3u8"), Duration::ZERO, false);
     let main = main_playlist();
+    let other = published("other.m3u8", &live());
     for (others, why) in [
         (None, "no publisher"),
+        (Some(&other), "no publisher"),
         (Some(&unpublished), "not published yet"),
         (Some(&longer), "differ"),
         (Some(&dated), "differ"),
@@ -128,4 +130,19 @@ fn it_waits_for_its_playlists_and_refuses_what_they_must_share_and_do_not() {
         assert!(error.to_string().contains(why), "{error}");
     }
     assert!(folder.content(Path::new("main.m3u8")).is_none());
+}
+
+/// Whatever the number that it began with, and however short it is.
+#[test]
+fn a_playlist_that_was_published_with_the_last_number_is_published() {
+    let folder = Folder::new(Path::new("video.m3u8"), Duration::ZERO, false);
+    let mut video =
+        MediaPlaylistPublisher::new(live().rendition("video.m3u8"), folder).expect("a playlist");
+    let last = media((1 << 53) - 1, 0.0);
+    let _ = video.push(&Ok(last)).expect("it is published");
+    let mut folder = Folder::new(Path::new("main.m3u8"), Duration::ZERO, false);
+    MultivariantPlaylist::new("main.m3u8")
+        .variant(Variant::new("video.m3u8", 1))
+        .publish(&mut folder, &[&video])
+        .expect("it is published");
 }
