@@ -41,14 +41,15 @@ pub(super) struct Retired {
 /// The initialisation segment that is in force for what comes next.
 #[derive(Debug, Clone, Default)]
 pub(super) enum Initialisation {
-    /// None was ever sent: a format that needs none.
+    /// None was sent in this session: the format needs none, or that of the last entry is still in force.
     #[default]
     None,
-    /// The content is unknown where it was read from a playlist.
     Landed {
         map: Arc<Map>,
-        content: Option<Vec<u8>>,
+        content: Vec<u8>,
     },
     /// The last one did not arrive. Until one does, no media can be decoded.
-    Lost { before: Option<(Arc<Map>, Vec<u8>)> },
+    Lost {
+        before: Option<(Arc<Map>, Vec<u8>)>,
+    },
 }

@@ -31,12 +31,9 @@ impl Playlist {
             return self.initialisation_lost();
         };
         let known = match &self.next.initialisation {
-            Initialisation::Landed {
-                map,
-                content: Some(content),
-            } => Some((map, content)),
+            Initialisation::Landed { map, content } => Some((map, content)),
             Initialisation::Lost { before } => before.as_ref().map(|(map, content)| (map, content)),
-            _ => None,
+            Initialisation::None => None,
         };
         if let Some((map, content)) = known
             && *content == segment.data
@@ -48,7 +45,7 @@ impl Playlist {
             }
             self.next.initialisation = Initialisation::Landed {
                 map,
-                content: Some(segment.data.clone()),
+                content: segment.data.clone(),
             };
             return;
         }
@@ -72,7 +69,7 @@ impl Playlist {
         };
         let landed = Initialisation::Landed {
             map: Arc::new(map),
-            content: Some(segment.data.clone()),
+            content: segment.data.clone(),
         };
         let before = match std::mem::replace(&mut self.next.initialisation, landed) {
             Initialisation::Landed { map, .. }
@@ -89,14 +86,11 @@ impl Playlist {
 
     pub(super) fn initialisation_lost(&mut self) {
         self.next.initialisation = match std::mem::take(&mut self.next.initialisation) {
-            Initialisation::Landed {
-                map,
-                content: Some(content),
-            } => Initialisation::Lost {
+            Initialisation::Landed { map, content } => Initialisation::Lost {
                 before: Some((map, content)),
             },
             lost @ Initialisation::Lost { .. } => lost,
-            _ => Initialisation::Lost { before: None },
+            Initialisation::None => Initialisation::Lost { before: None },
         };
     }
 }

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use super::config::{Kind, MediaPlaylist};
 use super::date;
 use super::duration::{Micros, Rounding, SECOND, longest_within, micros, to_duration};
-use super::entry::{Entry, Initialisation, Map, Retired};
+use super::entry::{Entry, Initialisation, Retired};
 use super::notice::Notice;
 use super::tags::{self, TagError};
 use crate::error::WriteError;
@@ -62,13 +62,6 @@ pub(super) struct Next {
 impl Next {
     fn has_date(&self) -> bool {
         self.date.is_some_and(date::is_printable)
-    }
-
-    pub(super) fn follow(&mut self, map: Option<Arc<Map>>) {
-        self.initialisation = match map {
-            None => Initialisation::None,
-            Some(map) => Initialisation::Landed { map, content: None },
-        };
     }
 }
 
@@ -271,7 +264,6 @@ impl Playlist {
             .saturating_mul(error.unusable_durations());
         let measured = self.next.rounding.next(error.duration_secs());
         let mut left = measured.saturating_add(unusable);
-        let is_live = matches!(self.config.kind, Kind::Live { .. });
         for count in (1..=error.segments()).rev() {
             if self.next_number().is_none() {
                 return;
@@ -279,8 +271,8 @@ impl Playlist {
             let share = left / count;
             left -= share;
             self.append_gaps(error.segment(), share);
-            if is_live && count % SLID_AT_ONCE == 0 {
-                // Of a stall of days only the end is ever listed.
+            if count % SLID_AT_ONCE == 0 {
+                // Of a stall of days a live playlist only ever lists the end.
                 self.slide();
             }
         }
@@ -309,6 +301,7 @@ impl Playlist {
     fn append(&mut self, uri: String, file: Option<PathBuf>, micros: Micros, real: Micros) {
         let map = match &self.next.initialisation {
             Initialisation::Landed { map, .. } => Some(Arc::clone(map)),
+            // One that was lost changes nothing, and of what was read from a playlist the last one goes on.
             _ => self.entries.back().and_then(|last| last.map.clone()),
         };
         let version = self.version_needed();
@@ -392,5 +385,28 @@ impl Playlist {
             (None, Some(last)) => last.micros,
             (None, None) => SECOND,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::losses::Loss;
+
+    #[test]
+    fn of_a_loss_of_days_no_more_is_held_than_slides_at_once() {
+        let first = ProducedSegment::media(0, Vec::new(), 2.0);
+        let loss = Loss {
+            end: 100_000,
+            duration_secs: 200_000.0,
+            ..Loss::of(0, first, 0)
+        };
+        let window = std::time::Duration::from_secs(10);
+        let mut playlist = Playlist::new(MediaPlaylist::live("live.m3u8", window));
+        playlist.push(&Err(WriteError::dropped(loss)), &mut Vec::new());
+        assert_eq!(playlist.next_number(), Some(100_000));
+        // What was allocated tells the most that there ever were.
+        let most = playlist.entries.capacity() as u64;
+        assert!(most < 4 * SLID_AT_ONCE, "{most}");
     }
 }

@@ -199,20 +199,19 @@ impl Reading {
         if playlist.has_ended {
             return Err("it has ended (EXT-X-ENDLIST), and must not change any more".into());
         }
-        let begun = &self.next;
-        let has_begun = begun.is_gap || begun.starts_discontinuity || begun.date.is_some();
-        if self.micros.is_some() || has_begun {
-            return Err("it is cut: its last segment has no URI".into());
-        }
-        let (Some(target), Some(number), Some(_)) =
+        let (Some(target), Some(number), Some(version)) =
             (playlist.target_secs, self.media_sequence, playlist.version)
         else {
             return Err(
                 "it is cut, or was not written by this publisher: a header is missing".into(),
             );
         };
-        if !matches!(playlist.version, Some(3 | 5 | 6)) {
+        if !matches!(version, 3 | 5 | 6) {
             return Err("it was not written by this publisher: EXT-X-VERSION".into());
+        }
+        if target == 0 {
+            // Of a window of no target durations nothing would stay listed.
+            return Err("it was not written by this publisher: EXT-X-TARGETDURATION".into());
         }
         let is_at_the_end = |number: u64| {
             let end = number.checked_add(playlist.entries.len() as u64);
@@ -261,11 +260,6 @@ impl Reading {
         } else {
             playlist.discontinuity(asked);
         }
-        playlist.next.tags = self.next.tags;
-        if !self.keys.is_empty() {
-            playlist.next.keys = Arc::new(tags::plain_keys(self.keys));
-        }
-        playlist.next.follow(self.map);
         self.playlist
     }
 }

@@ -117,6 +117,13 @@ fn a_playlist_that_would_be_written_otherwise_is_refused() {
             "#EXT-X-PROGRAM-DATE-TIME:2026-11-22T17:00:00Z\n#EXTINF",
         ),
         ("VERSION:3", "VERSION:7"),
+        ("#EXTINF", "#EXT-X-GAP\n#EXTINF"),
+        ("0.ts\n", "0.ts\n#x-own\n"),
+        ("0.ts\n", "0.ts\n#EXT-X-GAP\n"),
+        ("0.ts\n", "0.ts\n#EXT-X-DISCONTINUITY\n"),
+        ("0.ts\n", "0.ts\n#EXTINF:2.000000,\n"),
+        ("0.ts\n", "0.ts\n#EXT-X-MAP:URI=\"0.mp4\"\n"),
+        ("0.ts\n", "0.ts\n#EXT-X-KEY:METHOD=NONE\n"),
         ("#EXT-X-VERSION:3\n", "#EXT-X-VERSION:3\n#EXT-X-VERSION:3\n"),
         (
             "#EXT-X-TARGETDURATION:2\n",
@@ -131,4 +138,22 @@ fn a_playlist_that_would_be_written_otherwise_is_refused() {
         taken.extend(resumed.is_ok().then_some(to));
     }
     assert!(taken.is_empty(), "taken: {taken:#?}");
+}
+
+/// No target duration of ours is 0, and of a window of three of those nothing would stay listed.
+#[test]
+fn a_target_duration_of_nothing_is_refused() {
+    let mut bench = Bench::new(live());
+    let _ = bench.push(0, 2.0);
+    let mut previous = bench.previous();
+    previous.state = None;
+    let resume = |previous: &Previous| {
+        let playlist = MediaPlaylist::live("live.m3u8", Duration::ZERO);
+        MediaPlaylistPublisher::resume(playlist, bench.folder.clone(), previous)
+    };
+    assert!(resume(&previous).is_ok());
+    let text = bench.text().replace("TARGETDURATION:2", "TARGETDURATION:0");
+    previous.playlist = text.into_bytes();
+    let refused = resume(&previous).err().expect("it is refused");
+    assert!(refused.to_string().contains("TARGETDURATION"), "{refused}");
 }
