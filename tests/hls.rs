@@ -17,12 +17,18 @@ mod keys;
 mod maps;
 #[path = "hls/multivariant.rs"]
 mod multivariant;
+#[path = "hls/previous.rs"]
+mod previous;
+#[path = "hls/reserved.rs"]
+mod reserved;
 #[path = "hls/resuming.rs"]
 mod resuming;
 #[path = "hls/retention.rs"]
 mod retention;
 #[path = "hls/texts.rs"]
 mod texts;
+#[path = "hls/told.rs"]
+mod told;
 
 use std::path::Path;
 use std::time::Duration;
@@ -43,6 +49,10 @@ struct Bench {
 impl Bench {
     fn new(playlist: MediaPlaylist) -> Self {
         let folder = Folder::new(playlist.path(), Duration::from_secs(100_000), false);
+        Self::on(folder, playlist)
+    }
+
+    fn on(folder: Folder, playlist: MediaPlaylist) -> Self {
         let publisher = MediaPlaylistPublisher::new(playlist.clone(), folder.clone())
             .expect("a playlist that can be one")
             .with_clock(folder.clock());

@@ -117,6 +117,45 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_name_is_given_twice_and_one_that_is_there_stays() {
+        let names = SegmentNames::new("", "ts").with_session("a");
+        let mut names = names.unwrap();
+        let media = || ProducedSegment::media(7, Vec::new(), 2.0);
+        let init = || ProducedSegment::init(Vec::new());
+        let given = [
+            media(),
+            init(),
+            media(),
+            init(),
+            media().with_path("0.ts"),
+            media(),
+            init(),
+        ]
+        .map(|segment| names.name(segment).path_hint.unwrap());
+        let expected = [
+            "a-00000000.ts",
+            "a-init-0.mp4",
+            "a-00000001.ts",
+            "a-init-1.mp4",
+            "0.ts",
+            "a-00000002.ts",
+            "a-init-2.mp4",
+        ];
+        assert_eq!(given, expected.map(PathBuf::from));
+    }
+
+    #[test]
+    fn a_session_is_one_plain_word_that_hides_no_file() {
+        let names = |session: &str| SegmentNames::new("", "ts").with_session(session);
+        for session in ["", ".", ".monday", "a/b", "../a", "a b", "a:b", "möndag"] {
+            assert!(names(session).is_err(), "{session:?}");
+        }
+        for session in ["a", "-", "_a", "Monday-2.b_3"] {
+            assert!(names(session).is_ok(), "{session:?}");
+        }
+    }
+
+    #[test]
     fn the_names_of_a_session_that_named_itself_are_known_and_no_others() {
         let mut names = SegmentNames::new("", "m4s");
         for segment in [
@@ -136,6 +175,8 @@ mod tests {
             "1795373827-929d43474b91d2c2-x.ts",
             "1795373827-929d43474b91d2c2-00000001",
             "179537382-929d43474b91d2c2-00000001.ts",
+            "1795373827-929d43474b91d2c-00000001.ts",
+            "1795373827-929d43474b91d2cx-00000001.ts",
             "live.m3u8",
         ] {
             assert!(!is_made_up(name), "{name}");

@@ -23,6 +23,16 @@ fn a_duration_that_is_none_is_a_gap_of_one_target_duration() {
     }
 }
 
+/// Whatever the first push settles that one to be.
+#[test]
+fn a_first_duration_that_is_none_is_one_target_duration_as_well() {
+    let mut bench = Bench::new(MediaPlaylist::event("live.m3u8"));
+    let _ = bench.push(0, f64::NAN);
+    let text = bench.text();
+    assert!(text.contains("#EXT-X-TARGETDURATION:2\n"), "{text}");
+    assert!(text.ends_with("#EXTINF:2.000000,\n0.ts\n"), "{text}");
+}
+
 #[test]
 fn a_segment_that_is_too_long_is_listed_with_what_the_target_duration_allows() {
     let mut bench = Bench::new(event());

@@ -119,9 +119,22 @@ fn a_stall_longer_than_the_target_duration_allows_is_split() {
 fn an_absurd_duration_counts_as_one_target_duration() {
     let mut bench = Bench::new(MediaPlaylist::event("live.m3u8"));
     let _ = bench.publisher.push(&dropped(3, 1e300)).expect("published");
-    let (count, millis) = gaps(&bench.text());
-    assert!(
-        count >= 3 && millis <= 3 * 3_000,
-        "{count} gaps of {millis} ms"
-    );
+    assert!(bench.text().contains("#EXT-X-TARGETDURATION:2\n"));
+    assert_eq!(gaps(&bench.text()), (3, 6_000));
+}
+
+/// The target duration of a VOD playlist is that of the longest segment, and more may come.
+#[test]
+fn a_loss_settles_nothing_before_a_vod_playlist_ends() {
+    let mut bench = Bench::new(MediaPlaylist::vod("all.m3u8"));
+    let _ = bench
+        .publisher
+        .push(&dropped(3, 1.0))
+        .expect("it is entered");
+    let _ = bench.lose(media(67, f64::NAN));
+    let _ = bench.push(68, 3.2);
+    let _ = bench.publisher.finish().expect("it is published");
+    let text = bench.text();
+    assert!(text.contains("#EXT-X-TARGETDURATION:4\n"), "{text}");
+    assert!(text.ends_with("#EXTINF:3.200000,\n68.ts\n#EXT-X-ENDLIST\n"));
 }

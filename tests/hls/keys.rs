@@ -106,3 +106,19 @@ fn tags_that_are_not_of_a_segment_are_refused() {
     lines.retain(|line| bench.publisher.tag_next([*line]).is_ok());
     assert!(lines.is_empty(), "taken: {lines:#?}");
 }
+
+/// One of the same format takes its place, and no segment in between is in the clear.
+#[test]
+fn a_key_that_another_one_replaces_is_not_ended_besides() {
+    let mut bench = Bench::new(event());
+    bench.publisher.tag_next([KEY]).expect("a key");
+    let _ = bench.push(0, 2.0);
+    let new = "#EXT-X-KEY:METHOD=AES-128,URI=\"new\"";
+    bench.publisher.tag_next([new]).expect("a key");
+    let _ = bench.push(1, 2.0);
+    let text = bench.text();
+    assert!(
+        text.ends_with(&format!("0.ts\n{new}\n#EXTINF:2.000000,\n1.ts\n")),
+        "{text}"
+    );
+}

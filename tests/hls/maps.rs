@@ -91,3 +91,40 @@ fn one_that_was_never_used_is_not_left_for_ever() {
         .collect();
     assert!(left.is_empty(), "{left:?} are left");
 }
+
+/// However many were lost in between, what was in force goes on if it comes again.
+#[test]
+fn the_same_bytes_after_two_that_were_lost_are_no_discontinuity() {
+    let mut bench = Bench::new(event());
+    let _ = bench.push_segment(init(0, "0.mp4"));
+    let _ = bench.push(0, 2.0);
+    let _ = bench.lose(init(1, "1.mp4"));
+    let _ = bench.lose(init(2, "2.mp4"));
+    let _ = bench.push_segment(init(0, "again.mp4"));
+    let _ = bench.push(1, 2.0);
+    assert!(
+        bench.text().ends_with("0.ts\n#EXTINF:2.000000,\n1.ts\n"),
+        "{}",
+        bench.text()
+    );
+}
+
+/// What was read from a playlist has its initialisation segment from there.
+#[test]
+fn what_comes_after_a_restart_goes_on_with_the_map_that_is_listed() {
+    let mut bench = Bench::new(live());
+    let _ = bench.push_segment(init(0, "0.mp4"));
+    let _ = bench.push(0, 2.0);
+    let mut bench = bench.restart();
+    for number in 1..9 {
+        bench.wait(2);
+        let _ = bench.push(number, 2.0);
+    }
+    let text = bench.text();
+    assert_eq!(
+        text.matches("#EXT-X-MAP:URI=\"0.mp4\"\n").count(),
+        1,
+        "{text}"
+    );
+    assert!(!bench.has("0.ts") && bench.has("0.mp4"));
+}

@@ -1,6 +1,7 @@
 //! What becomes of segments that slid out.
 
-use segment_stream::hls::Retention;
+use segment_stream::hls::{Notice, Retention};
+use segment_stream::{SegmentSink, SinkError, WriteContext};
 
 use super::*;
 
@@ -174,4 +175,86 @@ fn a_new_playlist_takes_over_what_an_ended_one_had_to_delete() {
         let _ = bench.push(number, 2.0);
     }
     assert!(!bench.has("0.ts") && !bench.has("1.ts"));
+}
+
+/// The same where another publication came in between: the side file knows of it after a crash.
+#[test]
+fn a_publication_whose_answer_was_lost_counts_after_a_restart() {
+    let mut bench = Bench::new(live().target_duration(Duration::from_secs(4)));
+    for number in 0..4 {
+        let _ = bench.push(number, 3.0);
+    }
+    bench.fails(Answer::Unheard);
+    assert!(bench.publisher.push(&Ok(media(4, 2.9))).is_err());
+    bench.fails(Answer::Done);
+    bench.folder.store(Path::new("2.ts"), vec![1]);
+    let _ = bench.push(5, 4.0);
+    assert!(bench.text().contains("SEQUENCE:2\n"));
+    let mut bench = bench.restart();
+    let _ = bench.push(6, 3.0);
+    assert!(bench.text().contains("SEQUENCE:3\n"));
+    // 3 s for itself and 14.9 s for the list that was published unheard, not 12.9 s for those since.
+    for number in 7..11 {
+        bench.wait(4);
+        let _ = bench.push(number, 4.0);
+    }
+    assert!(bench.has("2.ts"), "it was listed for longer");
+    bench.wait(4);
+    let _ = bench.push(11, 4.0);
+    assert!(!bench.has("2.ts"));
+}
+
+/// Said once, and never tried again; what is to be deleted is for a session that can.
+#[test]
+fn a_sink_that_cannot_delete_is_told_once() {
+    let clock = Duration::from_secs(100_000);
+    let folder = Folder::new(live().path(), clock, true);
+    let mut bench = Bench::on(folder, live());
+    let mut notices = Vec::new();
+    for number in 0..20 {
+        bench.wait(2);
+        notices.extend(bench.push(number, 2.0).notices);
+    }
+    let ended = bench.publisher.finish().expect("it is published");
+    notices.extend(ended.notices);
+    bench.wait(1000);
+    notices.extend(bench.publisher.delete_due().notices);
+    assert!(
+        matches!(notices[..], [Notice::CannotDelete(_)]),
+        "{notices:?}"
+    );
+    assert!(bench.has("0.ts") && bench.has(".live.m3u8.state"));
+}
+
+/// Deletes as slowly as a disk that is busy with other things.
+struct Slow(Folder);
+
+impl SegmentSink for Slow {
+    fn write(&mut self, file: &ProducedSegment, context: &WriteContext) -> Result<(), SinkError> {
+        self.0.write(file, context)
+    }
+
+    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+        std::thread::sleep(Duration::from_millis(300));
+        self.0.remove(path)
+    }
+}
+
+/// A push does not wait for all that there is to delete where that takes long.
+#[test]
+fn slow_deletions_are_spread_over_several_calls() {
+    let folder = Folder::new(live().path(), Duration::ZERO, false);
+    let mut publisher = MediaPlaylistPublisher::new(live(), Slow(folder.clone()))
+        .expect("a playlist that can be one")
+        .with_clock(folder.clock());
+    for number in 0..6 {
+        let _ = publisher.push(&Ok(media(number, 2.0))).expect("published");
+    }
+    let _ = publisher.finish().expect("it is published");
+    assert_eq!(publisher.waiting_for_deletion().count(), 3);
+    folder.wait(Duration::from_secs(1000));
+    for left in [2, 1] {
+        let _ = publisher.delete_due();
+        assert_eq!(publisher.waiting_for_deletion().count(), left);
+    }
 }

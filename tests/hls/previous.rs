@@ -1,0 +1,104 @@
+//! What a session before this one left on the disk.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::*;
+
+const SESSION: &str = "1795373827-929d43474b91d2c2";
+
+fn name(number: u64) -> String {
+    format!("{SESSION}-{number:08}.ts")
+}
+
+/// The text of a playlist that lists two segments with names that were made up, one of them in a folder.
+fn text_of_two() -> Vec<u8> {
+    let mut bench = Bench::new(live());
+    let _ = bench.push_segment(init(0, &format!("{SESSION}-init-0.mp4")));
+    let _ = bench.push_segment(media(0, 2.0).with_path(name(0)));
+    let _ = bench.push_segment(media(1, 2.0).with_path(format!("video/{}", name(1))));
+    bench.text().into_bytes()
+}
+
+#[test]
+fn the_playlist_and_its_side_file_are_read_and_what_a_killed_process_left_is_swept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let read = || Previous::read(folder.path(), &live());
+    assert_eq!(read().expect("there is nothing"), None);
+
+    fs::write(at("live.m3u8"), "a text").expect("it is written");
+    let left = at(".segment-abcdef123456.tmp");
+    fs::write(&left, "half").expect("it is written");
+    let mut expected = Previous {
+        playlist: b"a text".to_vec(),
+        ..Previous::default()
+    };
+    assert_eq!(read().expect("a playlist"), Some(expected.clone()));
+    assert!(!left.exists());
+
+    fs::write(at(".live.m3u8.state"), "").expect("it is written");
+    expected.state = Some(Vec::new());
+    assert_eq!(read().expect("both"), Some(expected.clone()));
+    fs::write(at(".live.m3u8.state"), "state").expect("it is written");
+    expected.state = Some(b"state".to_vec());
+    assert_eq!(read().expect("both"), Some(expected));
+}
+
+/// What is there and cannot be read is not what is not there: that would begin a new playlist over it.
+#[test]
+fn a_playlist_that_cannot_be_read_is_an_error() {
+    for name in ["live.m3u8", ".live.m3u8.state"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("live.m3u8"), "").expect("it is written");
+        let _ = fs::remove_file(folder.path().join(name));
+        fs::create_dir(folder.path().join(name)).expect("a folder");
+        let read = Previous::read(folder.path(), &live());
+        assert!(read.is_err(), "{name}: {read:?}");
+    }
+}
+
+#[test]
+fn strays_are_the_files_with_names_of_ours_that_are_not_listed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    for below in ["video", "elsewhere"] {
+        fs::create_dir(at(below)).expect("a folder");
+    }
+    let init = |number| format!("{SESSION}-init-{number}.mp4");
+    let strays = [name(2), init(1), format!("video/{}", name(3))];
+    let others = [
+        name(0),
+        init(0),
+        format!("video/{}", name(1)),
+        format!("elsewhere/{}", name(4)),
+        "5.ts".into(),
+        "video/6.ts".into(),
+    ];
+    for file in strays.iter().chain(&others) {
+        fs::write(at(file), "").expect("it is written");
+    }
+    fs::create_dir(at(&name(7))).expect("a folder");
+    fs::write(at("live.m3u8"), text_of_two()).expect("it is written");
+
+    let with_strays = |previous: Previous| {
+        let found = previous.with_strays(folder.path(), &live());
+        let mut found = found.expect("the folders can be read");
+        found.strays.sort();
+        found
+    };
+    let previous = Previous::read(folder.path(), &live());
+    let previous = previous.expect("it can be read").expect("a playlist");
+    let found = with_strays(previous.clone());
+    let mut expected: Vec<PathBuf> = strays.iter().map(PathBuf::from).collect();
+    expected.sort();
+    assert_eq!(found.strays, expected);
+    assert_eq!(found.playlist, previous.playlist);
+
+    // Of one that is not gone on with nothing is known to be a stray.
+    let cut = Previous {
+        playlist: b"#EXTM3U\n".to_vec(),
+        ..previous
+    };
+    assert_eq!(with_strays(cut.clone()), cut);
+}
