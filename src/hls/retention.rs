@@ -257,6 +257,21 @@ mod tests {
             .map(|it| it.file.to_str().unwrap())
             .collect();
         assert_eq!(files, [&names[..], &["last.ts"]].concat());
+        let text = String::from_utf8(text).unwrap();
+        for (line, odd) in [
+            ("published 7 ", "published x "),
+            ("texts ", "texts x"),
+            ("delete 3000000 end", "delete -3 end"),
+            ("delete 3000000 end", "delete 3 ../end"),
+            ("delete 3000000 end", "remove 3 end"),
+        ] {
+            let error = State::read(text.replace(line, odd).as_bytes()).unwrap_err();
+            assert!(
+                error.contains(&format!("line that cannot be read: \"{odd}")),
+                "{error}"
+            );
+        }
+        let text = text.into_bytes();
         for length in 0..text.len() - 1 {
             assert!(State::read(&text[..length]).is_err(), "cut after {length}");
         }

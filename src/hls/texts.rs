@@ -81,7 +81,9 @@ mod tests {
             let words: Vec<_> = printed.split_whitespace().collect();
             assert_eq!(Texts::parse(&words).unwrap().may_be(text), is_known);
         }
-        (0..REMEMBERED).for_each(|_| texts.add(b"three"));
+        (2..REMEMBERED).for_each(|_| texts.add(b"three"));
+        assert!(texts.may_be(b"one") && !texts.may_be(b"on"));
+        texts.add(b"one too many");
         assert_eq!(texts, Texts::Unknown);
         assert!(texts.may_be(b"anything"));
         assert_eq!(fingerprint(b""), 0xcbf2_9ce4_8422_2325);

@@ -122,3 +122,25 @@ fn a_key_that_another_one_replaces_is_not_ended_besides() {
         "{text}"
     );
 }
+
+/// The same for a set of several: a line in it that ends what was before would say nothing.
+#[test]
+fn a_set_of_keys_has_no_line_that_ends_the_one_before() {
+    let mut bench = Bench::new(event());
+    bench.publisher.tag_next([KEY]).expect("a key");
+    let _ = bench.push(0, 2.0);
+    let new = "#EXT-X-KEY:METHOD=AES-128,URI=\"new\"";
+    let none = "#EXT-X-KEY:METHOD=NONE";
+    bench.publisher.tag_next([none, new]).expect("keys");
+    let _ = bench.push(1, 2.0);
+    bench.publisher.tag_next([none]).expect("an end");
+    let _ = bench.push(2, 2.0);
+    let listed = |number| format!("#EXTINF:2.000000,\n{number}.ts\n");
+    let expected = [&listed(0), new, "\n", &listed(1), none, "\n", &listed(2)].concat();
+    let text = bench.text();
+    assert!(text.ends_with(&expected), "{text}");
+    // Another session reads the same.
+    let mut bench = bench.restart();
+    let _ = bench.push(3, 2.0);
+    assert!(bench.text().starts_with(&text), "{}", bench.text());
+}

@@ -226,6 +226,47 @@ fn a_sink_that_cannot_delete_is_told_once() {
     assert!(bench.has("0.ts") && bench.has(".live.m3u8.state"));
 }
 
+/// Refuses to delete the segments below this number.
+struct Stubborn(Folder, u64);
+
+impl SegmentSink for Stubborn {
+    fn write(&mut self, file: &ProducedSegment, context: &WriteContext) -> Result<(), SinkError> {
+        self.0.write(file, context)
+    }
+
+    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+        if (0..self.1).any(|number| path == Path::new(&format!("{number}.ts"))) {
+            return Err(SinkError::permanent("it stays"));
+        }
+        self.0.remove(path)
+    }
+}
+
+/// However many there are that cannot be deleted, the others get their turn.
+#[test]
+fn what_cannot_be_deleted_does_not_keep_the_rest_from_it() {
+    let folder = Folder::new(live().path(), Duration::ZERO, false);
+    let sink = Stubborn(folder.clone(), 20);
+    let mut publisher = MediaPlaylistPublisher::new(live(), sink)
+        .expect("a playlist that can be one")
+        .with_clock(folder.clock());
+    for number in 0..30 {
+        let segment = media(number, 2.0);
+        folder.store(Path::new(&format!("{number}.ts")), Vec::new());
+        let _ = publisher.push(&Ok(segment)).expect("published");
+    }
+    let _ = publisher.finish().expect("it is published");
+    folder.wait(Duration::from_secs(1000));
+    // 27 have slid out, and a call deletes 16.
+    for _ in 0..2 {
+        let pushed = publisher.delete_due();
+        let is_told = |it: &Notice| matches!(it, Notice::NotDeleted(_));
+        assert!(!pushed.notices.is_empty() && pushed.notices.iter().all(is_told));
+    }
+    let left: Vec<_> = publisher.waiting_for_deletion().collect();
+    assert_eq!(left.len(), 20, "{left:?}");
+}
+
 /// Deletes as slowly as a disk that is busy with other things.
 struct Slow(Folder);
 
