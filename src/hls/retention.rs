@@ -236,6 +236,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_postponed_goes_behind_all_others() {
+        let mut retention = Retention::new(Duration::ZERO);
+        let names = ["0.ts", "1.ts", "2.ts"];
+        let all = names.iter().map(|name| retired(name, 3)).collect();
+        retention.add(all, at(0, 0));
+        retention.postpone(Path::new("1.ts"));
+        retention.postpone(Path::new("none.ts"));
+        let files: Vec<_> = retention.files().collect();
+        assert_eq!(files, ["0.ts", "2.ts", "1.ts"].map(Path::new));
+    }
+
+    #[test]
     fn the_state_comes_back_and_a_cut_one_is_refused() {
         let mut retention = Retention::new(Duration::ZERO);
         let names = ["live/0.ts", "a b\n#c.ts", "/srv/x.ts", "end"];

@@ -154,6 +154,37 @@ fn a_target_duration_of_nothing_is_refused() {
     assert!(resume(&previous).is_ok());
     let text = bench.text().replace("TARGETDURATION:2", "TARGETDURATION:0");
     previous.playlist = text.into_bytes();
-    let refused = resume(&previous).err().expect("it is refused");
+    let refused = resume(&previous).expect_err("it is refused");
     assert!(refused.to_string().contains("TARGETDURATION"), "{refused}");
+}
+
+/// No number that a player could not count with comes of it, neither of segments nor of discontinuities.
+#[test]
+fn a_playlist_whose_numbers_are_at_their_end_is_refused() {
+    let mut bench = Bench::new(live());
+    bench.publisher.discontinuity();
+    for number in 0..4 {
+        let _ = bench.push(number, 2.0);
+    }
+    let end: u64 = 1 << 53;
+    for (line, last) in [
+        ("#EXT-X-MEDIA-SEQUENCE:", end - 4),
+        ("#EXT-X-DISCONTINUITY-SEQUENCE:", end - 4),
+    ] {
+        let resumed = |number: u64| {
+            let text = bench.text();
+            let changed = text.replace(&format!("{line}1\n"), &format!("{line}{number}\n"));
+            assert_ne!(text, changed);
+            let previous = Previous {
+                playlist: changed.into_bytes(),
+                ..Previous::default()
+            };
+            MediaPlaylistPublisher::resume(live(), bench.folder.clone(), &previous)
+        };
+        assert!(resumed(last).is_ok(), "{line}");
+        for beyond in [last + 1, end, u64::MAX] {
+            let refused = resumed(beyond).expect_err(line).to_string();
+            assert!(refused.contains("at their end"), "{refused}");
+        }
+    }
 }
