@@ -10,7 +10,7 @@ use common::segments::payload;
 use common::sinks::gated;
 use common::threads::{must_end, spawn_asleep};
 use segment_stream::{
-    ProducedSegment, SegmentStream, SegmentStreamConfig, SendError, WhenFull, WriteError,
+    NoNext, ProducedSegment, SegmentStream, SegmentStreamConfig, SendError, WhenFull, WriteError,
     WriteErrorKind,
 };
 
@@ -339,5 +339,36 @@ fn what_was_dropped_is_in_the_report_too() {
             assert_eq!(landed, [0, 3]);
             assert_eq!(report.discarded.len(), usize::from(is_drained));
         }
+    });
+}
+
+#[test]
+fn what_was_dropped_is_in_the_report_of_a_stream_that_is_given_up() {
+    must_end(|| {
+        let (stream, sender, gate) = stalled(dropping(2));
+        (1..4).for_each(|number| sender.try_send(of_size(number, 1)).unwrap());
+        let error = stream.finish_timeout(Duration::ZERO).unwrap_err();
+        let report = error.into_report();
+        let lost: Vec<_> = report.failed.iter().map(WriteError::sequence).collect();
+        assert_eq!(lost, [1, 2]);
+        let numbers = |of: &[ProducedSegment]| of.iter().map(|it| it.sequence).collect::<Vec<_>>();
+        assert_eq!(numbers(&report.in_doubt), [0]);
+        assert_eq!(numbers(&report.discarded), [3]);
+        gate.open();
+    });
+}
+
+#[test]
+fn what_was_dropped_comes_out_with_the_next_segment_and_not_before() {
+    must_end(|| {
+        let (mut stream, sender, gate) = stalled(dropping(2));
+        (1..3).for_each(|number| sender.try_send(of_size(number, 1)).unwrap());
+        gate.admit(1);
+        assert_eq!(stream.next().unwrap().unwrap().sequence, 0);
+        gate.wait_for_arrivals(2);
+        assert_eq!(stream.try_next().unwrap_err(), NoNext::NotYet);
+        gate.open();
+        assert_eq!(stream.next().unwrap().unwrap_err().sequence(), 1);
+        assert_eq!(stream.next().unwrap().unwrap().sequence, 2);
     });
 }

@@ -16,7 +16,8 @@ use common::sinks::{Call, Recording, gated, panicking_on};
 use common::sync::Mutex;
 use common::threads::{must_end, spawn_asleep};
 use segment_stream::{
-    DiskSink, NoNext, SegmentSink, SegmentStream, SegmentStreamConfig, WriteErrorKind, sink,
+    DiskSink, NoNext, SegmentSink, SegmentStream, SegmentStreamConfig, StreamStats, WriteErrorKind,
+    sink,
 };
 
 #[test]
@@ -468,5 +469,36 @@ fn next_timeout_waits_for_the_order_too() {
             stream.next_timeout(Duration::MAX).unwrap().unwrap(),
             segment(1)
         );
+    });
+}
+
+#[test]
+fn what_came_before_its_turn_is_in_the_report_where_nobody_can_wait() {
+    must_end(|| {
+        let (give, taken) = mpsc::channel::<SegmentStream>();
+        let (tell, told) = mpsc::channel();
+        let first = Arc::new(Mutex::new(Some((taken, tell))));
+        let (stream, sender) = SegmentStream::with_writers(depth(4), 2, |_| {
+            let first = Arc::clone(&first);
+            sink::from_fn(move |segment| {
+                if segment.sequence == 0
+                    && let Some((taken, tell)) = first.lock().unwrap().take()
+                {
+                    let stream = taken.recv().unwrap();
+                    let is_alone = |it: StreamStats| it.writing == 1 && it.queued.segments == 0;
+                    while !is_alone(stream.stats()) {
+                        thread::yield_now();
+                    }
+                    let report = stream.finish().unwrap_err().into_report();
+                    tell.send(report.written).unwrap();
+                }
+                Ok(())
+            })
+        })
+        .unwrap();
+        (0..3).for_each(|number| sender.send(segment(number)).unwrap());
+        give.send(stream).unwrap();
+        let written: Vec<_> = told.recv().unwrap();
+        assert_eq!(written, [segment(1), segment(2)]);
     });
 }
