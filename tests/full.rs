@@ -166,6 +166,7 @@ fn the_oldest_that_is_queued_makes_room_and_comes_out_in_its_place_without_its_p
         let stats = stream.stats();
         assert_eq!((stats.dropped.segments, stats.dropped.bytes), (3, 60));
         assert_eq!((stats.in_flight.segments, stats.in_flight.bytes), (3, 100));
+        assert_eq!((stats.queued.segments, stats.queued.bytes), (2, 90));
         assert_eq!(stream.segments_received(), 0);
         gate.open();
         assert_eq!(stream.next().unwrap().unwrap().sequence, 0);

@@ -167,13 +167,14 @@ fn a_sender_that_waits_for_too_long_is_told_once() {
     must_end(|| {
         let gate = Gate::default();
         let config = SegmentStreamConfig {
-            channel_depth: 1,
+            channel_depth: 2,
             stall_warning: Duration::from_millis(1),
             ..Default::default()
         };
         let (mut stream, sender) = SegmentStream::with_sink(config, gated(&gate)).unwrap();
         sender.send(segment(7_000)).unwrap();
         gate.wait_for_arrivals(1);
+        sender.send(segment(7_003)).unwrap();
         let waiting = [7_001, 7_002].map(|number| {
             let sender = sender.clone();
             spawn_asleep(move || sender.send(segment(number)))
@@ -190,9 +191,9 @@ fn a_sender_that_waits_for_too_long_is_told_once() {
         let found = logged(message);
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].0, Level::Warn);
-        assert_eq!(pairs(message)["in_flight"], "1");
+        assert_eq!(pairs(message)["in_flight"], "2");
         gate.open();
-        assert_eq!(stream.by_ref().take(3).count(), 3);
+        assert_eq!(stream.by_ref().take(4).count(), 4);
         waiting
             .into_iter()
             .for_each(|it| it.join().unwrap().unwrap());
