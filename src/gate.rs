@@ -57,4 +57,11 @@ mod tests {
         assert_eq!(gate.take_held_back(), 0);
         assert_eq!(gate.pass(at(40)), Some(0));
     }
+
+    #[test]
+    fn what_was_held_back_is_told_where_there_is_any() {
+        assert_eq!(and_more(0), "");
+        let told = " (and 9 more like it since the last message)";
+        assert_eq!(and_more(9), told);
+    }
 }

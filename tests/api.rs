@@ -283,3 +283,22 @@ fn the_writer_thread_has_a_name() {
         assert_eq!(told.recv().unwrap(), "segment-writer\n");
     });
 }
+
+#[test]
+fn a_handle_and_the_lack_of_a_segment_say_what_they_are() {
+    let (mut stream, sender) = SegmentStream::new(SegmentStreamConfig::default()).unwrap();
+    let handle = stream.handle();
+    assert!(!handle.is_closed() && !stream.is_closed() && !sender.is_closed());
+    let shown = format!("{handle:?}");
+    assert!(
+        shown.starts_with("StreamHandle { closed: false, stats: "),
+        "{shown}"
+    );
+    let not_yet = stream.try_next().unwrap_err();
+    assert_eq!(not_yet.to_string(), "no segment is done yet");
+    handle.close();
+    assert!(handle.is_closed() && stream.is_closed() && sender.is_closed());
+    assert!(stream.next().is_none());
+    let ended = stream.try_next().unwrap_err();
+    assert_eq!(ended.to_string(), "the stream has ended");
+}
