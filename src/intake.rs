@@ -1,5 +1,5 @@
-//! What both halves of a stream share, and its writers with them: the backlog under one lock, the line
-//! of senders that wait for room, the writers' doorbell, and the books.
+//! What both halves of a stream share, and its writers with them: under one lock the backlog, the line of
+//! senders that wait for room and the books; and the writers' doorbell.
 //!
 //! The queue itself is in the [`Backlog`] and not in a channel, because a full stream may drop the oldest
 //! segment in it, a shutdown takes out what nobody began, and equal paths wait for one another. What
@@ -11,9 +11,8 @@
 //! segment that could be written never waits while a writer sleeps: a writer goes to sleep only if it
 //! found nothing, and whatever comes after that rings.
 //!
-//! **The line.** A sender that finds no room stands in a line, and only the first in it is let in, so
-//! that a large segment is not overtaken for ever by small ones that need less room. Whoever leaves
-//! the line wakes the next, as does whatever makes room.
+//! **The [`Line`].** A sender that finds no room stands in it, and the first is let in. Whoever leaves the line
+//! wakes the next, as does whatever makes room.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,13 +24,14 @@ use crate::config::SegmentStreamConfig;
 use crate::error::SendError;
 use crate::gate::INTERVAL;
 use crate::interrupt::Interrupt;
+use crate::line::{Activity, Line, Place, Sleeper};
 use crate::losses::Loss;
 use crate::retry::RetryPolicy;
 use crate::segment::ProducedSegment;
 use crate::stats::{Ledger, Meter, StreamStats};
 use crate::sync::channel::{Receiver, Sender, bounded};
 use crate::sync::thread::{self, ThreadId};
-use crate::sync::{self, Condvar, Lookout, Mutex, MutexGuard, now};
+use crate::sync::{self, Lookout, Mutex, MutexGuard, now};
 use crate::teller::Teller;
 
 /// How long a caller waits.
@@ -88,37 +88,8 @@ struct State {
     is_closed: bool,
     /// Sender handles that were not dropped.
     senders: usize,
-    line: VecDeque<Waiter>,
-    next_waiter: u64,
+    line: Line,
     ledger: Ledger,
-}
-
-/// A sender that waits for room.
-struct Waiter {
-    number: u64,
-    /// Of the payload that it has.
-    length: usize,
-    call: Arc<Call>,
-    activity: Activity,
-}
-
-/// What a sender in the line is doing, as far as others must know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Activity {
-    /// It will look for room, without being woken.
-    Looking,
-    Sleeping,
-    /// It is talking to the log just now, and nobody waits for that.
-    Away,
-}
-
-/// How the first in the line is told that there may be room.
-#[derive(Default)]
-struct Call {
-    /// For one that looks.
-    is_called: AtomicBool,
-    /// For one that sleeps.
-    wake: Condvar,
 }
 
 impl Intake {
@@ -130,8 +101,7 @@ impl Intake {
                 backlog: Backlog::new(config, writers),
                 is_closed: false,
                 senders: 0,
-                line: VecDeque::new(),
-                next_waiter: 0,
+                line: Line::default(),
                 ledger: Ledger::default(),
             }),
             doorbell,
@@ -187,17 +157,13 @@ impl Intake {
             if state.is_closed {
                 return Err(SendError::closed(segment));
             }
-            let is_first = match (&place, state.first()) {
-                (_, None) => true,
-                (None, Some(_)) => false,
-                (Some(place), Some(first)) => place.number == first.number,
-            };
             // Room is looked for once more after every wait, a timed-out one included. So a wake-up is
             // never lost on a sender that gives up at the same moment.
-            if is_first && let Room::ByDropping(count) = state.backlog.room_for(segment.data.len())
+            if state.line.is_first(place.as_ref())
+                && let Room::ByDropping(count) = state.backlog.room_for(segment.data.len())
             {
                 if let Some(place) = place {
-                    state.line.retain(|waiter| waiter.number != place.number);
+                    state.line.leave(&place);
                 }
                 self.admit(state, segment, count);
                 return Ok(());
@@ -208,7 +174,10 @@ impl Intake {
                 Patience::Until(deadline) => {
                     let left = deadline.saturating_duration_since(now());
                     if left.is_zero() {
-                        let next = place.and_then(|place| state.leave(place.number));
+                        let next = place.and_then(|place| {
+                            state.line.leave(&place);
+                            state.call_first()
+                        });
                         drop(state);
                         wake(next);
                         return Err(SendError::timeout(segment));
@@ -217,7 +186,7 @@ impl Intake {
                 }
             };
             let place = place
-                .get_or_insert_with(|| state.stand_in_line(segment.data.len(), self.stall_warning));
+                .get_or_insert_with(|| state.line.stand(segment.data.len(), self.stall_warning));
             state = self.wait(state, place, left, &segment);
         }
     }
@@ -267,26 +236,23 @@ impl Intake {
             (Some(left), Some(to_warning)) => Some(left.min(to_warning)),
             (one, other) => one.or(other),
         };
-        state.note(place.number, Activity::Sleeping);
-        let asleep = || sync::wait(&self.state, &place.call.wake, state, at_most);
+        state.line.note(place, Activity::Sleeping);
+        let asleep = || place.sleep(&self.state, state, at_most);
         let mut state = self.lookout.wait(asleep);
-        state.note(place.number, Activity::Looking);
+        state.line.note(place, Activity::Looking);
         state
     }
 
     /// Looks for room for a moment, without the lock. Whoever makes room meanwhile need not wake anybody, and
     /// the caller looks once more under the lock in any case.
     fn look<'a>(&'a self, state: MutexGuard<'a, State>, place: &Place) -> MutexGuard<'a, State> {
-        if state.first().is_some_and(|it| it.number == place.number) {
-            let is_called = &place.call.is_called;
-            is_called.store(false, Ordering::Relaxed);
-            drop(state);
-            let _ = self
-                .lookout
-                .look(|| is_called.load(Ordering::Relaxed).then_some(()));
-            return self.lock();
+        if !state.line.is_first(Some(place)) {
+            return state;
         }
-        state
+        place.expect_call();
+        drop(state);
+        place.look(&self.lookout);
+        self.lock()
     }
 
     /// Tells the log, once, that this sender waits. Meanwhile it is not in the others' way.
@@ -301,7 +267,7 @@ impl Intake {
         let in_flight = state.backlog.in_flight();
         let held = state.backlog.longest_held(now);
         let held = held.map(|(held, age)| (held.sequence, age));
-        state.note(place.number, Activity::Away);
+        state.line.note(place, Activity::Away);
         let next = state.call_first();
         drop(state);
         wake(next);
@@ -314,7 +280,7 @@ impl Intake {
             now.checked_add(INTERVAL)
         };
         let mut state = self.lock();
-        state.note(place.number, Activity::Looking);
+        state.line.note(place, Activity::Looking);
         state
     }
 
@@ -444,10 +410,7 @@ impl Intake {
         // Nobody stays in the line of a closed stream, and nobody looks for a place in it.
         let line = std::mem::take(&mut state.line);
         drop(state);
-        line.iter().for_each(|waiter| {
-            waiter.call.is_called.store(true, Ordering::Relaxed);
-            waiter.call.wake.notify_one();
-        });
+        line.disband();
         // Once for every writer; none of them waits again when it has seen that the stream is closed.
         while self.doorbell.try_send(()).is_ok() {}
     }
@@ -490,23 +453,6 @@ impl Intake {
     }
 }
 
-/// Wakes it, without the lock, which it is going to take.
-fn wake(sleeper: Option<Arc<Call>>) {
-    if let Some(call) = sleeper {
-        call.wake.notify_one();
-    }
-}
-
-/// A waiting sender's own side of its place in the line.
-struct Place {
-    number: u64,
-    call: Arc<Call>,
-    since: Instant,
-    /// When the log is to be told that it still waits.
-    warning: Option<Instant>,
-    has_looked: bool,
-}
-
 impl State {
     /// Takes out what no writer has begun, and enters it into the books as discarded.
     fn discard_queued(&mut self) -> VecDeque<Job> {
@@ -518,52 +464,16 @@ impl State {
         queued
     }
 
-    fn stand_in_line(&mut self, length: usize, stall_warning: Duration) -> Place {
-        let (number, call, since) = (self.next_waiter, Arc::default(), now());
-        self.next_waiter += 1;
-        self.line.push_back(Waiter {
-            number,
-            length,
-            call: Arc::clone(&call),
-            activity: Activity::Looking,
-        });
-        Place {
-            number,
-            call,
-            since,
-            warning: since.checked_add(stall_warning),
-            has_looked: false,
-        }
+    /// For [`wake`], when the lock is free.
+    fn call_first(&mut self) -> Option<Sleeper> {
+        let backlog = &self.backlog;
+        self.line
+            .call_first(|length| backlog.room_for(length) != Room::None)
     }
+}
 
-    /// The first in the line that is there.
-    fn first(&self) -> Option<&Waiter> {
-        let mut line = self.line.iter();
-        line.find(|waiter| waiter.activity != Activity::Away)
-    }
-
-    /// Nobody is in the line of a stream that was closed meanwhile, and then there is nothing to note.
-    fn note(&mut self, number: u64, activity: Activity) {
-        if let Some(waiter) = self.line.iter_mut().find(|it| it.number == number) {
-            waiter.activity = activity;
-        }
-    }
-
-    /// Gives a place up. If it was the first, the next one may find room: then it is to be woken.
-    fn leave(&mut self, number: u64) -> Option<Arc<Call>> {
-        self.line.retain(|waiter| waiter.number != number);
-        self.call_first()
-    }
-
-    /// Calls the first in the line if there is room for it now. If it sleeps, it is to be woken, once.
-    fn call_first(&mut self) -> Option<Arc<Call>> {
-        let mut line = self.line.iter_mut();
-        let first = line.find(|waiter| waiter.activity != Activity::Away)?;
-        if self.backlog.room_for(first.length) == Room::None {
-            return None;
-        }
-        first.call.is_called.store(true, Ordering::Relaxed);
-        let before = std::mem::replace(&mut first.activity, Activity::Looking);
-        (before == Activity::Sleeping).then(|| Arc::clone(&first.call))
+fn wake(sleeper: Option<Sleeper>) {
+    if let Some(sleeper) = sleeper {
+        sleeper.wake();
     }
 }

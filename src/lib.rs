@@ -142,6 +142,7 @@ mod handle;
 pub mod hls;
 mod intake;
 mod interrupt;
+mod line;
 mod losses;
 mod report;
 mod retry;

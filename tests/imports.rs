@@ -34,6 +34,7 @@ const ORDER: &[&str] = &[
     "sink::disk::publish",
     "sink::disk::sweep",
     "sink::disk",
+    "line",
     "intake",
     "sender",
     "segment_writer",
