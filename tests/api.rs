@@ -296,6 +296,22 @@ fn a_handle_and_the_lack_of_a_segment_say_what_they_are() {
     );
     let not_yet = stream.try_next().unwrap_err();
     assert_eq!(not_yet.to_string(), "no segment is done yet");
+    let shown = format!("{stream:?}");
+    assert!(
+        shown.starts_with("SegmentStream { closed: false, stats: "),
+        "{shown}"
+    );
+    let shown = format!("{sender:?}");
+    assert!(
+        shown.starts_with("SegmentSender { closed: false"),
+        "{shown}"
+    );
+    let writer = sender.writer(common::segments::segment(12));
+    let shown = format!("{writer:?} {:?}", common::segments::segment(13));
+    for part in ["SegmentWriter { segment: ", "sequence: 12", "ProducedSegment { sequence: 13"] {
+        assert!(shown.contains(part), "{shown}");
+    }
+    drop(writer.into_segment());
     handle.close();
     assert!(handle.is_closed() && stream.is_closed() && sender.is_closed());
     assert!(stream.next().is_none());

@@ -56,6 +56,13 @@ fn a_sink_that_hangs_for_ever_keeps_nobody() {
             assert!(error.is_timeout());
             let message = error.to_string();
             assert!(message.contains("in doubt"), "{message}");
+            assert!(
+                message.contains("it had not ended when the time was over"),
+                "{message}"
+            );
+            let shown = format!("{error:?}");
+            assert!(shown.starts_with("FinishError(Report {"), "{shown}");
+            assert_eq!(error.report().sink_errors.len(), writers);
             let error = io::Error::from(error);
             assert_eq!(error.kind(), io::ErrorKind::TimedOut);
             let report = error.downcast::<FinishError>().unwrap().into_report();

@@ -192,6 +192,8 @@ fn the_oldest_that_is_queued_makes_room_and_comes_out_in_its_place_without_its_p
         assert_eq!(stream.segments_received(), 6);
         let stats = stream.stats();
         assert_eq!((stats.accepted.segments, stats.yielded.segments), (6, 3));
+        assert_eq!(stream.bytes_written(), stats.yielded.bytes);
+        assert_eq!(stats.yielded.bytes, 10 + 40 + 50);
         stream.finish().unwrap();
     });
 }

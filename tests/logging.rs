@@ -269,6 +269,13 @@ fn a_drop_logs_how_much_was_not_written_and_how_the_sink_ended() {
         drop(stream);
         let message = "the sink did not end well: marked-b".to_owned();
         assert_eq!(logged("marked-b"), [(Level::Error, message)]);
+
+        // And nothing where there is nothing to tell.
+        let (stream, sender) =
+            SegmentStream::with_sink(SegmentStreamConfig::default(), failing(|_| false)).unwrap();
+        sender.send(segment(0)).unwrap();
+        drop(stream);
+        assert!(logged("dropped with 0 unwritten").is_empty());
     });
 }
 
