@@ -202,9 +202,7 @@ impl Arrivals {
         held.sort_by_key(|held| held.index);
         // Whatever has been completed is here, and in doubt no more.
         while self.running > 0 && self.receive(Patience::None).is_ok() {}
-        let in_doubt = held
-            .into_iter()
-            .filter(|held| self.running > 0 && self.is_awaited(held.index));
+        let in_doubt = held.into_iter().filter(|held| self.is_awaited(held.index));
         report.in_doubt.extend(in_doubt.map(|held| held.segment));
         let unfinished = self.running.max(usize::from(!queued.is_empty()));
         report
@@ -212,9 +210,8 @@ impl Arrivals {
             .extend(queued.into_iter().map(|job| job.segment));
         self.sink_errors
             .extend((0..unfinished).map(|_| not_in_time()));
-        if self.running > 0 {
-            self.intake.teller().end();
-        }
+        // The last writer would, and who knows when that ends.
+        self.intake.teller().end();
         self.running = 0;
         self.writers.clear();
         self.collect(Patience::None, report);

@@ -279,6 +279,36 @@ fn a_drop_logs_how_much_was_not_written_and_how_the_sink_ended() {
     });
 }
 
+/// A sink that hangs ends too late to say what was held back.
+#[test]
+fn who_gives_a_stream_up_is_told_what_was_held_back() {
+    start_logging();
+    must_end(|| {
+        let gate = Gate::default();
+        let hanging = gate.clone();
+        let sink = sink::from_fn(move |segment: &segment_stream::ProducedSegment| {
+            if segment.sequence < 78 {
+                return Err(io::Error::from(io::ErrorKind::StorageFull).into());
+            }
+            hanging.pass();
+            Ok(())
+        });
+        let config = SegmentStreamConfig {
+            channel_depth: 100,
+            retry: RetryPolicy::never(),
+            ..Default::default()
+        };
+        let (stream, sender) = SegmentStream::with_sink(config, sink).unwrap();
+        (0..79).for_each(|number| sender.send(segment(number)).unwrap());
+        gate.wait_for_arrivals(1);
+        let error = stream.finish_timeout(Duration::ZERO).unwrap_err();
+        assert_eq!(error.report().failed.len(), 78);
+        let message = "77 more segments were not written since the last message";
+        assert_eq!(logged(message), [(Level::Error, message.to_owned())]);
+        gate.open();
+    });
+}
+
 #[test]
 fn what_was_reported_is_not_logged_again() {
     start_logging();

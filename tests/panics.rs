@@ -5,6 +5,7 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use common::config::depth;
 use common::gate::Gate;
@@ -38,6 +39,11 @@ fn a_panic_on_any_segment_gives_every_segment_back_and_wakes_every_sender() {
                 assert_eq!(error.into_segment(), segment(number));
             }
             assert!(sender.is_closed());
+            // Nothing is being written any more, and so nothing is stalled.
+            while stream.stats().writing > 0 {
+                thread::yield_now();
+            }
+            assert_eq!(stream.stats().stalled_for, Duration::ZERO);
             for number in 0..8 {
                 let item = stream.next().unwrap();
                 if number < panics_on {
