@@ -308,7 +308,11 @@ fn a_handle_and_the_lack_of_a_segment_say_what_they_are() {
     );
     let writer = sender.writer(common::segments::segment(12));
     let shown = format!("{writer:?} {:?}", common::segments::segment(13));
-    for part in ["SegmentWriter { segment: ", "sequence: 12", "ProducedSegment { sequence: 13"] {
+    for part in [
+        "SegmentWriter { segment: ",
+        "sequence: 12",
+        "ProducedSegment { sequence: 13",
+    ] {
         assert!(shown.contains(part), "{shown}");
     }
     drop(writer.into_segment());

@@ -13,7 +13,10 @@ use common::sinks::{Recording, failing, gated};
 use common::sync::Mutex;
 use common::threads::{must_end, spawn_asleep};
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use segment_stream::{RetryPolicy, SegmentStream, SegmentStreamConfig, WhenFull, sink};
+use segment_stream::{
+    ProducedSegment, RetryPolicy, SegmentSink, SegmentStream, SegmentStreamConfig, SinkError,
+    WhenFull, WriteContext, sink,
+};
 
 /// Remembers the messages, and panics at those that say so.
 struct Remembering(Mutex<Vec<(Level, String)>>, Mutex<Vec<Pairs>>);
@@ -168,13 +171,14 @@ fn a_sender_that_waits_for_too_long_is_told_once() {
         let gate = Gate::default();
         let config = SegmentStreamConfig {
             channel_depth: 2,
-            stall_warning: Duration::from_millis(1),
+            stall_warning: Duration::from_millis(5),
             ..Default::default()
         };
         let (mut stream, sender) = SegmentStream::with_sink(config, gated(&gate)).unwrap();
         sender.send(segment(7_000)).unwrap();
         gate.wait_for_arrivals(1);
         sender.send(segment(7_003)).unwrap();
+        let begun = Instant::now();
         let waiting = [7_001, 7_002].map(|number| {
             let sender = sender.clone();
             spawn_asleep(move || sender.send(segment(number)))
@@ -191,7 +195,10 @@ fn a_sender_that_waits_for_too_long_is_told_once() {
         let found = logged(message);
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].0, Level::Warn);
-        assert_eq!(pairs(message)["in_flight"], "2");
+        let pairs = pairs(message);
+        assert_eq!(pairs["in_flight"], "2");
+        let waited: u128 = pairs["waited_ms"].parse().unwrap();
+        assert!((5..=begun.elapsed().as_millis()).contains(&waited));
         gate.open();
         assert_eq!(stream.by_ref().take(4).count(), 4);
         waiting
@@ -279,33 +286,51 @@ fn a_drop_logs_how_much_was_not_written_and_how_the_sink_ended() {
     });
 }
 
-/// A sink that hangs ends too late to say what was held back.
+/// Fails on the first segments, hangs on the next one, and does not end well.
+struct Hanging(Gate);
+
+impl SegmentSink for Hanging {
+    fn write(&mut self, segment: &ProducedSegment, _: &WriteContext) -> Result<(), SinkError> {
+        if segment.sequence < 78 {
+            return Err(io::Error::from(io::ErrorKind::StorageFull).into());
+        }
+        self.0.pass();
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), SinkError> {
+        Err(SinkError::permanent("marked-late"))
+    }
+}
+
+/// The writer ends too late to say what was held back, and too late for its sink's end to be reported.
 #[test]
-fn who_gives_a_stream_up_is_told_what_was_held_back() {
+fn who_gives_a_stream_up_is_told_what_was_held_back_and_how_the_sink_ended_at_last() {
     start_logging();
     must_end(|| {
         let gate = Gate::default();
-        let hanging = gate.clone();
-        let sink = sink::from_fn(move |segment: &segment_stream::ProducedSegment| {
-            if segment.sequence < 78 {
-                return Err(io::Error::from(io::ErrorKind::StorageFull).into());
-            }
-            hanging.pass();
-            Ok(())
-        });
         let config = SegmentStreamConfig {
             channel_depth: 100,
             retry: RetryPolicy::never(),
             ..Default::default()
         };
-        let (stream, sender) = SegmentStream::with_sink(config, sink).unwrap();
+        let (stream, sender) = SegmentStream::with_sink(config, Hanging(gate.clone())).unwrap();
         (0..79).for_each(|number| sender.send(segment(number)).unwrap());
         gate.wait_for_arrivals(1);
         let error = stream.finish_timeout(Duration::ZERO).unwrap_err();
         assert_eq!(error.report().failed.len(), 78);
-        let message = "77 more segments were not written since the last message";
-        assert_eq!(logged(message), [(Level::Error, message.to_owned())]);
+        let held_back = "77 more segments were not written since the last message";
+        assert_eq!(logged(held_back), [(Level::Error, held_back.to_owned())]);
+        // Of what was not held back there is nothing to tell.
+        let of_nothing = |(_, it): &(Level, String)| it.starts_with("0 more ");
+        assert!(!logged("since the last message").iter().any(of_nothing));
+
         gate.open();
+        let ended = "the sink did not end well: marked-late";
+        while logged(ended).is_empty() {
+            thread::yield_now();
+        }
+        assert_eq!(logged(ended), [(Level::Error, ended.to_owned())]);
     });
 }
 
