@@ -14,7 +14,7 @@ use common::folder::{entries, temps};
 use common::means::have_tools;
 use common::segments::segment_at;
 use common::threads::must_end;
-use segment_stream::{DiskSink, ProducedSegment, SegmentSink, Swept, WriteContext};
+use segment_stream::{DiskSink, Durability, ProducedSegment, SegmentSink, Swept, WriteContext};
 use tempfile::tempdir;
 
 #[test]
@@ -244,7 +244,8 @@ fn a_temp_file_swept_before_it_was_locked_is_made_anew() {
         return;
     }
     must_end(|| {
-        let work = tempdir().unwrap();
+        let (work, traces) = (tempdir().unwrap(), tempdir().unwrap());
+        let trace = traces.path().join("trace");
         // The first lock of the writer waits long enough for a sweep to come in between.
         let delay = "inject=flock:delay_enter=3000000:when=1";
         let prefix = [
@@ -252,11 +253,12 @@ fn a_temp_file_swept_before_it_was_locked_is_made_anew() {
             "-f",
             "-qq",
             "-e",
-            "trace=flock",
+            "trace=flock,fsync",
             "-e",
             delay,
+            "-y",
             "-o",
-            "/dev/null",
+            trace.to_str().unwrap(),
         ];
         let mut part = again(&prefix, "writes_one_segment", work.path());
         let writer = thread::spawn(move || must_pass(&mut part));
@@ -267,13 +269,22 @@ fn a_temp_file_swept_before_it_was_locked_is_made_anew() {
         assert_eq!(DiskSink::sweep(work.path()).unwrap().removed.len(), 1);
         writer.join().unwrap();
         assert_eq!(entries(work.path()), [Path::new("0.ts")]);
+        // Both files were synced, and the folder once: when the second one had its name.
+        let trace = fs::read_to_string(trace).unwrap();
+        let synced = |ending: &str| {
+            let of = |line: &&str| line.contains("fsync(") && line.contains(ending);
+            trace.lines().filter(of).count()
+        };
+        let folder = work.path().canonicalize().unwrap();
+        assert_eq!(synced(".tmp>"), 2, "{trace}");
+        assert_eq!(synced(&format!("<{}>", folder.display())), 1, "{trace}");
     });
 }
 
 #[test]
 #[ignore = "a part of a_temp_file_swept_before_it_was_locked_is_made_anew"]
 fn writes_one_segment() {
-    let mut sink = DiskSink::rooted(folder());
+    let mut sink = DiskSink::rooted(folder()).durability(Durability::Full);
     sink.write(&segment_at(0, "0.ts"), &WriteContext::default())
         .unwrap();
 }

@@ -213,7 +213,11 @@ impl DiskSink {
             }
         };
         let published = self.publisher.publish(temp, target, self.existing)?;
-        folder.sync()?;
+        match published {
+            Published::Done => folder.sync()?,
+            // There is no new name to sync.
+            Published::Gone => {}
+        }
         Ok(published)
     }
 
