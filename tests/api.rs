@@ -215,6 +215,9 @@ fn a_message_is_one_line_whatever_is_in_it() {
         .with_path("a\nb");
     let message = "cannot do\\nthis \"a\\nb\": left: 1\\n right: 2\\r\\u{1b}[31m";
     assert_eq!(error.to_string(), message);
+
+    let whole = "nothing is changed of \"caf\u{e9}\", C:\\ and \u{e9}";
+    assert_eq!(SinkError::permanent(whole).to_string(), whole);
 }
 
 #[test]
@@ -233,6 +236,14 @@ fn every_error_becomes_an_io_error_and_takes_its_segment_along() {
             (error.operation(), error.path()),
             ("write", Some(Path::new("1.ts")))
         );
+        let shown = format!("{error:?}");
+        for part in [
+            "WriteError { segment: ProducedSegment { sequence: 1",
+            "kind: Failed, cause: SinkError { operation: Some(\"write\"), path: Some(\"1.ts\")",
+            "attempts: 1, segments: 1",
+        ] {
+            assert!(shown.contains(part), "{part} in {shown}");
+        }
         let message = error.to_string();
         let error = io::Error::from(error);
         assert_eq!(
@@ -259,6 +270,7 @@ fn every_error_becomes_an_io_error_and_takes_its_segment_along() {
             error.to_string(),
             "segment 3 was not accepted: the stream is closed"
         );
+        assert!(error.is_closed() && !error.is_own_writer());
         let error = io::Error::from(error);
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
         assert_eq!(

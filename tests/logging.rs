@@ -427,6 +427,15 @@ fn the_reason_of_a_panic_is_told_and_the_rest_in_one_line() {
         let told = logged("marked-panic");
         assert_eq!(told.len(), 1, "{told:?}");
         assert_eq!(logged("6 queued segments were not written").len(), 1);
+
+        // And where nothing was queued there is nothing to tell.
+        let sink = sink::from_fn(|_| panic!("marked-lonely"));
+        let (stream, sender) =
+            SegmentStream::with_sink(SegmentStreamConfig::default(), sink).unwrap();
+        sender.send(segment(0)).unwrap();
+        assert_eq!(stream.filter(Result::is_err).count(), 1);
+        let told = logged("queued segments were not written");
+        assert!(!told.iter().any(|it| it.1.starts_with("0 ")), "{told:?}");
     });
 }
 
