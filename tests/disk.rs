@@ -292,6 +292,70 @@ fn a_parent_that_is_a_file_or_a_loop_is_an_error() {
     assert_eq!(error.raw_os_error(), Some(40));
 }
 
+/// The error names what is in the way, and not what was to be put into it.
+#[test]
+fn what_stands_where_a_folder_should_be_is_named() {
+    let folder = tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("file"), b"untouched").unwrap();
+    symlink(at("missing"), at("dangling")).unwrap();
+    let refused = |durability, hint: &str| {
+        let mut sink = DiskSink::new().durability(durability);
+        let error = write(&mut sink, &segment_at(0, at(hint))).unwrap_err();
+        assert_eq!(error.path(), at(hint).parent());
+        assert_eq!(error.operation(), Some("create the folder"));
+        error.io_kind()
+    };
+    for durability in DURABILITIES {
+        let kind = refused(durability, "dangling/0.ts");
+        assert_eq!(kind, io::ErrorKind::NotFound);
+    }
+    let kind = refused(Durability::Full, "file/0.ts");
+    assert_eq!(kind, io::ErrorKind::NotADirectory);
+    assert_eq!(fs::read(at("file")).unwrap(), b"untouched");
+}
+
+#[test]
+fn a_current_folder_that_is_gone_is_an_error() {
+    let folder = tempdir().unwrap();
+    let script = "mkdir gone && cd gone && rmdir ../gone && exec \"$0\" \"$@\"";
+    let part = "writes_where_nothing_is";
+    let mut part = again::again(&["sh", "-c", script], part, folder.path());
+    again::must_pass(part.current_dir(folder.path()));
+}
+
+#[test]
+#[ignore = "a part of a_current_folder_that_is_gone_is_an_error"]
+fn writes_where_nothing_is() {
+    for durability in DURABILITIES {
+        let mut sink = DiskSink::new().durability(durability);
+        let error = write(&mut sink, &segment_at(0, "a/b/0.ts")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot create the folder \"a\": No such file or directory (os error 2)"
+        );
+    }
+}
+
+/// What is known of folders is bounded, and what is within the bound is kept.
+#[test]
+fn a_sink_remembers_a_thousand_folders_and_no_more() {
+    let folder = common::folder::in_memory();
+    let mut sink = DiskSink::rooted(folder.path()).durability(Durability::Full);
+    let mut most = 0;
+    // One folder, and then two at a time.
+    let hints = (0..600).map(|number| format!("{number}/a/0.ts"));
+    for hint in ["first/0.ts".to_owned()].into_iter().chain(hints) {
+        write(&mut sink, &segment_at(0, hint)).unwrap();
+        let shown = format!("{sink:?}");
+        let (_, rest) = shown.split_once("Folders { durable: ").unwrap();
+        let known: usize = rest.split_once(',').unwrap().0.parse().unwrap();
+        assert!(known <= 1_024, "{known}");
+        most = most.max(known);
+    }
+    assert!(most > 1_000, "{most}");
+}
+
 #[test]
 fn an_existing_file_is_replaced_or_refused_as_asked() {
     let folder = tempdir().unwrap();

@@ -7,15 +7,16 @@ mod common;
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use common::again::{again, folder, must_pass};
 use common::config::once;
-use common::folder::temps;
-use common::means::have_tools;
+use common::folder::{in_memory, temps};
+use common::means::{have_tools, skip};
 use common::segments::{segment, segment_at};
 use segment_stream::{DiskSink, Durability, SegmentStream, SegmentStreamConfig};
-use tempfile::tempdir;
+use tempfile::{TempDir, tempdir};
 
 const DURABILITY: &str = "SEGMENT_STREAM_TEST_DURABILITY";
 const CALLS: &str = "openat,write,ftruncate,flock,fsync,fdatasync,mkdir,rmdir,rename,renameat,renameat2,link,unlink";
@@ -102,6 +103,10 @@ fn trace_part(
 ) -> Traced {
     let work = tempdir().unwrap();
     prepare(work.path());
+    trace_in(&work, part, durability, inject)
+}
+
+fn trace_in(work: &TempDir, part: &str, durability: &str, inject: Option<&str>) -> Traced {
     let path = fs::canonicalize(work.path()).unwrap();
     let file = path.join("trace");
     let only = format!("trace={CALLS}");
@@ -385,6 +390,28 @@ fn the_names_of_folders_that_were_there_before_are_synced_once() {
     assert_eq!(traced.synced(&root.join("new/a")).len(), 2);
     assert_eq!(traced.synced(&root.join("new")).len(), 1);
     assert_eq!(traced.synced(&traced.folder).len(), 1);
+    assert_eq!(traced.failed, 0);
+}
+
+/// It is no name on that disk.
+#[test]
+fn the_name_of_a_mount_point_is_not_synced() {
+    let test = "the_name_of_a_mount_point_is_not_synced";
+    let work = in_memory();
+    let path = fs::canonicalize(work.path()).unwrap();
+    let disk = |path: &Path| fs::metadata(path).unwrap().dev();
+    let mut above = path.ancestors().skip(1);
+    let mounted = above.find(|it| it.parent().is_some_and(|above| disk(above) != disk(it)));
+    let Some(mounted) = mounted else {
+        skip(test, "the folder is on the disk of \"/\"");
+        return;
+    };
+    if !have_tools(test, &["strace"]) {
+        return;
+    }
+    let traced = trace_in(&work, "stores_three_segments", "full", None);
+    assert_eq!(traced.synced(mounted).len(), 1);
+    assert_eq!(traced.synced(mounted.parent().unwrap()).len(), 0);
     assert_eq!(traced.failed, 0);
 }
 

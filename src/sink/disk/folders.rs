@@ -17,27 +17,22 @@ const REMEMBERED: usize = 1024;
 
 /// Makes `folder` and what is missing above it, and tells `made` of each one, the outermost first.
 pub(super) fn make(folder: &Path, made: &mut impl FnMut(&Path)) -> Result<(), SinkError> {
-    match fs::create_dir(folder) {
+    let created = match (fs::create_dir(folder), folder.parent()) {
+        (Err(error), Some(parent))
+            if error.kind() == io::ErrorKind::NotFound && parent != Path::new("") =>
+        {
+            make(parent, made)?;
+            fs::create_dir(folder)
+        }
+        (result, _) => result,
+    };
+    match created {
         Ok(()) => {
             made(folder);
             Ok(())
         }
+        // It was there, or another writer came first.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => is_folder(folder),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => match folder.parent() {
-            Some(parent) if parent != Path::new("") => {
-                make(parent, made)?;
-                match fs::create_dir(folder) {
-                    Ok(()) => {
-                        made(folder);
-                        Ok(())
-                    }
-                    // Another writer came first.
-                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => is_folder(folder),
-                    Err(error) => Err(failed_to_make(folder, error)),
-                }
-            }
-            _ => Err(failed_to_make(folder, error)),
-        },
         Err(error) => Err(failed_to_make(folder, error)),
     }
 }
