@@ -11,7 +11,7 @@ use crate::error::{SinkError, WriteError};
 use crate::intake::{Intake, Patience};
 use crate::report::{Report, not_in_time};
 use crate::segment::ProducedSegment;
-use crate::sync::channel::{Receiver, RecvTimeoutError, TryRecvError};
+use crate::sync::channel::{Receiver, RecvTimeoutError, TryRecvError, unbounded};
 use crate::sync::thread::JoinHandle;
 use crate::sync::{Lookout, now};
 use crate::writer::{Completed, Event, tell_of_end};
@@ -210,11 +210,17 @@ impl Arrivals {
             .extend(queued.into_iter().map(|job| job.segment));
         self.sink_errors
             .extend((0..unfinished).map(|_| not_in_time()));
+        // Before the log is told: a writer whose last word finds nobody says itself what it held back after that.
+        self.events = unbounded().1;
         // The last writer would, and who knows when that ends.
         self.intake.teller().end();
         self.running = 0;
-        self.writers.clear();
         self.collect(Patience::None, report);
+    }
+
+    /// Leaves the writers' threads to themselves.
+    pub(crate) fn detach(&mut self) {
+        self.writers.clear();
     }
 
     fn is_awaited(&self, index: u64) -> bool {

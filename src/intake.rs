@@ -12,7 +12,7 @@
 //! found nothing, and whatever comes after that rings.
 //!
 //! **The [`Line`].** A sender that finds no room stands in it, and the first is let in. Whoever leaves the line
-//! wakes the next, as does whatever makes room.
+//! wakes the next, as does whatever makes room, and who goes to tell the log that it waits.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -203,15 +203,16 @@ impl Intake {
         state.ledger.accepted.add(segment.data.len());
         state.backlog.admit(segment, now());
         let losses = state.ledger.dropped;
+        let due = (to_drop > 0).then(|| self.teller.count_drop()).flatten();
         // There may be room for the next one as well.
         let next = state.call_first();
         drop(state);
         wake(next);
         self.ring();
-        if to_drop > 0 {
-            // To give memory back takes its time, and is done without the lock.
-            drop(dropped);
-            self.teller.dropped(losses);
+        // To give memory back takes its time, and is done without the lock.
+        drop(dropped);
+        if let Some(due) = due {
+            due.dropped(losses);
         }
     }
 
@@ -255,7 +256,7 @@ impl Intake {
         self.lock()
     }
 
-    /// Tells the log, once, that this sender waits. Meanwhile it is not in the others' way.
+    /// Tells the log, once, that this sender waits. Meanwhile it is not in the others' way, who may go first.
     fn warn<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
@@ -263,6 +264,11 @@ impl Intake {
         segment: &ProducedSegment,
     ) -> MutexGuard<'a, State> {
         let now = now();
+        let Some(due) = self.teller.count_stall() else {
+            place.warning = now.checked_add(INTERVAL);
+            return state;
+        };
+        place.warning = None;
         let waited = now.saturating_duration_since(place.since);
         let in_flight = state.backlog.in_flight();
         let held = state.backlog.longest_held(now);
@@ -271,14 +277,7 @@ impl Intake {
         let next = state.call_first();
         drop(state);
         wake(next);
-        let is_told = self
-            .teller
-            .blocked(segment.sequence, waited, in_flight, held);
-        place.warning = if is_told {
-            None
-        } else {
-            now.checked_add(INTERVAL)
-        };
+        due.blocked(segment.sequence, waited, in_flight, held);
         let mut state = self.lock();
         state.line.note(place, Activity::Looking);
         state

@@ -90,7 +90,8 @@
 //!    senders alive, blocked or leaked, and with a sink that panics: nothing deadlocks, and everybody
 //!    is told. What is ever waited for is the sink: its writes, its `finish` and its drop; and
 //!    `finish_timeout` waits for none of them longer than it is told. Senders that wait are let in in the
-//!    order in which they came, however large their segments.
+//!    order in which they came, however large their segments. (A logger is waited for too, by whoever tells it
+//!    something, and by nobody else.)
 //! 5. **Never silent.** No I/O error is swallowed. What nobody is left to be told of is logged. (What
 //!    repeats itself is logged once, and then counted: one message in ten seconds.)
 //! 6. **Confined.** A [rooted](DiskSink::rooted) disk sink writes nothing outside its root.

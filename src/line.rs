@@ -1,5 +1,6 @@
 //! The line of senders that wait for room. Only the first in it is let in, so that a large segment is not
-//! overtaken for ever by small ones that need less room.
+//! overtaken for ever by small ones that need less room. One that tells the log just now does not count: the
+//! others do not wait for a logger.
 //!
 //! All of it is under the intake's lock, but for the calls: who is to be woken is, as soon as the lock is free
 //! again, since it is going to take that.
@@ -64,7 +65,7 @@ impl Line {
         self.waiters.len()
     }
 
-    /// Whether nobody is in front of this place, or of somebody who has none yet.
+    /// Whether nobody who counts is in front of this place, or of somebody who has none yet.
     pub(crate) fn is_first(&self, place: Option<&Place>) -> bool {
         let mut there = self.waiters.iter().filter(|it| it.is_there());
         there

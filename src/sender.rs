@@ -21,8 +21,8 @@ use crate::segment::ProducedSegment;
 /// itself. (With [`WhenFull::DropOldest`](crate::WhenFull::DropOldest) the oldest that is queued makes room.)
 ///
 /// Those that wait are let in in the order in which they came; nobody overtakes them, with a smaller segment
-/// or with `try_send`. After [`stall_warning`](crate::SegmentStreamConfig::stall_warning) the log is told of
-/// one that still waits.
+/// or with `try_send`. After [`stall_warning`](crate::SegmentStreamConfig::stall_warning) one that still waits
+/// tells the log so, once, and while the logger has it the others go first.
 ///
 /// ```
 /// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig};

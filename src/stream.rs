@@ -38,8 +38,10 @@ use crate::writer::{Writer, thread_name};
 ///
 /// **The log** (target `segment_stream`). That a segment was not written is logged as an error when it
 /// happens, whether or not somebody takes it out of the iterator; and so, as warnings, are a second attempt,
-/// a dropped segment, and a `send` that waits for long. What repeats itself is counted: of each kind there
-/// is one message in ten seconds, and a last one at the end with those that were held back.
+/// a dropped segment, and a `send` that waits for long; and as information, that a segment was written after
+/// some that failed. What repeats itself is counted: of each kind there is one message in ten seconds, and a
+/// last one at the end with those that were held back. A logger is called on the thread that has something to
+/// tell, which waits for it.
 ///
 /// ```
 /// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig};
@@ -359,7 +361,9 @@ impl SegmentStream {
         if !self.arrivals.have_ended() {
             self.arrivals.give_up(&mut report);
         }
-        // The threads are not joined: they may have others' code to run even now.
+        // Not joined, here or as this is dropped: even after its last word a thread may have others' code to
+        // run, such as the destructors of thread-locals.
+        self.arrivals.detach();
         report.sink_errors = self.arrivals.take_sink_errors();
         report.into_result()
     }

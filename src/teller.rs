@@ -24,6 +24,12 @@ struct Gates {
     failed_in_a_row: u64,
 }
 
+/// A message that is to be told now, and how many were held back before it.
+#[must_use]
+pub(crate) struct Due {
+    held_back: u64,
+}
+
 /// One for each stream.
 #[derive(Debug, Default)]
 pub(crate) struct Teller {
@@ -71,6 +77,10 @@ impl Teller {
             let mut gates = self.lock();
             self.is_failing.store(false, Ordering::Relaxed);
             let failed = std::mem::take(&mut gates.failed_in_a_row);
+            // Another writer's success came first.
+            if failed == 0 {
+                return;
+            }
             (failed, gates.recoveries.pass(now()))
         };
         let Some(held_back) = held_back else {
@@ -108,68 +118,39 @@ impl Teller {
         });
     }
 
-    /// Segments were dropped to make room, so many of them so far.
-    pub(crate) fn dropped(&self, dropped: Tally) {
-        let Some(held_back) = self.pass(|gates| &mut gates.drops) else {
-            return;
-        };
-        let Tally { segments, bytes } = dropped;
-        let _ = contained(|| {
-            log::warn!(
-                target: TARGET,
-                segments,
-                bytes,
-                held_back;
-                "the stream is full: {segments} queued segments were dropped so far, {bytes} bytes"
-            );
-        });
+    /// Counts that segments were dropped to make room: while the stream cannot end, so that [`end`](Self::end)
+    /// knows of it. The log is told afterwards, where nobody waits for it.
+    pub(crate) fn count_drop(&self) -> Option<Due> {
+        let held_back = self.pass(|gates| &mut gates.drops)?;
+        Some(Due { held_back })
     }
 
-    /// A `send` has been waiting for this long. Returns whether it was told.
-    pub(crate) fn blocked(
-        &self,
-        sequence: u64,
-        waited: Duration,
-        in_flight: u64,
-        held: Option<(u64, Duration)>,
-    ) -> bool {
-        let Some(held_back) = self.pass(|gates| &mut gates.stalls) else {
-            return false;
-        };
-        let waited_ms = millis(waited);
-        let why = match held {
-            Some((held, age)) => format!("the sink has had segment {held} for {age:.1?}"),
-            None => "what is written waits to be yielded".to_owned(),
-        };
-        let _ = contained(|| {
-            log::warn!(
-                target: TARGET,
-                sequence,
-                waited_ms,
-                in_flight,
-                held_back;
-                "a send of segment {sequence} has waited for {waited:.1?}: the stream is full, with \
-                 {in_flight} segments in flight, and {why}"
-            );
-        });
-        true
+    /// Counts that a `send` waits for long, as [`count_drop`](Self::count_drop) does.
+    pub(crate) fn count_stall(&self) -> Option<Due> {
+        let held_back = self.pass(|gates| &mut gates.stalls)?;
+        Some(Due { held_back })
     }
 
     /// Tells what is still held back, at the end.
     pub(crate) fn end(&self) {
-        let (failures, retries, drops) = {
+        let held_back = {
             let mut gates = self.lock();
-            (
-                gates.failures.take_held_back(),
-                gates.retries.take_held_back(),
-                gates.drops.take_held_back(),
-            )
+            [
+                (Level::Error, gates.failures.take_held_back()),
+                (Level::Warn, gates.retries.take_held_back()),
+                (Level::Warn, gates.drops.take_held_back()),
+                (Level::Warn, gates.stalls.take_held_back()),
+                (Level::Info, gates.recoveries.take_held_back()),
+            ]
         };
-        for (level, count, what) in [
-            (Level::Error, failures, "more segments were not written"),
-            (Level::Warn, retries, "more attempts were made again"),
-            (Level::Warn, drops, "more times segments were dropped"),
-        ] {
+        let whats = [
+            "more segments were not written",
+            "more attempts were made again",
+            "more times segments were dropped",
+            "more times a send had waited for long",
+            "more times a segment was written after some that failed",
+        ];
+        for ((level, count), what) in held_back.into_iter().zip(whats) {
             if count > 0 {
                 tell(level, format_args!("{count} {what} since the last message"));
             }
@@ -183,6 +164,51 @@ impl Teller {
     // Nothing panics while it holds the lock.
     fn lock(&self) -> MutexGuard<'_, Gates> {
         sync::lock(&self.gates)
+    }
+}
+
+impl Due {
+    /// Segments were dropped to make room, so many of them so far.
+    pub(crate) fn dropped(self, dropped: Tally) {
+        let Self { held_back } = self;
+        let Tally { segments, bytes } = dropped;
+        let _ = contained(|| {
+            log::warn!(
+                target: TARGET,
+                segments,
+                bytes,
+                held_back;
+                "the stream is full: {segments} queued segments were dropped so far, {bytes} bytes"
+            );
+        });
+    }
+
+    /// A `send` has been waiting for this long.
+    pub(crate) fn blocked(
+        self,
+        sequence: u64,
+        waited: Duration,
+        in_flight: u64,
+        held: Option<(u64, Duration)>,
+    ) {
+        let Self { held_back } = self;
+        let waited_ms = millis(waited);
+        let why = match held {
+            Some((held, age)) => format!("the sink has had segment {held} for {age:.1?}"),
+            None => "what is written waits to be yielded".to_owned(),
+        };
+        let more = and_more(held_back);
+        let _ = contained(|| {
+            log::warn!(
+                target: TARGET,
+                sequence,
+                waited_ms,
+                in_flight,
+                held_back;
+                "a send of segment {sequence} has waited for {waited:.1?}: the stream is full, with \
+                 {in_flight} segments in flight, and {why}{more}"
+            );
+        });
     }
 }
 

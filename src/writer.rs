@@ -141,9 +141,18 @@ impl Writer {
         // Gone before the last word, so that the end of the iteration is the end of the sink.
         let outcome = match contained(move || drop(sink)) {
             Ok(()) => outcome,
-            Err(panic) => outcome.and(Err(SinkError::permanent(format!(
-                "it panicked as it was dropped: {panic}"
-            )))),
+            Err(panic) => {
+                let panicked =
+                    SinkError::permanent(format!("it panicked as it was dropped: {panic}"));
+                match outcome {
+                    Ok(()) => Err(panicked),
+                    // What came first is reported, and there is room for one.
+                    Err(first) => {
+                        tell_of_end(panicked);
+                        Err(first)
+                    }
+                }
+            }
         };
         self.end(outcome);
     }

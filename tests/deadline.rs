@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::mpsc;
@@ -38,6 +39,38 @@ fn hanging(writers: usize, count: u64) -> (SegmentStream, SegmentSender, Gate) {
 
 fn numbers(segments: &[ProducedSegment]) -> Vec<u64> {
     segments.iter().map(|it| it.sequence).collect()
+}
+
+thread_local! {
+    static HELD: RefCell<Option<Held>> = const { RefCell::new(None) };
+}
+
+/// Is dropped as the thread ends, when the gate is open.
+struct Held(Gate);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.pass();
+    }
+}
+
+/// A library that a sink uses may have much to do as its thread ends, after everything else.
+#[test]
+fn a_thread_that_does_not_end_after_its_sink_keeps_nobody() {
+    must_end(|| {
+        let gate = Gate::default();
+        let held = gate.clone();
+        let sink = sink::from_fn(move |_| {
+            HELD.set(Some(Held(held.clone())));
+            Ok(())
+        });
+        let (stream, sender) =
+            SegmentStream::with_sink(SegmentStreamConfig::default(), sink).unwrap();
+        sender.send(segment(0)).unwrap();
+        let report = stream.finish_timeout(Duration::from_secs(3600)).unwrap();
+        assert_eq!(numbers(&report.written), [0]);
+        gate.open();
+    });
 }
 
 #[test]

@@ -11,7 +11,7 @@ use common::gate::Gate;
 use common::segments::segment;
 use common::sinks::{Recording, failing, gated};
 use common::sync::Mutex;
-use common::threads::{must_end, spawn_asleep};
+use common::threads::{must_end, spawn_asleep, thread_number, wait_until_gone};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use segment_stream::{
     ProducedSegment, RetryPolicy, SegmentSink, SegmentStream, SegmentStreamConfig, SinkError,
@@ -42,9 +42,14 @@ static LOGGER: Remembering = Remembering(Mutex::new(Vec::new()), Mutex::new(Vec:
 /// Every test here marks its messages with a word of its own, as they run side by side.
 const POISON: &str = "poison";
 
-/// The logger waits at this gate when it is told that this segment waits.
-static SLOW: Mutex<Option<Gate>> = Mutex::new(None);
-const SLOW_SEGMENT: u64 = 30_001;
+/// The logger waits at the gate, once, when it is told something with this in it.
+static HELD: Mutex<Vec<(String, Gate)>> = Mutex::new(Vec::new());
+
+fn hold(part: &str) -> Gate {
+    let gate = Gate::default();
+    HELD.lock().unwrap().push((part.to_owned(), gate.clone()));
+    gate
+}
 
 impl Log for Remembering {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -54,10 +59,12 @@ impl Log for Remembering {
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
             let message = record.args().to_string();
-            if message.contains(&format!("segment {SLOW_SEGMENT} has waited")) {
-                let slow = SLOW.lock().unwrap().take();
-                slow.into_iter().for_each(|gate| gate.pass());
-            }
+            let gate = {
+                let mut held = HELD.lock().unwrap();
+                let at = held.iter().position(|(part, _)| message.contains(part));
+                at.map(|at| held.remove(at).1)
+            };
+            gate.into_iter().for_each(|gate| gate.pass());
             assert!(
                 !message.contains(POISON),
                 "the logger was made to panic here"
@@ -204,6 +211,11 @@ fn a_sender_that_waits_for_too_long_is_told_once() {
         waiting
             .into_iter()
             .for_each(|it| it.join().unwrap().unwrap());
+        drop(sender);
+        assert!(stream.next().is_none());
+        // The other one was held back.
+        let more = "1 more times a send had waited for long since the last message";
+        assert_eq!(logged(more), [(Level::Warn, more.to_owned())]);
     });
 }
 
@@ -334,6 +346,74 @@ fn who_gives_a_stream_up_is_told_what_was_held_back_and_how_the_sink_ended_at_la
     });
 }
 
+/// While the one who gives a stream up is with the log, its writer fails once more, and ends.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_fails_while_a_stream_is_given_up_is_told_by_its_writer() {
+    start_logging();
+    must_end(|| {
+        let gate = Gate::default();
+        let held = gate.clone();
+        let (tell, told) = crossbeam_channel::bounded(1);
+        let sink = sink::from_fn(move |segment: &ProducedSegment| {
+            if segment.sequence == 32 {
+                tell.send(thread_number()).expect("the test waits for it");
+                held.pass();
+            }
+            Err(SinkError::permanent("marked-meanwhile").into())
+        });
+        let config = SegmentStreamConfig {
+            channel_depth: 40,
+            ..Default::default()
+        };
+        let (stream, sender) = SegmentStream::with_sink(config, sink).unwrap();
+        (0..33).for_each(|number| sender.send(segment(number)).unwrap());
+        let writer = told.recv().unwrap();
+        let in_the_log = hold("31 more segments were not written");
+        let giving_up = thread::spawn(move || stream.finish_timeout(Duration::ZERO));
+        in_the_log.wait_for_arrivals(1);
+        gate.open();
+        wait_until_gone(&writer);
+        in_the_log.open();
+        let report = giving_up.join().unwrap().unwrap_err().into_report();
+        assert_eq!((report.failed.len(), report.in_doubt.len()), (32, 1));
+        let told = logged("1 more segments were not written since the last message");
+        let of_it = told.iter().filter(|it| it.1.starts_with("1 more"));
+        assert_eq!((logged("marked-meanwhile").len(), of_it.count()), (1, 1));
+    });
+}
+
+/// There is room for one error in the report.
+#[test]
+fn of_a_sink_that_ends_badly_twice_the_first_is_reported_and_the_second_logged() {
+    struct Twice;
+    impl SegmentSink for Twice {
+        fn write(&mut self, _: &ProducedSegment, _: &WriteContext) -> Result<(), SinkError> {
+            Ok(())
+        }
+        fn finish(&mut self) -> Result<(), SinkError> {
+            Err(SinkError::permanent("marked-first"))
+        }
+    }
+    impl Drop for Twice {
+        fn drop(&mut self) {
+            panic!("marked-second");
+        }
+    }
+    start_logging();
+    must_end(|| {
+        let (stream, sender) =
+            SegmentStream::with_sink(SegmentStreamConfig::default(), Twice).unwrap();
+        drop(sender);
+        let report = stream.finish().unwrap_err().into_report();
+        let reported: Vec<_> = report.sink_errors.iter().map(ToString::to_string).collect();
+        assert_eq!(reported, ["marked-first"]);
+        let second = "the sink did not end well: it panicked as it was dropped: marked-second";
+        assert_eq!(logged("marked-second"), [(Level::Error, second.to_owned())]);
+        assert!(logged("marked-first").is_empty());
+    });
+}
+
 #[test]
 fn what_was_reported_is_not_logged_again() {
     start_logging();
@@ -403,9 +483,12 @@ fn failures_among_successes_do_not_flood_the_log_either() {
         assert!((1..=intervals).contains(&told), "{told}");
         let recovered = logged("after 1 that failed");
         let here = recovered.iter().filter(|it| it.1.starts_with("segment 20"));
-        assert!(here.count() <= intervals);
+        let here = here.count();
+        assert!((1..=intervals).contains(&here), "{here}");
         // None is forgotten at the end.
         assert!(told > 1 || logged("499 more segments were not written").len() == 1);
+        let more = "499 more times a segment was written after some that failed";
+        assert!(here > 1 || logged(more).len() == 1);
     });
 }
 
@@ -452,11 +535,10 @@ fn a_logger_that_is_slow_or_sends_keeps_no_sender_out() {
         let (mut stream, sender) = SegmentStream::with_sink(config, gated(&gate)).unwrap();
         sender.send(segment(30_000)).unwrap();
         gate.wait_for_arrivals(1);
-        let in_the_log = Gate::default();
-        *SLOW.lock().unwrap() = Some(in_the_log.clone());
+        let in_the_log = hold("a send of segment 30001 has waited");
         let slow = thread::spawn({
             let sender = sender.clone();
-            move || sender.send(segment(SLOW_SEGMENT))
+            move || sender.send(segment(30_001))
         });
         // It is inside the logger, and stays there.
         in_the_log.wait_for_arrivals(1);
@@ -468,7 +550,7 @@ fn a_logger_that_is_slow_or_sends_keeps_no_sender_out() {
             assert_eq!(stream.next().unwrap().unwrap().sequence, number);
         }
         in_the_log.open();
-        assert_eq!(stream.next().unwrap().unwrap().sequence, SLOW_SEGMENT);
+        assert_eq!(stream.next().unwrap().unwrap().sequence, 30_001);
         slow.join().unwrap().unwrap();
     });
 }

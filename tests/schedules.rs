@@ -24,10 +24,12 @@ mod explore;
 mod gate;
 #[path = "schedules/line.rs"]
 mod line;
+#[path = "schedules/logged.rs"]
+mod logged;
 #[path = "schedules/panics.rs"]
 mod panics;
-#[path = "schedules/slow_log.rs"]
-mod slow_log;
+#[path = "schedules/told.rs"]
+mod told;
 #[path = "schedules/within.rs"]
 mod within;
 #[path = "schedules/writers.rs"]
@@ -90,6 +92,9 @@ scenarios! {
         a_panic_beside_another_writer,
         a_panic_against_a_deadline,
         a_sink_that_ends_badly;
+    told:
+        every_drop_is_told,
+        a_recovery_is_told_once;
     within:
         dropped_inside_its_own_sink,
         finished_inside_its_own_sink,

@@ -68,6 +68,15 @@ pub fn wait_until_asleep(thread_number: &str) {
     }
 }
 
+/// Waits, without sleeping, until the kernel knows no such thread any more.
+#[cfg(target_os = "linux")]
+pub fn wait_until_gone(thread_number: &str) {
+    let thread = format!("/proc/self/task/{thread_number}");
+    while fs::exists(&thread).expect("/proc is mounted") {
+        thread::yield_now();
+    }
+}
+
 /// Starts a thread whose call is going to block, and returns once it does.
 pub fn spawn_asleep<T: Send + 'static>(
     call: impl FnOnce() -> T + Send + 'static,

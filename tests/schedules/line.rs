@@ -12,7 +12,7 @@ use shuttle::thread::{self, JoinHandle};
 
 use crate::books::{Books, Ending, depth, depth_and_bytes, dropping, join_all, segment, sized};
 use crate::gate::Gate;
-use crate::slow_log;
+use crate::logged;
 
 const SOON: Duration = Duration::from_secs(1);
 
@@ -236,7 +236,7 @@ pub(crate) fn those_who_tell_the_log_come_back() {
 /// The first in the line is held up by the log; the one behind it does not wait for that.
 pub(crate) fn nobody_waits_for_the_log() {
     let books = Books::default();
-    let log = slow_log::of_segment(1);
+    let log = logged::of_segment(1);
     let config = SegmentStreamConfig {
         stall_warning: SOON,
         ..depth_and_bytes(8, 10)
