@@ -455,3 +455,41 @@ fn that_the_last_sender_is_gone_cuts_no_pause_short() {
         assert_eq!(iterating.join().unwrap(), 1);
     });
 }
+
+#[test]
+fn after_an_attempt_that_outlasts_the_deadline_there_is_no_other() {
+    must_end(|| {
+        let budget = Duration::from_millis(20);
+        let policy = RetryPolicy {
+            least: budget,
+            most: budget,
+            ..at_once()
+        };
+        let (sink, _) = failing(u32::MAX, move || {
+            let begun = Instant::now();
+            while begun.elapsed() <= budget {
+                std::thread::yield_now();
+            }
+            reset()
+        });
+        let (mut stream, sender) = SegmentStream::with_sink(retrying(policy), sink).unwrap();
+        sender.send(segment(0)).unwrap();
+        assert_eq!(stream.next().unwrap().unwrap_err().attempts(), 1);
+    });
+}
+
+#[test]
+fn a_shutdown_ends_attempts_without_pauses_too() {
+    must_end(|| {
+        let (begun, attempts) = mpsc::channel();
+        let (sink, _) = failing(u32::MAX, move || {
+            let _ = begun.send(());
+            reset()
+        });
+        let (stream, sender) = SegmentStream::with_sink(retrying(at_once()), sink).unwrap();
+        sender.send(segment(0)).unwrap();
+        attempts.recv().unwrap();
+        let report = stream.finish().unwrap_err().into_report();
+        assert_eq!(report.failed.len(), 1);
+    });
+}

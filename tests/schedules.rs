@@ -78,6 +78,7 @@ scenarios! {
         no_doubt_about_what_has_ended,
         a_pause_cut_short,
         the_last_sender_cuts_nothing_short,
+        a_pause_is_no_part_of_an_attempt,
         a_retry_cut_short;
     writers:
         two_writers_and_equal_paths,

@@ -9,11 +9,15 @@
 mod common;
 mod interposed;
 
+#[path = "system_calls/logged.rs"]
+mod logged;
 #[path = "system_calls/other.rs"]
 mod other;
 #[cfg(feature = "hls")]
 #[path = "system_calls/publish.rs"]
 mod publish;
+#[path = "system_calls/rare.rs"]
+mod rare;
 #[path = "system_calls/store.rs"]
 mod store;
 #[path = "system_calls/table.rs"]
@@ -31,7 +35,8 @@ use common::means::have_tools;
 use interposed::{Call, Fault, Kind, alone, counted, is_thorough};
 use libc::{EEXIST, EINTR, ENOENT, ENOSYS};
 use segment_stream::{
-    DiskSink, Durability, RetryPolicy, SegmentSink, SegmentStreamConfig, WriteContext, WriteError,
+    DiskSink, Durability, RetryPolicy, SegmentSink, SegmentStreamConfig, SinkError, WriteContext,
+    WriteError,
 };
 use store::{Setup, is_as_clean, run, segment};
 use table::{At, Lasts, codes, may_be_interrupted};

@@ -188,3 +188,30 @@ fn a_playlist_whose_numbers_are_at_their_end_is_refused() {
         }
     }
 }
+
+/// After so many failures which text stands there is not known any more, but how many segments it has is.
+#[test]
+fn a_cut_playlist_is_refused_after_many_failures_too() {
+    let mut bench = Bench::new(live());
+    for number in 0..3 {
+        let _ = bench.push(number, 2.0);
+    }
+    let one_short = {
+        let text = bench.text();
+        text.strip_suffix("#EXTINF:2.000000,\n2.ts\n")
+            .expect("the last one")
+            .to_owned()
+    };
+    bench.fails(Answer::Refused);
+    for number in 3..23 {
+        assert!(bench.publisher.push(&Ok(media(number, 2.0))).is_err());
+    }
+    let mut previous = bench.previous();
+    let resume = |previous: &Previous| {
+        MediaPlaylistPublisher::resume(live(), bench.folder.clone(), previous)
+    };
+    assert!(resume(&previous).is_ok());
+    previous.playlist = one_short.into_bytes();
+    let refused = resume(&previous).expect_err("it is cut").to_string();
+    assert!(refused.contains("cut"), "{refused}");
+}

@@ -299,3 +299,107 @@ fn slow_deletions_are_spread_over_several_calls() {
         assert_eq!(publisher.waiting_for_deletion().count(), left);
     }
 }
+
+/// It is counted from when it took over, not from the beginning of the clock.
+#[test]
+fn what_is_taken_over_waits_its_time() {
+    let mut bench = Bench::new(live());
+    for number in 0..6 {
+        let _ = bench.push(number, 2.0);
+    }
+    let previous = bench.previous();
+    let publisher = MediaPlaylistPublisher::new(live(), bench.folder.clone())
+        .expect("a playlist that can be one")
+        .with_clock(bench.folder.clock())
+        .take_over(&previous)
+        .expect("a side file that can be read");
+    drop(std::mem::replace(&mut bench.publisher, publisher));
+    for number in 10..20 {
+        let _ = bench.push(number, 2.0);
+    }
+    assert!(bench.has("0.ts") && bench.has("1.ts"), "no time has passed");
+}
+
+/// Its publications take a while.
+struct Late(Folder);
+
+impl SegmentSink for Late {
+    fn write(&mut self, file: &ProducedSegment, context: &WriteContext) -> Result<(), SinkError> {
+        if file.path_hint.as_deref() == Some(Path::new("live.m3u8")) {
+            self.0.wait(Duration::from_secs(5));
+        }
+        self.0.write(file, context)
+    }
+
+    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+        self.0.remove(path)
+    }
+}
+
+/// A client may load the old playlist until the new one is there.
+#[test]
+fn what_slid_out_is_counted_from_the_end_of_the_publication() {
+    let folder = Folder::new(live().path(), Duration::ZERO, false);
+    let mut publisher = MediaPlaylistPublisher::new(live(), Late(folder.clone()))
+        .expect("a playlist that can be one")
+        .with_clock(folder.clock());
+    for number in 0..4 {
+        folder.store(Path::new(&format!("{number}.ts")), Vec::new());
+        let _ = publisher.push(&Ok(media(number, 2.0))).expect("published");
+    }
+    let _ = publisher.finish().expect("published");
+    // 0.ts left with the fourth push; since then one publication of 5 s. It stays for 8 s.
+    let has = || folder.content(Path::new("0.ts")).is_some();
+    folder.wait(Duration::from_millis(2_900));
+    let _ = publisher.delete_due();
+    assert!(has());
+    folder.wait(Duration::from_millis(100));
+    let _ = publisher.delete_due();
+    assert!(!has());
+}
+
+/// A name that is used again, in an entry that could not be published yet.
+#[test]
+fn a_name_that_is_about_to_be_used_again_is_not_deleted() {
+    let mut bench = Bench::new(live());
+    for number in 0..4 {
+        let _ = bench.push(number, 2.0);
+    }
+    bench.wait(1000);
+    bench.fails(Answer::Refused);
+    bench.folder.store(Path::new("0.ts"), vec![1]);
+    for number in 4..8 {
+        let again = media(number, 2.0);
+        let again = if number == 7 {
+            again.with_path("0.ts")
+        } else {
+            again
+        };
+        assert!(bench.publisher.push(&Ok(again)).is_err());
+    }
+    let _ = bench.publisher.delete_due();
+    bench.fails(Answer::Done);
+    let _ = bench.push(8, 2.0);
+    assert!(
+        bench.text().contains("0.ts\n") && bench.has("0.ts"),
+        "{}",
+        bench.text()
+    );
+}
+
+/// From one to another and back and away again, with nothing in between: the older wait counts.
+#[test]
+fn an_initialisation_segment_that_came_back_for_nothing_stays_as_long() {
+    let mut bench = Bench::new(live());
+    let _ = bench.push_segment(init(0, "a.mp4"));
+    let _ = bench.push(0, 2.0);
+    let _ = bench.push_segment(init(1, "b.mp4"));
+    for number in 1..5 {
+        let _ = bench.push(number, 2.0);
+    }
+    assert!(!bench.text().contains("a.mp4") && bench.has("a.mp4"));
+    let _ = bench.push_segment(init(0, "a.mp4"));
+    let _ = bench.push_segment(init(2, "c.mp4"));
+    let _ = bench.push(5, 2.0);
+    assert!(bench.has("a.mp4"), "no time has passed");
+}

@@ -141,3 +141,12 @@ fn a_loss_is_told_in_the_number_that_it_has() {
         assert_eq!(notice.to_string(), expected);
     }
 }
+
+#[test]
+fn what_a_push_that_failed_has_coped_with_is_logged() {
+    start_logging();
+    let mut bench = Bench::new(event());
+    bench.fails(Answer::Refused);
+    assert!(bench.publisher.push(&Ok(media(44_000, f64::NAN))).is_err());
+    assert_eq!(logged("segment 44000 is listed as a gap").len(), 1);
+}

@@ -155,6 +155,37 @@ pub(crate) fn the_last_sender_cuts_nothing_short() {
     books.audit(&handle, Ending::HandedOut);
 }
 
+/// What is told of the time that writes take is of the sink alone.
+pub(crate) fn a_pause_is_no_part_of_an_attempt() {
+    let books = Books::default();
+    let pause = Duration::from_secs(10);
+    let config = SegmentStreamConfig {
+        retry: RetryPolicy {
+            least: Duration::MAX,
+            most: Duration::MAX,
+            fallback: Duration::MAX,
+            first_pause: pause,
+            longest_pause: pause,
+        },
+        ..depth(2)
+    };
+    let sink = books.sink(0, move |_, context| match context.attempt() {
+        1 => Err(SinkError::transient("it was made to fail")),
+        _ => Ok(()),
+    });
+    let (mut stream, sender) = SegmentStream::with_sink(config, sink).unwrap();
+    let handle = stream.handle();
+    assert!(books.send(&sender, segment(0)));
+    drop(sender);
+    books.iterate(&mut stream);
+    assert_eq!(books.written(), [0]);
+    let stats = handle.stats();
+    // Time goes by in pauses only.
+    assert_eq!((stats.retries, stats.longest_write), (1, Duration::ZERO));
+    drop(stream);
+    books.audit(&handle, Ending::HandedOut);
+}
+
 /// The first attempt at each segment fails, and at one of them every attempt; the pause between them would
 /// last for ever.
 pub(crate) fn a_retry_cut_short() {

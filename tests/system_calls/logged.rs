@@ -1,0 +1,117 @@
+//! What no error says is logged, as nobody else is left to be told.
+
+use std::sync::Mutex;
+
+use super::*;
+
+/// Remembers what it is told from [`listen`] to [`heard`].
+struct Listener(Mutex<Option<Vec<String>>>);
+
+static LISTENER: Listener = Listener(Mutex::new(None));
+
+impl log::Log for Listener {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if let Some(messages) = &mut *self.0.lock().unwrap() {
+            messages.push(record.args().to_string());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+fn listen() {
+    // Whichever test is first.
+    if log::set_logger(&LISTENER).is_ok() {
+        log::set_max_level(log::LevelFilter::Warn);
+    }
+    *LISTENER.0.lock().unwrap() = Some(Vec::new());
+}
+
+fn heard(part: &str) -> usize {
+    let messages = LISTENER.0.lock().unwrap().take().expect("it listens");
+    messages.iter().filter(|it| it.contains(part)).count()
+}
+
+/// Which folders are there before the write of `a/0.ts`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum There {
+    All,
+    Root,
+}
+
+/// Writes one segment while these calls fail, and says what of this was logged.
+fn logged(
+    there: There,
+    fails: impl Fn(Kind, &Path) -> bool + Send + 'static,
+    expected: &str,
+) -> (Result<(), SinkError>, usize) {
+    let base = in_memory();
+    let root = base.path().join("root");
+    fs::create_dir(&root).unwrap();
+    if there == There::All {
+        fs::create_dir(root.join("a")).unwrap();
+    }
+    let mut sink = DiskSink::rooted(&root).durability(Durability::Full);
+    listen();
+    interposed::begin(Box::new(move |_, call| {
+        fails(call.kind, &call.path).then_some(Fault::Code(libc::EIO))
+    }));
+    let written = counted(|| sink.write(&segment(0, "a/0.ts"), &WriteContext::default()));
+    interposed::heal();
+    (written, heard(expected))
+}
+
+fn is_sync_of_a_folder(kind: Kind, path: &Path) -> bool {
+    kind == Kind::Sync && path.extension().is_none()
+}
+
+#[test]
+fn that_there_are_no_locks_is_logged() {
+    let _alone = alone();
+    let fails = |kind: Kind, _: &Path| kind == Kind::Lock;
+    let (written, count) = logged(There::All, fails, "no file locks here");
+    assert_eq!((written.is_ok(), count), (true, 1));
+}
+
+#[test]
+fn that_the_name_of_a_folder_of_others_is_not_synced_is_logged() {
+    let _alone = alone();
+    let fails = |kind: Kind, path: &Path| is_sync_of_a_folder(kind, path) && !path.ends_with("a");
+    let part = "so a power cut may take what is in it away";
+    let (written, count) = logged(There::All, fails, part);
+    assert!(written.is_ok() && count > 0, "{written:?}, {count}");
+}
+
+#[test]
+fn that_a_folder_cannot_be_taken_back_is_logged() {
+    let _alone = alone();
+    let fails =
+        |kind: Kind, path: &Path| kind == Kind::RemoveFolder || is_sync_of_a_folder(kind, path);
+    let (written, count) = logged(There::Root, fails, "though its name was not synced");
+    assert_eq!((written.is_ok(), count), (false, 1));
+}
+
+#[test]
+fn that_a_temp_file_stays_is_logged() {
+    let _alone = alone();
+    let fails = |kind: Kind, _: &Path| matches!(kind, Kind::Write | Kind::Remove);
+    let part = "cannot remove a temp file that is not needed";
+    let (written, count) = logged(There::All, fails, part);
+    assert_eq!((written.is_ok(), count), (false, 1));
+}
+
+/// And not only the one that is returned.
+#[test]
+fn every_error_of_a_sweep_is_logged() {
+    let _alone = alone();
+    let (clean, _) = other::sweep(&[]);
+    let removes = clean.iter().position(|it| it.kind == Kind::Remove);
+    listen();
+    let (_, swept) = other::sweep(&[for_ever(removes.expect("it removes"), libc::EIO)]);
+    assert!(swept.is_err());
+    assert_eq!(heard("sweep: "), 3);
+}

@@ -1,0 +1,102 @@
+//! Turns that a single failure does not lead to.
+
+use std::io;
+
+use segment_stream::Existing;
+
+use super::*;
+
+/// Where neither that rename nor links are known (FUSE, exFAT), only the look is left to refuse by.
+#[test]
+fn what_is_there_is_refused_where_only_a_look_can_tell() {
+    let _alone = alone();
+    let base = in_memory();
+    interposed::begin(Box::new(|_, call| match call.kind {
+        Kind::RenameToNew => Some(Fault::Code(libc::EINVAL)),
+        Kind::Link => Some(Fault::Code(libc::EPERM)),
+        _ => None,
+    }));
+    let mut sink = DiskSink::rooted(base.path()).existing(Existing::Refuse);
+    let mut write =
+        |number| counted(|| sink.write(&segment(number, "0.ts"), &WriteContext::default()));
+    write(0).unwrap();
+    assert_eq!(
+        write(1).unwrap_err().io_kind(),
+        io::ErrorKind::AlreadyExists
+    );
+    assert_eq!(
+        fs::read(base.path().join("0.ts")).unwrap(),
+        segment(0, "0.ts").data
+    );
+    interposed::heal();
+}
+
+/// The first sync of a folder fails, and the folder cannot be taken back.
+fn sync_fails_and_the_folder_stays() -> interposed::Plan {
+    let mut is_over = false;
+    Box::new(move |_, call| {
+        let is_sync = call.kind == Kind::Sync && call.path.extension().is_none() && !is_over;
+        is_over |= is_sync;
+        (is_sync || call.kind == Kind::RemoveFolder).then_some(Fault::Code(libc::EIO))
+    })
+}
+
+#[test]
+fn a_folder_made_anew_in_the_place_of_a_doubtful_one_is_relied_on() {
+    let _alone = alone();
+    let base = in_memory();
+    let mut sink = DiskSink::rooted(base.path()).durability(Durability::Full);
+    interposed::begin(sync_fails_and_the_folder_stays());
+    let mut write = || counted(|| sink.write(&segment(0, "a/0.ts"), &WriteContext::default()));
+    assert_eq!(write().unwrap_err().operation(), Some("sync the folder"));
+    interposed::heal();
+    assert_eq!(write().unwrap_err().operation(), Some("rely on the folder"));
+    fs::remove_dir(base.path().join("a")).unwrap();
+    write().unwrap();
+}
+
+#[test]
+fn a_clone_does_not_rely_on_a_doubtful_folder_of_another() {
+    let _alone = alone();
+    let base = in_memory();
+    let mut one = DiskSink::rooted(base.path()).durability(Durability::Full);
+    let mut other = one.clone();
+    interposed::begin(sync_fails_and_the_folder_stays());
+    let write = |sink: &mut DiskSink| {
+        counted(|| sink.write(&segment(0, "a/0.ts"), &WriteContext::default()))
+    };
+    assert_eq!(
+        write(&mut one).unwrap_err().operation(),
+        Some("sync the folder")
+    );
+    interposed::heal();
+    assert_eq!(
+        write(&mut other).unwrap_err().operation(),
+        Some("rely on the folder")
+    );
+}
+
+/// The first name is removed once more where the first removal failed, in each folder anew.
+#[test]
+fn by_links_no_second_name_stays() {
+    let _alone = alone();
+    let base = in_memory();
+    let mut sink = DiskSink::rooted(base.path());
+    let mut removals = 0;
+    interposed::begin(Box::new(move |_, call| {
+        let is_there = call.path.to_string_lossy().contains("/links/");
+        match call.kind {
+            Kind::RenameToNew if is_there => Some(Fault::Code(libc::EINVAL)),
+            Kind::Remove if is_there => {
+                removals += 1;
+                (removals == 1).then_some(Fault::Code(libc::EIO))
+            }
+            _ => None,
+        }
+    }));
+    for hint in ["a/0.ts", "links/0.ts"] {
+        counted(|| sink.write(&segment(0, hint), &WriteContext::default())).unwrap();
+        assert!(store::temps(base.path()).is_empty(), "{hint}");
+    }
+    interposed::heal();
+}
