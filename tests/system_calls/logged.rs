@@ -104,6 +104,35 @@ fn that_a_temp_file_stays_is_logged() {
     assert_eq!((written.is_ok(), count), (false, 1));
 }
 
+/// Where a file gets its name as a link, the first name is removed twice at most: this fails so, and says how
+/// many messages that led to.
+fn second_name_fails_to_go(code: i32) -> usize {
+    let base = in_memory();
+    let mut sink = DiskSink::rooted(base.path());
+    let mut removals = 0;
+    listen();
+    interposed::begin(Box::new(move |_, call| match call.kind {
+        Kind::RenameToNew => Some(Fault::Code(libc::EINVAL)),
+        Kind::Remove => {
+            removals += 1;
+            let code = if removals == 1 { libc::EIO } else { code };
+            Some(Fault::Code(code))
+        }
+        _ => None,
+    }));
+    counted(|| sink.write(&segment(0, "0.ts"), &WriteContext::default())).unwrap();
+    interposed::heal();
+    heard("cannot remove a temp file that is not needed")
+}
+
+#[test]
+fn that_a_second_name_stays_is_logged() {
+    let _alone = alone();
+    assert_eq!(second_name_fails_to_go(libc::EACCES), 1);
+    // Somebody else was first.
+    assert_eq!(second_name_fails_to_go(libc::ENOENT), 0);
+}
+
 /// And not only the one that is returned.
 #[test]
 fn every_error_of_a_sweep_is_logged() {

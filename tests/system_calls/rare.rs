@@ -100,3 +100,43 @@ fn by_links_no_second_name_stays() {
     }
     interposed::heal();
 }
+
+/// In a folder that is known, and where nothing is in the way: no call more than these.
+#[test]
+fn a_segment_takes_so_many_calls() {
+    use Kind::{Close, Create, Lock, Look, Open, RenameToNew, Sync, Write};
+    let _alone = alone();
+    let kinds_of = |durability| {
+        let base = in_memory();
+        let mut sink = DiskSink::rooted(base.path()).durability(durability);
+        let mut write = |number, hint| {
+            counted(|| sink.write(&segment(number, hint), &WriteContext::default())).unwrap();
+        };
+        interposed::begin(Box::new(|_, _| None));
+        write(0, "0.ts");
+        let known = interposed::position();
+        write(1, "1.ts");
+        let kinds = interposed::recorded_since(known).into_iter();
+        kinds.map(|it| it.kind).collect::<Vec<_>>()
+    };
+    let none = [Create, Lock, Write, RenameToNew, Close];
+    assert_eq!(kinds_of(Durability::None), none);
+    let file = [Create, Lock, Write, Sync, RenameToNew, Close];
+    assert_eq!(kinds_of(Durability::File), file);
+    // The folder is looked at, opened, synced, and opened once more.
+    let full = [
+        Look,
+        Create,
+        Lock,
+        Write,
+        Sync,
+        Open,
+        RenameToNew,
+        Close,
+        Sync,
+        Open,
+        Close,
+        Close,
+    ];
+    assert_eq!(kinds_of(Durability::Full), full);
+}
