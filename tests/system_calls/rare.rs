@@ -2,7 +2,7 @@
 
 use std::io;
 
-use segment_stream::Existing;
+use segment_stream::{Existing, Swept};
 
 use super::*;
 
@@ -139,4 +139,50 @@ fn a_segment_takes_so_many_calls() {
         Close,
     ];
     assert_eq!(kinds_of(Durability::Full), full);
+}
+
+/// What cannot be looked at is not taken for gone.
+#[test]
+fn what_cannot_be_looked_at_is_not_replaced() {
+    let _alone = alone();
+    let base = in_memory();
+    let target = base.path().join("0.ts");
+    std::os::unix::fs::symlink("elsewhere", &target).unwrap();
+    let mut sink = DiskSink::rooted(base.path());
+    interposed::begin(Box::new(|_, call| {
+        (call.kind == Kind::Look).then_some(Fault::Code(libc::EIO))
+    }));
+    let written = counted(|| sink.write(&segment(0, "0.ts"), &WriteContext::default()));
+    interposed::heal();
+    assert_eq!(written.unwrap_err().raw_os_error(), Some(libc::EIO));
+    assert!(fs::symlink_metadata(&target).unwrap().is_symlink());
+    assert!(store::temps(base.path()).is_empty());
+}
+
+/// A sweep of one temp file, which cannot be opened for writing, as this code says.
+fn sweep_of_one(code: i32) -> (Result<Swept, SinkError>, usize) {
+    let base = in_memory();
+    let temp = base.path().join(".segment-aaaaaaaaaaaa.tmp");
+    fs::write(&temp, b"left").unwrap();
+    let mut opened = 0;
+    interposed::begin(Box::new(move |_, call| {
+        opened += usize::from(call.kind == Kind::Open);
+        (call.kind == Kind::Open && opened == 1).then_some(Fault::Code(code))
+    }));
+    let swept = counted(|| DiskSink::sweep(base.path()));
+    interposed::heal();
+    (swept, store::temps(base.path()).len())
+}
+
+#[test]
+fn a_temp_file_that_must_not_be_written_is_swept_and_one_that_cannot_be_read_stays() {
+    let _alone = alone();
+    let (swept, left) = sweep_of_one(libc::EACCES);
+    assert_eq!((swept.unwrap().removed.len(), left), (1, 0));
+    let (swept, left) = sweep_of_one(libc::EIO);
+    assert_eq!(swept.unwrap_err().operation(), Some("open the temp file"));
+    assert_eq!(left, 1);
+    // Somebody else was first.
+    let (swept, _) = sweep_of_one(libc::ENOENT);
+    assert_eq!(swept.unwrap(), Swept::default());
 }
