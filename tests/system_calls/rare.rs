@@ -186,3 +186,20 @@ fn a_temp_file_that_must_not_be_written_is_swept_and_one_that_cannot_be_read_sta
     let (swept, _) = sweep_of_one(libc::ENOENT);
     assert_eq!(swept.unwrap(), Swept::default());
 }
+
+#[test]
+fn an_interrupted_lock_is_taken_again() {
+    let _alone = alone();
+    let base = in_memory();
+    let mut sink = DiskSink::rooted(base.path());
+    let mut locks = 0;
+    interposed::begin(Box::new(move |_, call| {
+        locks += usize::from(call.kind == Kind::Lock);
+        (call.kind == Kind::Lock && locks <= 3).then_some(Fault::Code(EINTR))
+    }));
+    counted(|| sink.write(&segment(0, "0.ts"), &WriteContext::default())).unwrap();
+    let recorded = interposed::recorded();
+    let locks = recorded.iter().filter(|it| it.kind == Kind::Lock);
+    let outcomes: Vec<_> = locks.map(|it| it.outcome.is_ok()).collect();
+    assert_eq!(outcomes, [false, false, false, true]);
+}

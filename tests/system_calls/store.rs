@@ -204,6 +204,7 @@ impl Case<'_> {
         let calls = &interposed::recorded_since(from)[..];
         let range = from..from + calls.len();
         let after = found(&self.root);
+        let stood_there = before.contains_key(Path::new(hint)) && data.is_some();
         let mut done = before.clone();
         match &data {
             Some(data) => drop(done.insert(hint.into(), data.clone())),
@@ -215,14 +216,20 @@ impl Case<'_> {
                 after == before || after == done,
                 "neither removed nor there, {self}"
             ),
-            Ok(()) => assert_eq!(after, done, "{step:?} has not done it, {self}"),
+            Ok(()) => {
+                assert_eq!(after, done, "{step:?} has not done it, {self}");
+                let is_refusal = stood_there && self.setup.existing == Existing::Refuse;
+                assert!(
+                    !is_refusal || was_lied_to(calls),
+                    "{step:?} has overwritten what was to stay, {self}"
+                );
+            }
             Err(error) => {
                 let is_named = error.operation() == Some("sync the folder") && data.is_some();
                 assert!(
                     after == before || is_named && after == done,
                     "{step:?} failed and has changed something: {error}, {self}"
                 );
-                let stood_there = before.contains_key(Path::new(hint)) && data.is_some();
                 self.says_what_happened(error, calls, stood_there);
             }
         }
