@@ -110,7 +110,7 @@ fn those_that_wait_are_let_in_in_the_order_in_which_they_came() {
 /// The moment between the end of a write and the news of it is so short that cases hardly ever meet it.
 #[test]
 fn what_has_been_written_is_never_in_doubt() {
-    check(12_000, 1..4_u64, |&count| {
+    check(4_000, 1..4_u64, |&count| {
         unless_stuck(move || written(count))
     });
 }
