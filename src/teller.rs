@@ -134,25 +134,33 @@ impl Teller {
     /// Tells what is still held back, at the end.
     pub(crate) fn end(&self) {
         let held_back = {
-            let mut gates = self.lock();
+            let Gates {
+                failures,
+                retries,
+                drops,
+                stalls,
+                recoveries,
+                ..
+            } = &mut *self.lock();
             [
-                (Level::Error, gates.failures.take_held_back()),
-                (Level::Warn, gates.retries.take_held_back()),
-                (Level::Warn, gates.drops.take_held_back()),
-                (Level::Warn, gates.stalls.take_held_back()),
-                (Level::Info, gates.recoveries.take_held_back()),
+                (Level::Error, failures, "segments were not written"),
+                (Level::Warn, retries, "attempts were made again"),
+                (Level::Warn, drops, "times segments were dropped"),
+                (Level::Warn, stalls, "times a send had waited for long"),
+                (
+                    Level::Info,
+                    recoveries,
+                    "times a segment was written after some that failed",
+                ),
             ]
+            .map(|(level, gate, what)| (level, gate.take_held_back(), what))
         };
-        let whats = [
-            "more segments were not written",
-            "more attempts were made again",
-            "more times segments were dropped",
-            "more times a send had waited for long",
-            "more times a segment was written after some that failed",
-        ];
-        for ((level, count), what) in held_back.into_iter().zip(whats) {
+        for (level, count, what) in held_back {
             if count > 0 {
-                tell(level, format_args!("{count} {what} since the last message"));
+                tell(
+                    level,
+                    format_args!("{count} more {what} since the last message"),
+                );
             }
         }
     }
