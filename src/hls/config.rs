@@ -18,8 +18,10 @@ pub enum Retention {
     /// playlist that listed it must pass (RFC 8216 §6.2.2), in media time and on the clock, and then
     /// `margin` on the clock, for caches that serve an old playlist.
     ///
-    /// So a name must not be given again before its file is gone: the new file could be stored just before
-    /// the old one's deletion is due. [`SegmentNames`](super::SegmentNames) gives no name twice.
+    /// So a name must not be given again while
+    /// [`waiting_for_deletion`](super::MediaPlaylistPublisher::waiting_for_deletion) has it: the new file could
+    /// be stored just before the old one's deletion is due. After a restart that may be a file which is gone
+    /// already. [`SegmentNames`](super::SegmentNames) gives no name twice.
     Delete {
         /// How much longer they stay than the standard asks for.
         margin: Duration,
@@ -135,9 +137,9 @@ impl MediaPlaylist {
         self
     }
 
-    /// A playlist of the same kind, target duration, first date and retention under another path: of
-    /// another rendition of the same content. Give the target duration first, as renditions must have
-    /// the same (RFC 8216 §6.2.4).
+    /// The same under another path: of another rendition of the same content. Give the target duration
+    /// first, as renditions must have the same (RFC 8216 §6.2.4). A base URL is that of the folder of the
+    /// playlist: a rendition in another folder needs its own.
     pub fn rendition(&self, path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),

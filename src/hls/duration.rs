@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::segment::LONGEST_SECS;
+
 /// Microseconds: six decimals of a second, which is what EXTINF prints here.
 pub(super) type Micros = u64;
 
@@ -28,7 +30,9 @@ impl Rounding {
     /// The next duration as it is to be printed.
     pub(super) fn next(&mut self, duration_secs: f64) -> Micros {
         let exact = duration_secs + self.carry_secs;
-        let printed = micros(exact.max(0.0));
+        // What is carried makes no duration longer than one that is read back may be.
+        let most = duration_secs.max(LONGEST_SECS);
+        let printed = micros(exact.clamp(0.0, most));
         self.carry_secs = exact - secs(printed);
         printed
     }

@@ -11,6 +11,11 @@ impl Playlist {
     /// Nothing comes any more, so what would have been needed for it is not.
     pub(super) fn end(&mut self) {
         self.has_ended = true;
+        self.leave();
+    }
+
+    /// There is none in force any more. One that no entry has needed goes.
+    pub(super) fn leave(&mut self) {
         if let Initialisation::Landed { map, .. }
         | Initialisation::Lost {
             before: Some((map, _)),
@@ -40,6 +45,12 @@ impl Playlist {
         {
             let map = Arc::clone(map);
             if map.file.as_ref() != Some(&file) {
+                // There were other bytes.
+                if self.names(&file) {
+                    notices.push(Notice::NameInUse {
+                        sequence: segment.sequence,
+                    });
+                }
                 // The same again under another name, which no playlist will ever use.
                 self.retire(file, 0);
             }

@@ -59,7 +59,7 @@ impl Variant {
         self
     }
 
-    /// The highest number of pictures a second; printed with three decimals.
+    /// The highest number of pictures a second; rounded to three decimals.
     pub fn frame_rate(mut self, frames_a_second: f64) -> Self {
         self.frame_rate = Some(frames_a_second);
         self
@@ -198,8 +198,9 @@ impl MultivariantPlaylist {
     ///
     /// # Errors
     ///
-    /// A media playlist that it names is not among `publishers` or was not published yet, they differ in
-    /// what renditions have to share, a text has a character that a quoted string cannot have, or the
+    /// A media playlist that it names is not among `publishers`, was not published yet or has its own path,
+    /// they differ in what renditions have to share, two renditions of a group have the same name or are both
+    /// the default (§4.3.4.1.1), a text has a character that a quoted string cannot have, or the
     /// sink failed. Nothing is written except by the sink.
     pub fn publish(
         &self,
@@ -221,8 +222,12 @@ impl MultivariantPlaylist {
         let named = self.variants.iter().map(|variant| &variant.playlist);
         let named = named.chain(self.audio.iter().map(|audio| &audio.playlist));
         let mut shared = None;
+        let own_path = uri::plain(&self.path)?;
         for path in named {
             let path = uri::plain(path)?;
+            if path == own_path {
+                return refuse("it would replace one of its media playlists");
+            }
             let publisher = publishers
                 .iter()
                 .find(|publisher| uri::plain(publisher.path()).is_ok_and(|it| it == path));
@@ -246,6 +251,20 @@ impl MultivariantPlaylist {
             .filter_map(|variant| variant.audio.as_ref());
         if !groups.into_iter().all(has_group) {
             return refuse("a variant asks for an audio group that is not there");
+        }
+        self.check_groups()
+    }
+
+    /// §4.3.4.1.1.
+    fn check_groups(&self) -> io::Result<()> {
+        for (at, audio) in self.audio.iter().enumerate() {
+            let mut others = self.audio[..at].iter().filter(|it| it.group == audio.group);
+            if others.clone().any(|it| it.name == audio.name) {
+                return refuse("two renditions of a group have the same name");
+            }
+            if audio.is_default && others.any(|it| it.is_default) {
+                return refuse("two renditions of a group are its default");
+            }
         }
         Ok(())
     }

@@ -32,7 +32,7 @@ pub enum Notice {
         sequence: u64,
     },
     /// A segment's duration is NaN, negative, infinite or above an hour: it is listed as a gap of one
-    /// target duration.
+    /// target duration, or of the last segment's where there is none yet.
     UnusableDuration {
         /// The segment's number.
         sequence: u64,
@@ -52,8 +52,8 @@ pub enum Notice {
         /// The segment's number.
         sequence: u64,
     },
-    /// An initialisation segment has the name of another one, with other bytes, which the playlist still
-    /// needs: what was listed with that one cannot be decoded any more.
+    /// An initialisation segment has the name of another one which the playlist still needs: if it has other
+    /// bytes, what was listed with that one cannot be decoded any more. (After a restart nobody knows.)
     NameInUse {
         /// The segment's number.
         sequence: u64,
@@ -80,7 +80,8 @@ pub enum Notice {
     /// The first initialisation segment came after media without one. The playlist's version, which
     /// never changes, does not allow for it, so what follows is listed as gaps.
     TooLateForInitialisation,
-    /// A segment that no playlist names any more could not be deleted. It is tried again later.
+    /// A segment that no playlist names any more, or a side file that is not needed, could not be deleted. It
+    /// is tried again later.
     NotDeleted(SinkError),
     /// The sink cannot delete at all. Said once; nothing is tried any more.
     CannotDelete(SinkError),

@@ -53,6 +53,8 @@ pub(super) struct Next {
     pub(super) keys: Arc<Vec<String>>,
     pub(super) tags: Vec<String>,
     pub(super) date: Option<SystemTime>,
+    /// No date goes back behind this: the first one that was asked for, and then the end of the last entry.
+    pub(super) earliest: Option<SystemTime>,
     pub(super) initialisation: Initialisation,
     /// Whether it was said that the dates have come to their end.
     was_undated: bool,
@@ -80,6 +82,7 @@ impl Playlist {
             retired: Vec::new(),
             next: Next {
                 date: config.date,
+                earliest: config.date,
                 ..Next::default()
             },
             config,
@@ -127,7 +130,8 @@ impl Playlist {
     pub(super) fn discontinuity(&mut self, date: Option<SystemTime>) {
         self.next.starts_discontinuity = true;
         if let (Some(next), Some(date)) = (&mut self.next.date, date) {
-            *next = date.max(*next);
+            let earliest = self.next.earliest.unwrap_or(date);
+            *next = date.max(earliest);
         }
     }
 
@@ -308,6 +312,7 @@ impl Playlist {
         self.version.get_or_insert(version);
         let date = self.next.date;
         self.next.date = date.and_then(|date| date.checked_add(to_duration(real)));
+        self.next.earliest = self.next.date;
         self.media_time = self.media_time.saturating_add(real);
         self.entries.push_back(Entry {
             uri,

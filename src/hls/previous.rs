@@ -43,13 +43,24 @@ impl Previous {
         }))
     }
 
+    /// Whether its text names this file: as a segment, or as an initialisation segment.
+    pub(super) fn lists(&self, playlist: &MediaPlaylist, file: &Path) -> bool {
+        let Ok(uri) = playlist.uri_of(file) else {
+            return false;
+        };
+        let map = format!("#EXT-X-MAP:URI=\"{uri}\"");
+        let mut lines = self.playlist.split(|byte| *byte == b'\n');
+        lines.any(|line| line == uri.as_bytes() || line == map.as_bytes())
+    }
+
     /// Looks for segments that a killed session had stored and not yet listed, up to its
     /// `channel_depth`: in the folder of the playlist and in those of its segments, the files with names
     /// that [`SegmentNames`](super::SegmentNames) gives by itself and the playlist does not list.
     /// [`resume`](super::MediaPlaylistPublisher::resume) then has them deleted, unless everything is kept.
     ///
     /// Only for a playlist that has these folders to itself: the segments of another one, listed there or
-    /// just being recorded, would be taken for strays.
+    /// just being recorded, would be taken for strays; so would those of an earlier playlist of the same name
+    /// that this one has replaced.
     ///
     /// # Errors
     ///

@@ -78,6 +78,9 @@ pub struct MediaPlaylistPublisher<S: SegmentSink> {
     published: Published,
     texts: Texts,
     is_unpublished: bool,
+    /// Where everything is kept there is no side file, and one that an earlier session left would be taken
+    /// for this one's.
+    may_have_old_state: bool,
     notice_log: NoticeLog,
     clock: Box<dyn Fn() -> Duration + Send + Sync>,
 }
@@ -112,6 +115,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             Policy::Delete { margin } => Some(Retention::new(margin)),
         };
         let start = Instant::now();
+        let may_have_old_state = retention.is_none();
         Ok(Self {
             sink,
             playlist: Playlist::new(playlist),
@@ -120,6 +124,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             published: Published::default(),
             texts: Texts::default(),
             is_unpublished: false,
+            may_have_old_state,
             notice_log: NoticeLog::default(),
             clock: Box::new(move || start.elapsed()),
         })
@@ -128,6 +133,10 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     /// A publisher that goes on with an existing playlist: its numbers continue, a discontinuity marks
     /// the seam, what it lists stays listed, and what it and its side file still have to delete is
     /// deleted in due time, counted anew. Its target duration, version and kind win.
+    ///
+    /// The initialisation segment and the keys that its last segment has hold until others come. So send the
+    /// initialisation segment first, as every session does, and end keys that do not hold any more
+    /// (`#EXT-X-KEY:METHOD=NONE`).
     ///
     /// # Errors
     ///
@@ -158,6 +167,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             ));
         }
         publisher.texts = Texts::only(&previous.playlist);
+        publisher.may_have_old_state &= previous.state.is_some();
         publisher.playlist = read;
         publisher.playlist.was_listed_for(state.published.longest);
         publisher.published = Published {
@@ -178,7 +188,8 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
 
     /// Takes over what an earlier playlist of the same name, which has ended or is given up, still has to
     /// delete. For a new playlist in the place of one that is not gone on with; what the old one lists
-    /// stays.
+    /// stays. (Where that was written by [`SegmentNames`](super::SegmentNames) into the same folders, a later
+    /// [`Previous::with_strays`] would take it for strays.)
     ///
     /// # Errors
     ///
@@ -193,8 +204,11 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             media: self.playlist.media_time,
             clock: (self.clock)(),
         };
+        // After a crash they may be noted already, though the playlist that stands is the one before.
+        let mut retired = state.retired;
+        retired.retain(|it| !previous.lists(&self.playlist.config, &it.file));
         if let Some(retention) = &mut self.retention {
-            retention.add(state.retired, since);
+            retention.add(retired, since);
         }
         Ok(self)
     }
@@ -255,7 +269,8 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     }
 
     /// The same, and the next segment is of this date, where the playlist has dates. Dates never go
-    /// back: an earlier one than that of the last segment's end counts as that.
+    /// back: an earlier one than that of the last segment's end counts as that, and before the first segment
+    /// an earlier one than was asked for. Of several before one segment the last counts.
     pub fn discontinuity_at(&mut self, date: SystemTime) {
         self.playlist.discontinuity(Some(date));
     }
@@ -304,11 +319,18 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         if self.playlist.config.kind == Kind::Vod {
             return Err(refuse("a VOD playlist cannot be suspended"));
         }
-        if self.is_unpublished {
-            self.publish(Vec::new())
-        } else {
-            Ok(Pushed::default())
+        if self.playlist.entries.is_empty() {
+            return Ok(Pushed::default());
         }
+        self.playlist.leave();
+        if self.is_unpublished {
+            return self.publish(Vec::new());
+        }
+        if !self.playlist.retired.is_empty() {
+            self.write_state()
+                .map_err(|cause| PublishError::new(cause, Vec::new()))?;
+        }
+        Ok(Pushed::default())
     }
 
     /// The files that no playlist names any more and that wait to be deleted.
@@ -316,7 +338,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         self.retention.iter().flat_map(Retention::files)
     }
 
-    /// Deletes what is due, as every push does. For after the end, and for pauses.
+    /// Deletes what is due, as every push does that publishes. For after the end, and for pauses.
     ///
     /// After the end only the clock counts, since no media comes any more. When nothing waits any more
     /// the side file goes as well.
@@ -343,6 +365,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     fn publish(&mut self, mut notices: Vec<Notice>) -> Result<Pushed, PublishError> {
         self.playlist.settle();
         self.playlist.slide();
+        self.remove_old_state(&mut notices);
         match self.write() {
             Ok(()) => {}
             Err(cause) => {
@@ -367,6 +390,22 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         }
         self.delete(&mut notices);
         Ok(self.pushed(notices))
+    }
+
+    /// Before the first publication.
+    fn remove_old_state(&mut self, notices: &mut Vec<Notice>) {
+        if !self.may_have_old_state {
+            return;
+        }
+        match self.sink.remove(&self.playlist.config.state_path()) {
+            Ok(()) => self.may_have_old_state = false,
+            // Then it was hardly this sink that wrote one.
+            Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
+                self.may_have_old_state = false;
+            }
+            // No reason not to publish.
+            Err(error) => notices.push(Notice::NotDeleted(error)),
+        }
     }
 
     /// The side file first: a crash between the two then leaves a file noted twice, and none forgotten.
@@ -410,7 +449,12 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         };
         let started = Instant::now();
         let mut due = retention.due(now);
-        due.retain(|file| !self.playlist.names(file));
+        // A name that was used again, and one that a playlist may still name which is not replaced yet.
+        let may_be_named = |file: &PathBuf| {
+            let retired = &self.playlist.retired;
+            self.playlist.names(file) || retired.iter().any(|it| it.file == *file)
+        };
+        due.retain(|file| !may_be_named(file));
         for file in due.into_iter().take(DELETIONS_A_PUSH) {
             match self.sink.remove(&file) {
                 Ok(()) => retention.done(&file),
@@ -433,6 +477,10 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             let path = self.playlist.config.state_path();
             match self.sink.remove(&path) {
                 Ok(()) => self.retention = None,
+                Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
+                    notices.push(Notice::CannotDelete(error));
+                    retention.give_up();
+                }
                 Err(error) => notices.push(Notice::NotDeleted(error)),
             }
         }

@@ -257,7 +257,9 @@ impl Reading {
         let asked = playlist.config.date;
         if playlist.entries.is_empty() {
             playlist.next.date = asked;
+            playlist.next.earliest = asked;
         } else {
+            playlist.next.earliest = playlist.next.date;
             playlist.discontinuity(asked);
         }
         self.playlist

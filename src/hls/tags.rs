@@ -83,14 +83,20 @@ impl TagError {
 
 /// The format of a key line (§4.3.2.4); keys of different formats are in force side by side.
 pub(super) fn key_format(line: &str) -> &str {
-    let format = line.split("KEYFORMAT=\"").nth(1);
-    let format = format.and_then(|rest| rest.split('"').next());
-    format.unwrap_or("identity")
+    // Outside of quotes and inside, in turns.
+    let mut parts = line.split('"');
+    while let (Some(outside), Some(inside)) = (parts.next(), parts.next()) {
+        if outside.ends_with(",KEYFORMAT=") || outside.ends_with(":KEYFORMAT=") {
+            return inside;
+        }
+    }
+    "identity"
 }
 
 /// KEYFORMAT and KEYFORMATVERSIONS take version 5 (§7).
 pub(super) fn takes_version_5(line: &str) -> bool {
-    line.contains("KEYFORMAT")
+    let mut outside_of_quotes = line.split('"').step_by(2);
+    outside_of_quotes.any(|part| part.contains("KEYFORMAT"))
 }
 
 /// A set of keys that replaces another one needs no line that ends it besides.

@@ -144,3 +144,19 @@ fn a_set_of_keys_has_no_line_that_ends_the_one_before() {
     let _ = bench.push(3, 2.0);
     assert!(bench.text().starts_with(&text), "{}", bench.text());
 }
+
+#[test]
+fn a_word_in_a_uri_is_no_attribute() {
+    let mut bench = Bench::new(live());
+    let _ = bench.push(0, 2.0);
+    let line = "#EXT-X-KEY:METHOD=AES-128,URI=\"https://k/?KEYFORMAT=\"";
+    assert_eq!(bench.publisher.tag_next([line]), Ok(()));
+    let _ = bench.push(1, 2.0);
+    // And the key is of the usual format, so that this one replaces it.
+    let other = "#EXT-X-KEY:METHOD=AES-128,URI=\"other\"";
+    assert_eq!(bench.publisher.tag_next([other]), Ok(()));
+    let _ = bench.push(2, 2.0);
+    let text = bench.text();
+    let (_, end) = text.split_once("\n1.ts\n").expect("it is listed");
+    assert!(end.starts_with(other), "{text}");
+}

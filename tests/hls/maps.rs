@@ -128,3 +128,18 @@ fn what_comes_after_a_restart_goes_on_with_the_map_that_is_listed() {
     );
     assert!(!bench.has("0.ts") && bench.has("0.mp4"));
 }
+
+/// The bytes of the one in force, and the name of one that the playlist still needs.
+#[test]
+fn the_same_again_over_another_that_is_needed_is_told() {
+    let mut bench = Bench::new(event());
+    let _ = bench.push_segment(init(0, "a.mp4"));
+    let _ = bench.push(0, 2.0);
+    let _ = bench.push_segment(init(1, "b.mp4"));
+    let _ = bench.push(1, 2.0);
+    let notices = bench.push_segment(init(1, "a.mp4")).notices;
+    assert!(
+        matches!(notices[..], [Notice::NameInUse { .. }]),
+        "{notices:?}"
+    );
+}

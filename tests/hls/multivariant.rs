@@ -146,3 +146,38 @@ fn a_playlist_that_was_published_with_the_last_number_is_published() {
         .publish(&mut folder, &[&video])
         .expect("it is published");
 }
+
+#[test]
+fn groups_have_one_default_and_different_names() {
+    let mut bench = Bench::new(live());
+    let _ = bench.push(0, 2.0);
+    let audio = |name| AudioRendition::new("live.m3u8", "a", name);
+    let publish = |renditions: Vec<AudioRendition>| {
+        let main = MultivariantPlaylist::new("main.m3u8")
+            .variant(Variant::new("live.m3u8", 1).audio_group("a"));
+        let main = renditions
+            .into_iter()
+            .fold(main, MultivariantPlaylist::audio);
+        let published = main.publish(&mut bench.folder.clone(), &[&bench.publisher]);
+        published.map_err(|error| error.to_string())
+    };
+    let english = || audio("English").default_of_its_group();
+    assert_eq!(publish(vec![english(), audio("French")]), Ok(()));
+    let same_name = publish(vec![english(), audio("English")]).unwrap_err();
+    assert!(same_name.contains("the same name"), "{same_name}");
+    let two_defaults = publish(vec![english(), audio("French").default_of_its_group()]);
+    let two_defaults = two_defaults.unwrap_err();
+    assert!(two_defaults.contains("its default"), "{two_defaults}");
+    let elsewhere = AudioRendition::new("live.m3u8", "b", "English").default_of_its_group();
+    assert_eq!(publish(vec![english(), elsewhere]), Ok(()));
+}
+
+#[test]
+fn it_never_replaces_what_it_names() {
+    let mut bench = Bench::new(live());
+    let _ = bench.push(0, 2.0);
+    let main = MultivariantPlaylist::new("./live.m3u8").variant(Variant::new("live.m3u8", 1));
+    let published = main.publish(&mut bench.folder.clone(), &[&bench.publisher]);
+    let refused = published.unwrap_err().to_string();
+    assert!(refused.contains("would replace"), "{refused}");
+}

@@ -1,5 +1,9 @@
 //! Going on with an existing playlist.
 
+use std::time::SystemTime;
+
+use segment_stream::hls::Retention;
+
 use super::*;
 
 #[test]
@@ -214,4 +218,126 @@ fn a_cut_playlist_is_refused_after_many_failures_too() {
     previous.playlist = one_short.into_bytes();
     let refused = resume(&previous).expect_err("it is cut").to_string();
     assert!(refused.contains("cut"), "{refused}");
+}
+
+/// Leaves it as a killed session would, and goes on as this playlist says.
+fn go_on(bench: Bench, playlist: MediaPlaylist) -> Bench {
+    let previous = bench.previous();
+    let publisher =
+        MediaPlaylistPublisher::resume(playlist.clone(), bench.folder.clone(), &previous)
+            .expect("it can be gone on with")
+            .with_clock(bench.folder.clock());
+    Bench {
+        playlist,
+        publisher,
+        ..bench
+    }
+}
+
+/// A side file that nobody keeps up would be taken for that of the playlist beside it.
+#[test]
+fn a_playlist_that_keeps_everything_has_no_side_file() {
+    let keeps = || live().retention(Retention::Keep);
+    let mut bench = Bench::new(live());
+    let _ = bench.push(0, 2.0);
+    assert!(bench.has(".live.m3u8.state"));
+    let mut bench = go_on(bench, keeps());
+    let _ = bench.push(1, 2.0);
+    assert!(!bench.has(".live.m3u8.state"));
+    let mut bench = go_on(bench, keeps());
+    let _ = bench.push(2, 2.0);
+
+    // The same for a new one in the place of one that has ended.
+    let mut bench = Bench::new(live());
+    for number in 0..8 {
+        let _ = bench.push(number, 2.0);
+    }
+    let _ = bench.publisher.finish().expect("published");
+    assert!(bench.has(".live.m3u8.state"));
+    let mut bench = Bench::on(bench.folder, event());
+    let _ = bench.push(0, 2.0);
+    let mut bench = go_on(bench, event());
+    let _ = bench.push(1, 2.0);
+}
+
+/// What was never listed, or will never be, is noted for the next session to delete.
+#[test]
+fn what_a_suspended_session_did_not_need_is_deleted_by_the_next() {
+    // Another one, and the same under another name.
+    for (content, file) in [(1, "1.mp4"), (0, "again.mp4")] {
+        let mut bench = Bench::new(live());
+        let _ = bench.push_segment(init(0, "0.mp4"));
+        let _ = bench.push(0, 2.0);
+        let _ = bench.push_segment(init(content, file));
+        let Bench {
+            folder,
+            playlist,
+            publisher,
+        } = bench;
+        let _ = publisher.suspend().expect("it can be left");
+        let state = folder.content(&playlist.state_path());
+        let previous = Previous {
+            playlist: folder.content(playlist.path()).expect("a playlist"),
+            state,
+            strays: Vec::new(),
+        };
+        let publisher = MediaPlaylistPublisher::resume(playlist.clone(), folder.clone(), &previous)
+            .expect("it can be gone on with")
+            .with_clock(folder.clock());
+        let mut bench = Bench {
+            folder,
+            playlist,
+            publisher,
+        };
+        let _ = bench.push_segment(init(7, "7.mp4"));
+        for number in 1..20 {
+            bench.wait(2);
+            let _ = bench.push(number, 2.0);
+        }
+        let _ = bench.publisher.finish().expect("published");
+        bench.wait(1000);
+        let _ = bench.publisher.delete_due();
+        assert!(!bench.has(".live.m3u8.state"), "nothing is left to do");
+        assert!(!bench.has(file) && bench.has("7.mp4"), "{file}");
+    }
+}
+
+#[test]
+fn a_date_after_a_restart_may_be_earlier_than_the_one_asked_for() {
+    let first = SystemTime::UNIX_EPOCH;
+    let dated = |secs| event().program_date_time(first + Duration::from_secs(secs));
+    let mut bench = Bench::new(dated(0));
+    let _ = bench.push(0, 2.0);
+    let mut bench = go_on(bench, dated(3600));
+    let earlier = first + Duration::from_secs(600);
+    bench.publisher.discontinuity_at(earlier);
+    let _ = bench.push(1, 2.0);
+    assert!(bench.text().contains("00:10:00.000Z"), "{}", bench.text());
+    // But not than the end of the last segment.
+    bench.publisher.discontinuity_at(first);
+    let _ = bench.push(2, 2.0);
+    assert!(bench.text().contains("00:10:02.000Z"), "{}", bench.text());
+}
+
+#[test]
+fn of_two_dates_before_one_segment_the_last_counts() {
+    let first = SystemTime::UNIX_EPOCH;
+    let mut bench = Bench::new(event().program_date_time(first));
+    let _ = bench.push(0, 2.0);
+    for secs in [3600, 600] {
+        let date = first + Duration::from_secs(secs);
+        bench.publisher.discontinuity_at(date);
+    }
+    let _ = bench.push(1, 2.0);
+    assert!(bench.text().contains("00:10:00.000Z"), "{}", bench.text());
+}
+
+#[test]
+fn an_hour_after_something_short_can_be_gone_on_with() {
+    let playlist = event().target_duration(Duration::from_secs(4000));
+    let mut bench = Bench::new(playlist.clone());
+    let _ = bench.push(0, 0.000_000_499_999_999_9);
+    let _ = bench.push(1, 3600.0);
+    let mut bench = go_on(bench, playlist);
+    let _ = bench.push(2, 2.0);
 }

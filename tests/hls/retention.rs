@@ -403,3 +403,77 @@ fn an_initialisation_segment_that_came_back_for_nothing_stays_as_long() {
     let _ = bench.push(5, 2.0);
     assert!(bench.has("a.mp4"), "no time has passed");
 }
+
+/// After a crash between the two the side file notes what the playlist that stands still names.
+#[test]
+fn what_the_old_playlist_lists_stays_after_a_take_over() {
+    for still_fails in [Answer::Refused, Answer::Done] {
+        let mut bench = Bench::new(live());
+        let _ = bench.push_segment(init(0, "0.mp4"));
+        let _ = bench.push(0, 2.0);
+        let _ = bench.push_segment(init(1, "1.mp4"));
+        for number in 1..3 {
+            let _ = bench.push(number, 2.0);
+        }
+        bench.fails(Answer::Refused);
+        assert!(bench.publisher.push(&Ok(media(3, 2.0))).is_err());
+        bench.fails(still_fails);
+        let listed = bench.text();
+        let previous = bench.previous();
+        assert!(previous.state.is_some());
+        let publisher = MediaPlaylistPublisher::new(live(), bench.folder.clone())
+            .expect("a playlist that can be one")
+            .with_clock(bench.folder.clock())
+            .take_over(&previous)
+            .expect("a side file that can be read");
+        drop(std::mem::replace(&mut bench.publisher, publisher));
+        for number in 0..20 {
+            bench.wait(2);
+            let path = format!("new-{number}.ts");
+            bench.folder.store(Path::new(&path), vec![1]);
+            let pushed = bench
+                .publisher
+                .push(&Ok(media(number, 2.0).with_path(path)));
+            assert_eq!(pushed.is_ok(), still_fails == Answer::Done);
+        }
+        let _ = bench.publisher.delete_due();
+        for file in ["0.mp4", "0.ts", "1.mp4", "1.ts", "2.ts"] {
+            assert!(listed.contains(file) && bench.has(file), "{file}");
+        }
+    }
+}
+
+/// Its own list does not name it any more, but the one that clients have does.
+#[test]
+fn a_name_that_a_standing_playlist_has_for_another_file_is_not_deleted() {
+    let mut bench = Bench::new(live());
+    for number in 0..4 {
+        let _ = bench.push(number, 2.0);
+        bench.wait(2);
+    }
+    bench.fails(Answer::Unheard);
+    bench.folder.store(Path::new("0.ts"), vec![2]);
+    let again = media(4, 2.0).with_path("0.ts");
+    assert!(bench.publisher.push(&Ok(again)).is_err());
+    assert!(bench.text().ends_with("\n0.ts\n"));
+    bench.fails(Answer::Refused);
+    for number in 5..9 {
+        bench.wait(20);
+        assert!(bench.publisher.push(&Ok(media(number, 2.0))).is_err());
+        let _ = bench.publisher.delete_due();
+        assert!(bench.has("0.ts"), "after {number}");
+    }
+}
+
+#[test]
+fn a_sink_that_cannot_delete_says_so_once_where_nothing_waits_too() {
+    let folder = Folder::new(live().path(), Duration::ZERO, true);
+    let mut bench = Bench::on(folder, live());
+    let _ = bench.push(0, 2.0);
+    let first = bench.publisher.finish().expect("published").notices;
+    assert!(matches!(first[..], [Notice::CannotDelete(_)]), "{first:?}");
+    for _ in 0..2 {
+        let again = bench.publisher.delete_due().notices;
+        assert!(again.is_empty(), "{again:?}");
+    }
+}

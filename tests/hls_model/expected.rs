@@ -132,7 +132,8 @@ impl Expected {
 
     pub(crate) fn discontinuity(&mut self, date: Option<i64>) {
         self.starts_discontinuity = true;
-        self.date = self.date.max(date);
+        // Of several the last counts.
+        self.date = date.or(self.date);
     }
 
     pub(crate) fn tag(&mut self, line: &str) {
