@@ -1,8 +1,10 @@
 //! Going on with an existing playlist.
 
+use std::io;
 use std::time::SystemTime;
 
-use segment_stream::hls::Retention;
+use segment_stream::hls::{Notice, Retention};
+use segment_stream::{SegmentSink, SinkError, WriteContext};
 
 use super::*;
 
@@ -340,4 +342,48 @@ fn an_hour_after_something_short_can_be_gone_on_with() {
     let _ = bench.push(1, 3600.0);
     let mut bench = go_on(bench, playlist);
     let _ = bench.push(2, 2.0);
+}
+
+/// Nothing can be removed from it just now.
+struct Stuck(Folder);
+
+impl SegmentSink for Stuck {
+    fn write(&mut self, file: &ProducedSegment, context: &WriteContext) -> Result<(), SinkError> {
+        self.0.write(file, context)
+    }
+
+    fn remove(&mut self, _: &Path) -> Result<(), SinkError> {
+        Err(io::Error::from(io::ErrorKind::PermissionDenied).into())
+    }
+}
+
+#[test]
+fn a_side_file_that_cannot_be_removed_keeps_nobody_from_publishing() {
+    let keeps = || live().retention(Retention::Keep);
+    let folder = Folder::new(live().path(), Duration::ZERO, false);
+    let mut publisher =
+        MediaPlaylistPublisher::new(keeps(), Stuck(folder.clone())).expect("a playlist");
+    // Each of them tries again.
+    for number in 0..2 {
+        let pushed = publisher.push(&Ok(media(number, 2.0))).expect("published");
+        let notices = pushed.notices;
+        assert!(
+            matches!(notices[..], [Notice::NotDeleted(_)]),
+            "{notices:?}"
+        );
+    }
+    // Where there is none, nothing is tried.
+    let previous = Previous {
+        playlist: folder.content(live().path()).expect("a playlist"),
+        ..Previous::default()
+    };
+    let mut publisher = MediaPlaylistPublisher::resume(keeps(), Stuck(folder), &previous)
+        .expect("it can be gone on with");
+    let pushed = publisher.push(&Ok(media(2, 2.0))).expect("published");
+    assert!(pushed.notices.is_empty(), "{:?}", pushed.notices);
+    // A sink that cannot remove at all has left none.
+    let folder = Folder::new(live().path(), Duration::ZERO, true);
+    let mut bench = Bench::on(folder, keeps());
+    let notices = bench.push(0, 2.0).notices;
+    assert!(notices.is_empty(), "{notices:?}");
 }
