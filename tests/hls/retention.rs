@@ -477,3 +477,17 @@ fn a_sink_that_cannot_delete_says_so_once_where_nothing_waits_too() {
         assert!(again.is_empty(), "{again:?}");
     }
 }
+
+#[test]
+fn what_is_due_is_deleted_while_publications_fail() {
+    let mut bench = Bench::new(live());
+    for number in 0..9 {
+        let _ = bench.push(number, 2.0);
+    }
+    bench.wait(1000);
+    bench.fails(Answer::Refused);
+    assert!(bench.publisher.push(&Ok(media(9, 2.0))).is_err());
+    let _ = bench.publisher.delete_due();
+    assert!(!bench.has("0.ts") && bench.has("6.ts"));
+    assert!(bench.text().contains("6.ts"));
+}
