@@ -166,6 +166,10 @@ fn hangs_a_disk() {
         let mut lines = BufReader::new(recorder.0.stdout.take().unwrap()).lines();
         wait_for("* it is time to hang", &mut lines);
         disks[0].signal("STOP");
+        // One of its threads that has not stopped yet could still take a call.
+        while disks[0].states().contains(|state| state != 'T') {
+            thread::yield_now();
+        }
         stdin.write_all(b"it hangs\n").unwrap();
         wait_for("* done", &mut lines);
 
