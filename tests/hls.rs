@@ -94,11 +94,15 @@ impl Bench {
 
     /// The process dies, and another one goes on.
     fn restart(self) -> Self {
+        let playlist = self.playlist.clone();
+        self.go_on_with(playlist)
+    }
+
+    /// The same, asked for another playlist than it was.
+    fn go_on_with(self, playlist: MediaPlaylist) -> Self {
         let previous = self.previous();
         let Self {
-            folder,
-            playlist,
-            publisher,
+            folder, publisher, ..
         } = self;
         drop(publisher);
         folder.revive();

@@ -222,20 +222,6 @@ fn a_cut_playlist_is_refused_after_many_failures_too() {
     assert!(refused.contains("cut"), "{refused}");
 }
 
-/// Leaves it as a killed session would, and goes on as this playlist says.
-fn go_on(bench: Bench, playlist: MediaPlaylist) -> Bench {
-    let previous = bench.previous();
-    let publisher =
-        MediaPlaylistPublisher::resume(playlist.clone(), bench.folder.clone(), &previous)
-            .expect("it can be gone on with")
-            .with_clock(bench.folder.clock());
-    Bench {
-        playlist,
-        publisher,
-        ..bench
-    }
-}
-
 /// A side file that nobody keeps up would be taken for that of the playlist beside it.
 #[test]
 fn a_playlist_that_keeps_everything_has_no_side_file() {
@@ -243,10 +229,10 @@ fn a_playlist_that_keeps_everything_has_no_side_file() {
     let mut bench = Bench::new(live());
     let _ = bench.push(0, 2.0);
     assert!(bench.has(".live.m3u8.state"));
-    let mut bench = go_on(bench, keeps());
+    let mut bench = bench.go_on_with(keeps());
     let _ = bench.push(1, 2.0);
     assert!(!bench.has(".live.m3u8.state"));
-    let mut bench = go_on(bench, keeps());
+    let mut bench = bench.go_on_with(keeps());
     let _ = bench.push(2, 2.0);
 
     // The same for a new one in the place of one that has ended.
@@ -258,7 +244,7 @@ fn a_playlist_that_keeps_everything_has_no_side_file() {
     assert!(bench.has(".live.m3u8.state"));
     let mut bench = Bench::on(bench.folder, event());
     let _ = bench.push(0, 2.0);
-    let mut bench = go_on(bench, event());
+    let mut bench = bench.go_on_with(event());
     let _ = bench.push(1, 2.0);
 }
 
@@ -310,7 +296,7 @@ fn a_date_after_a_restart_may_be_earlier_than_the_one_asked_for() {
     let dated = |secs| event().program_date_time(first + Duration::from_secs(secs));
     let mut bench = Bench::new(dated(0));
     let _ = bench.push(0, 2.0);
-    let mut bench = go_on(bench, dated(3600));
+    let mut bench = bench.go_on_with(dated(3600));
     let earlier = first + Duration::from_secs(600);
     bench.publisher.discontinuity_at(earlier);
     let _ = bench.push(1, 2.0);
@@ -340,7 +326,7 @@ fn an_hour_after_something_short_can_be_gone_on_with() {
     let mut bench = Bench::new(playlist.clone());
     let _ = bench.push(0, 0.000_000_499_999_999_9);
     let _ = bench.push(1, 3600.0);
-    let mut bench = go_on(bench, playlist);
+    let mut bench = bench.go_on_with(playlist);
     let _ = bench.push(2, 2.0);
 }
 
