@@ -5,6 +5,8 @@
 #[cfg(shuttle)]
 mod explored;
 #[cfg(not(shuttle))]
+mod lookout;
+#[cfg(not(shuttle))]
 mod real;
 #[cfg(tsan)]
 mod visible;
