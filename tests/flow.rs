@@ -13,7 +13,7 @@ use common::gate::Gate;
 use common::segments::{payload, segment};
 use common::sinks::{Call, Recording, failing, gated};
 use common::sync::Mutex;
-use common::threads::must_end;
+use common::threads::{give_way, must_end};
 use proptest::prelude::*;
 use segment_stream::{
     FinishError, ProducedSegment, Report, SegmentSender, SegmentStream, SegmentStreamConfig,
@@ -44,9 +44,7 @@ fn fails(sequence: u64) -> bool {
 fn moody() -> impl segment_stream::SegmentSink {
     sink::from_fn(|segment| {
         let scrambled = segment.sequence.wrapping_mul(0xD134_2543_DE82_EF95) >> 48;
-        for _ in 0..scrambled % 64 {
-            thread::yield_now();
-        }
+        give_way(scrambled % 64);
         if fails(segment.sequence) {
             return Err(SinkError::permanent(io::Error::from_raw_os_error(28)).into());
         }

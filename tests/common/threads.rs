@@ -1,10 +1,12 @@
-//! A watchdog, and a look at whether a thread is really waiting.
+//! A watchdog, a look at whether a thread is really waiting, and a way to mix them.
 
 use std::env;
 use std::fs;
+use std::hint;
 use std::panic;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
 
@@ -38,6 +40,26 @@ pub fn must_end<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) ->
         Ok(Err(payload)) => panic::resume_unwind(payload),
         Err(RecvTimeoutError::Timeout) => panic!("stuck: not done after {patience:?}"),
         Err(RecvTimeoutError::Disconnected) => unreachable!("the body always sends"),
+    }
+}
+
+/// Lets other threads go first, so many times over, and so mixes them. Where the machine is busy with something
+/// else that takes milliseconds each time, and it mixes them itself: so all of a process together
+/// stand in line for two seconds, and take no more than a moment from then on.
+pub fn give_way(turns: u64) {
+    static IN_LINE_MICROS: AtomicU64 = AtomicU64::new(0);
+    for _ in 0..turns {
+        if IN_LINE_MICROS.load(Ordering::Relaxed) > 2_000_000 {
+            hint::spin_loop();
+            continue;
+        }
+        let begun = Instant::now();
+        thread::yield_now();
+        let took = begun.elapsed();
+        if took > Duration::from_millis(1) {
+            let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+            IN_LINE_MICROS.fetch_add(micros, Ordering::Relaxed);
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use segment_stream::{
 use super::patience::{Checked, ensure, eventually};
 use super::setup::{Parcel, Retries, Setup, parcel, setup};
 use crate::common::sync::Mutex;
+use crate::common::threads::give_way;
 
 /// A producer's number stands above this in the sequence, its own count below.
 const PRODUCER: u64 = 1 << 32;
@@ -214,7 +215,7 @@ impl Shared {
             in_hand.push(path);
         }
         self.look()?;
-        (0..wish.pauses.1).for_each(|_| thread::yield_now());
+        give_way(wish.pauses.1.into());
         if let Some(path) = wish.parcel.path() {
             self.in_hand.lock().unwrap().retain(|it| *it != path);
         }
@@ -257,7 +258,7 @@ fn produce(shared: &Shared, producer: usize, sender: &SegmentSender) -> Checked<
     let mut accepted = Accepted::default();
     let wishes = &shared.crowd.producers[producer];
     for (sequence, wish) in (producer as u64 * PRODUCER..).zip(wishes) {
-        (0..wish.pauses.0).for_each(|_| thread::yield_now());
+        give_way(wish.pauses.0.into());
         let segment = wish.parcel.segment(sequence);
         let result = match wish.way {
             Way::Send => sender.send(segment),
@@ -415,7 +416,7 @@ fn consume(shared: &Shared, mut stream: SegmentStream, came: &mut Came) -> Check
     };
     let pauses = shared.crowd.consumer.iter().cycle();
     for (_, pauses) in (0..most).zip(pauses) {
-        (0..*pauses).for_each(|_| thread::yield_now());
+        give_way((*pauses).into());
         let item = if in_between {
             match stream.try_next() {
                 Ok(item) => item,
