@@ -115,6 +115,28 @@ mod tests {
     }
 
     #[test]
+    fn a_look_ends_with_what_is_there_or_in_time() {
+        let lookout = Lookout::default();
+        let mut there = Some(7);
+        assert_eq!(lookout.look(|| there.take()), None);
+        assert_eq!(there, Some(7), "it does not pay");
+        lookout.has_waited(SHORT);
+        assert_eq!(lookout.look(|| there.take()), Some(7));
+        // A busy machine may leave the time for one look and no more, but not for ever.
+        let mut looks = 0;
+        while looks < 2 {
+            looks = 0;
+            assert!(sleeps(&lookout) <= MOST_CAUTION + 1);
+            let found = lookout.look(|| {
+                looks += 1;
+                None::<u8>
+            });
+            assert_eq!(found, None);
+            assert!(!lookout.pays());
+        }
+    }
+
+    #[test]
     fn the_last_wait_tells_whether_to_look() {
         let lookout = Lookout::default();
         assert!(!lookout.pays());
