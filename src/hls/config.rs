@@ -63,6 +63,9 @@ impl MediaPlaylist {
     /// A sliding window of about `window`, never shorter than three target durations (RFC 8216
     /// §6.2.2). Segments that slid out are deleted as [`Retention::Delete`] says, without a margin.
     ///
+    /// The window is one of media time, so a segment that lasts 0 s takes no room in it and makes none: of
+    /// segments that all do, none slides out or is deleted, and the playlist grows for as long as they come.
+    ///
     /// `path` is the path hint of the playlist at the publisher's sink. It starts where the path hints
     /// of the segments start, so that one leads to the other.
     pub fn live(path: impl Into<PathBuf>, window: Duration) -> Self {
