@@ -213,8 +213,8 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         Ok(self)
     }
 
-    /// Uses this clock for retention: the time since some moment in the past, which never goes back. For
-    /// tests and simulations; by default it is the system's monotonic clock.
+    /// Uses this clock for retention, and for how long one push deletes: the time since some moment in the
+    /// past, which never goes back. For tests and simulations; by default it is the system's monotonic clock.
     pub fn with_clock(mut self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         if let Some(retention) = &mut self.retention {
             retention.begin_at(clock());
@@ -447,7 +447,6 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         let Some(retention) = &mut self.retention else {
             return;
         };
-        let started = Instant::now();
         let mut due = retention.due(now);
         // A name that was used again, and one that a playlist may still name which is not replaced yet.
         let may_be_named = |file: &PathBuf| {
@@ -468,7 +467,8 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
                     retention.postpone(&file);
                 }
             }
-            if started.elapsed() > DELETING_A_PUSH {
+            let so_far = (self.clock)().saturating_sub(now.clock);
+            if so_far > DELETING_A_PUSH {
                 break;
             }
         }

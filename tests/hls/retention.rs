@@ -276,7 +276,7 @@ impl SegmentSink for Slow {
     }
 
     fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
-        std::thread::sleep(Duration::from_millis(300));
+        self.0.wait(Duration::from_millis(300));
         self.0.remove(path)
     }
 }
