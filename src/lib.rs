@@ -131,48 +131,25 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
-mod arrivals;
-mod attempts;
-mod backlog;
-mod config;
-mod contain;
 mod error;
-mod gate;
-mod handle;
 #[cfg(feature = "hls")]
 pub mod hls;
-mod intake;
-mod interrupt;
-mod line;
-mod losses;
-mod report;
-mod retry;
+mod internal;
 mod segment;
-mod segment_writer;
-mod sender;
 pub mod sink;
-mod stats;
 mod stream;
-mod sync;
-mod teller;
 #[cfg(feature = "hls")]
 mod uri;
-mod writer;
 
-pub use arrivals::NoNext;
-pub use config::{SegmentStreamConfig, WhenFull};
-pub use error::{Recovery, SendError, SinkError, WriteError, WriteErrorKind};
-pub use handle::StreamHandle;
-pub use report::{FinishError, Report};
-pub use retry::RetryPolicy;
-pub use segment::ProducedSegment;
-pub use segment_writer::SegmentWriter;
-pub use sender::SegmentSender;
+pub use error::{Recovery, SendError, SendErrorKind, SinkError, WriteError, WriteErrorKind};
+pub use segment::{LineError, LineErrorKind, MediaTime, ProducedSegment, SegmentInfo, Submission};
 pub use sink::{
     DiskSink, Durability, Existing, Pause, SegmentSink, Swept, WriteContext, pre_allocate_file,
 };
-pub use stats::{StreamStats, Tally};
-pub use stream::SegmentStream;
+pub use stream::{
+    FinishError, NoNext, Report, RetryPolicy, SegmentSender, SegmentStream, SegmentStreamConfig,
+    SegmentWriter, StreamHandle, StreamStats, Tally, WhenFull, WithInfo, Yielded,
+};
 
 /// Has the code of the README compiled and run with the other doctests.
 #[cfg(doctest)]

@@ -15,7 +15,7 @@ use common::gate::Gate;
 use common::segments::{segment, segment_at};
 use common::sinks::{Recording, gated};
 use common::threads::must_end;
-use segment_stream::{
+use segment_stream::{Submission, 
     FinishError, ProducedSegment, SegmentSender, SegmentSink, SegmentStream, SegmentStreamConfig,
     SinkError, WriteContext, sink,
 };
@@ -37,8 +37,8 @@ fn hanging(writers: usize, count: u64) -> (SegmentStream, SegmentSender, Gate) {
     (stream, sender, gate)
 }
 
-fn numbers(segments: &[ProducedSegment]) -> Vec<u64> {
-    segments.iter().map(|it| it.sequence).collect()
+fn numbers(submissions: &[Submission]) -> Vec<u64> {
+    submissions.iter().map(|it| it.segment.sequence).collect()
 }
 
 thread_local! {
@@ -90,7 +90,7 @@ fn a_sink_that_hangs_for_ever_keeps_nobody() {
             let message = error.to_string();
             assert!(message.contains("in doubt"), "{message}");
             assert!(
-                message.contains("it had not ended when the time was over"),
+                message.contains("it had not ended at the deadline"),
                 "{message}"
             );
             let shown = format!("{error:?}");
@@ -103,14 +103,14 @@ fn a_sink_that_hangs_for_ever_keeps_nobody() {
             assert!(report.written.is_empty() && report.failed.is_empty());
             let in_hand: Vec<_> = (0..20).take(writers).collect();
             assert_eq!(numbers(&report.in_doubt), in_hand);
-            for segment in &report.in_doubt {
+            for Submission { segment, .. } in &report.in_doubt {
                 let path = format!("{}.ts", segment.sequence);
                 assert_eq!(segment.path_hint, Some(path.into()));
                 assert!(segment.data.is_empty());
             }
             let rest: Vec<_> = (0..20).skip(writers).collect();
             assert_eq!(numbers(&report.discarded), rest);
-            for given_back in &report.discarded {
+            for given_back in report.discarded.iter().map(|it| &it.segment) {
                 assert_eq!(given_back.data, segment(given_back.sequence).data);
             }
             assert!(sender.send(segment(0)).unwrap_err().is_closed());
@@ -376,9 +376,9 @@ fn at_whatever_moment_the_time_is_over_each_segment_is_told_once() {
                 assert!(report.in_doubt.len() <= writers);
                 let mut all = BTreeSet::new();
                 for list in [&report.written, &report.discarded, &report.in_doubt] {
-                    assert!(list.is_sorted_by_key(|it| it.sequence));
+                    assert!(list.is_sorted_by_key(|it| it.segment.sequence));
                     list.iter()
-                        .for_each(|it| assert!(all.insert(it.sequence), "twice"));
+                        .for_each(|it| assert!(all.insert(it.segment.sequence), "twice"));
                 }
                 assert_eq!(all.len(), 64, "missing");
             }

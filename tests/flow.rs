@@ -15,7 +15,7 @@ use common::sinks::{Call, Recording, failing, gated};
 use common::sync::Mutex;
 use common::threads::{give_way, must_end};
 use proptest::prelude::*;
-use segment_stream::{
+use segment_stream::{Submission, 
     FinishError, ProducedSegment, Report, SegmentSender, SegmentStream, SegmentStreamConfig,
     SinkError, Tally, WriteError, WriteErrorKind, sink,
 };
@@ -122,14 +122,14 @@ impl Seen {
     fn report(&mut self, report: Report) {
         assert!(report.sink_errors.is_empty());
         let mut left: Vec<(u64, Result<ProducedSegment, WriteError>)> = Vec::new();
-        left.extend(report.written.into_iter().map(|it| (it.sequence, Ok(it))));
+        left.extend(report.written.into_iter().map(|it| (it.segment.sequence, Ok(it.segment))));
         left.extend(report.failed.into_iter().map(|it| (it.sequence(), Err(it))));
         left.sort_by_key(|(sequence, _)| *sequence);
         left.into_iter().for_each(|(_, item)| self.item(item));
         // Discarding starts at one moment: behind it nothing was written any more.
         let mut discarded = report.discarded;
-        discarded.sort_by_key(|segment| segment.sequence);
-        for segment in discarded {
+        discarded.sort_by_key(|it| it.segment.sequence);
+        for Submission { segment, .. } in discarded {
             let one = self.note(&segment);
             add(&mut self.discarded, one);
         }
@@ -319,7 +319,7 @@ fn the_payload_is_moved_and_never_copied() {
             .chain(&report.discarded)
             .next()
             .unwrap();
-        assert_eq!(back.data.as_ptr(), address);
+        assert_eq!(back.segment.data.as_ptr(), address);
         let refused = segment(5);
         let address = refused.data.as_ptr();
         let refused = sender.send(refused).unwrap_err().into_segment();
@@ -413,7 +413,7 @@ fn drain_discards_what_is_queued_and_completes_the_write_under_way() {
         gate.open();
         let (mut stream, report) = draining.join().unwrap();
         let numbers =
-            |list: &[ProducedSegment]| list.iter().map(|it| it.sequence).collect::<Vec<_>>();
+            |list: &[Submission]| list.iter().map(|it| it.segment.sequence).collect::<Vec<_>>();
         assert_eq!(numbers(&report.written), [1]);
         assert_eq!(numbers(&report.discarded), [2, 3, 4]);
         assert_eq!(

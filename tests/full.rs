@@ -9,7 +9,7 @@ use common::gate::Gate;
 use common::segments::payload;
 use common::sinks::gated;
 use common::threads::{must_end, spawn_asleep};
-use segment_stream::{
+use segment_stream::{Submission, 
     NoNext, ProducedSegment, SegmentStream, SegmentStreamConfig, SendError, WhenFull, WriteError,
     WriteErrorKind,
 };
@@ -338,7 +338,7 @@ fn what_was_dropped_is_in_the_report_too() {
             let lost: Vec<_> = report.failed.iter().map(WriteError::sequence).collect();
             assert_eq!(lost, [1, 2]);
             let landed = report.written.iter().chain(&report.discarded);
-            let landed: Vec<_> = landed.map(|it| it.sequence).collect();
+            let landed: Vec<_> = landed.map(|it| it.segment.sequence).collect();
             assert_eq!(landed, [0, 3]);
             assert_eq!(report.discarded.len(), usize::from(is_drained));
         }
@@ -354,7 +354,7 @@ fn what_was_dropped_is_in_the_report_of_a_stream_that_is_given_up() {
         let report = error.into_report();
         let lost: Vec<_> = report.failed.iter().map(WriteError::sequence).collect();
         assert_eq!(lost, [1, 2]);
-        let numbers = |of: &[ProducedSegment]| of.iter().map(|it| it.sequence).collect::<Vec<_>>();
+        let numbers = |of: &[Submission]| of.iter().map(|it| it.segment.sequence).collect::<Vec<_>>();
         assert_eq!(numbers(&report.in_doubt), [0]);
         assert_eq!(numbers(&report.discarded), [3]);
         gate.open();
@@ -362,16 +362,16 @@ fn what_was_dropped_is_in_the_report_of_a_stream_that_is_given_up() {
 }
 
 #[test]
-fn what_was_dropped_comes_out_with_the_next_segment_and_not_before() {
+fn a_dropped_segment_comes_out_as_soon_as_it_is_the_next() {
     must_end(|| {
         let (mut stream, sender, gate) = stalled(dropping(2));
         (1..3).for_each(|number| sender.try_send(of_size(number, 1)).unwrap());
         gate.admit(1);
         assert_eq!(stream.next().unwrap().unwrap().sequence, 0);
         gate.wait_for_arrivals(2);
+        assert_eq!(stream.next().unwrap().unwrap_err().sequence(), 1);
         assert_eq!(stream.try_next().unwrap_err(), NoNext::NotYet);
         gate.open();
-        assert_eq!(stream.next().unwrap().unwrap_err().sequence(), 1);
         assert_eq!(stream.next().unwrap().unwrap().sequence, 2);
     });
 }

@@ -103,7 +103,6 @@ scenarios! {
         drained_inside_its_own_sink,
         closed_inside_its_own_sink;
     channel:
-        a_full_channel_waits_for_room,
         an_empty_channel_waits_for_a_message,
         a_deadline_is_an_event;
 }

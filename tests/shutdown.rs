@@ -237,7 +237,7 @@ fn finish_waits_for_a_full_queue() {
         all_got_their_segments_back(blocked);
         gate.open();
         let report = finishing.join().unwrap();
-        assert!(report.written.iter().map(|it| it.sequence).eq(0..8));
+        assert!(report.written.iter().map(|it| it.segment.sequence).eq(0..8));
     });
 }
 

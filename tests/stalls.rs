@@ -130,7 +130,7 @@ fn what_is_lost_is_dropped_or_refused_and_never_both() {
 
 #[test]
 fn the_table_in_the_docs_is_what_was_measured() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/config.rs");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/stream/config.rs");
     let source = fs::read_to_string(path).unwrap();
     let docs: Vec<&str> = source
         .lines()

@@ -15,7 +15,7 @@ use common::segments::{segment, segment_at};
 use common::sinks::{Call, Recording, gated, panicking_on};
 use common::sync::Mutex;
 use common::threads::{must_end, spawn_asleep};
-use segment_stream::{
+use segment_stream::{Submission, 
     DiskSink, NoNext, SegmentSink, SegmentStream, SegmentStreamConfig, StreamStats, WriteErrorKind,
     sink,
 };
@@ -499,6 +499,6 @@ fn what_came_before_its_turn_is_in_the_report_where_nobody_can_wait() {
         (0..3).for_each(|number| sender.send(segment(number)).unwrap());
         give.send(stream).unwrap();
         let written: Vec<_> = told.recv().unwrap();
-        assert_eq!(written, [segment(1), segment(2)]);
+        assert_eq!(written, [segment(1), segment(2)].map(Submission::from));
     });
 }

@@ -4,20 +4,20 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use crate::segment::ProducedSegment;
+use crate::segment::{ProducedSegment, Submission};
 
 /// A segment that the stream did not accept, with the reason.
 ///
-/// The segment is inside, as it was: nothing of it was queued.
+/// The segment and its information are inside, unchanged: nothing of them was queued.
 ///
 /// ```
-/// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig};
+/// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig, SendErrorKind};
 ///
 /// # fn main() -> std::io::Result<()> {
 /// let (stream, sender) = SegmentStream::new(SegmentStreamConfig::default())?;
 /// stream.close();
 /// let error = sender.send(ProducedSegment::media(3, vec![1, 2, 3], 2.0)).unwrap_err();
-/// assert!(error.is_closed());
+/// assert_eq!(error.kind(), SendErrorKind::Closed);
 /// assert_eq!(error.into_segment().data, [1, 2, 3]);
 /// # Ok(())
 /// # }
@@ -25,91 +25,93 @@ use crate::segment::ProducedSegment;
 #[derive(Debug)]
 #[must_use = "it holds the segment that was not accepted"]
 pub struct SendError {
-    segment: ProducedSegment,
-    reason: Reason,
+    submission: Box<Submission>,
+    kind: SendErrorKind,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reason {
+/// Why a segment was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SendErrorKind {
+    /// There was no room, or other senders waited for it
+    /// ([`try_send`](crate::SegmentSender::try_send) only).
     Full,
+    /// The stream is closed. No later attempt can succeed.
     Closed,
+    /// There was no room in time ([`send_timeout`](crate::SegmentSender::send_timeout) only).
     Timeout,
+    /// The call came from the stream's own writer thread, that is, from inside its sink, where a wait for room
+    /// would be a deadlock.
     OwnWriter,
 }
 
 impl SendError {
-    pub(crate) fn full(segment: ProducedSegment) -> Self {
-        Self::new(segment, Reason::Full)
+    pub(crate) fn new(submission: Submission, kind: SendErrorKind) -> Self {
+        Self {
+            submission: Box::new(submission),
+            kind,
+        }
     }
 
-    pub(crate) fn closed(segment: ProducedSegment) -> Self {
-        Self::new(segment, Reason::Closed)
+    /// Why the segment was not accepted.
+    #[must_use]
+    pub fn kind(&self) -> SendErrorKind {
+        self.kind
     }
 
-    pub(crate) fn timeout(segment: ProducedSegment) -> Self {
-        Self::new(segment, Reason::Timeout)
-    }
-
-    pub(crate) fn own_writer(segment: ProducedSegment) -> Self {
-        Self::new(segment, Reason::OwnWriter)
-    }
-
-    fn new(segment: ProducedSegment, reason: Reason) -> Self {
-        Self { segment, reason }
-    }
-
-    /// Whether there was no room, or others waited for it: [`try_send`](crate::SegmentSender::try_send) only.
+    /// Whether the kind is [`SendErrorKind::Full`].
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.reason == Reason::Full
+        self.kind == SendErrorKind::Full
     }
 
-    /// Whether the stream is closed, so that no later attempt can succeed either.
+    /// Whether the kind is [`SendErrorKind::Closed`].
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.reason == Reason::Closed
+        self.kind == SendErrorKind::Closed
     }
 
-    /// Whether there was no room in time:
-    /// [`send_timeout`](crate::SegmentSender::send_timeout) only.
+    /// Whether the kind is [`SendErrorKind::Timeout`].
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        self.reason == Reason::Timeout
+        self.kind == SendErrorKind::Timeout
     }
 
-    /// Whether the call came from the stream's own writer thread, that is, from inside its sink,
-    /// where waiting for room would be waiting for oneself.
+    /// Whether the kind is [`SendErrorKind::OwnWriter`].
     #[must_use]
     pub fn is_own_writer(&self) -> bool {
-        self.reason == Reason::OwnWriter
+        self.kind == SendErrorKind::OwnWriter
     }
 
     /// The segment that was not accepted.
     #[must_use]
     pub fn segment(&self) -> &ProducedSegment {
-        &self.segment
+        &self.submission.segment
     }
 
     /// The segment that was not accepted, given back.
     #[must_use]
     pub fn into_segment(self) -> ProducedSegment {
-        self.segment
+        self.submission.segment
+    }
+
+    /// The segment and its information, given back.
+    #[must_use]
+    pub fn into_submission(self) -> Submission {
+        *self.submission
     }
 }
 
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let reason = match self.reason {
-            Reason::Full => "the stream is full",
-            Reason::Closed => "the stream is closed",
-            Reason::Timeout => "the stream was full until the time was over",
-            Reason::OwnWriter => "a sink cannot send into the stream that it serves",
+        let reason = match self.kind {
+            SendErrorKind::Full => "the stream is full",
+            SendErrorKind::Closed => "the stream is closed",
+            SendErrorKind::Timeout => "the stream was full until the deadline",
+            SendErrorKind::OwnWriter => "a sink cannot send into the stream that it serves",
         };
-        write!(
-            f,
-            "segment {} was not accepted: {reason}",
-            self.segment.sequence
-        )
+        let sequence = self.segment().sequence;
+        write!(f, "segment {sequence} was not accepted: {reason}")
     }
 }
 
@@ -118,11 +120,11 @@ impl Error for SendError {}
 /// Keeps the whole error, segment included, as the inner error of the [`io::Error`].
 impl From<SendError> for io::Error {
     fn from(error: SendError) -> Self {
-        let kind = match error.reason {
-            Reason::Full => io::ErrorKind::WouldBlock,
-            Reason::Closed => io::ErrorKind::BrokenPipe,
-            Reason::Timeout => io::ErrorKind::TimedOut,
-            Reason::OwnWriter => io::ErrorKind::Deadlock,
+        let kind = match error.kind {
+            SendErrorKind::Full => io::ErrorKind::WouldBlock,
+            SendErrorKind::Closed => io::ErrorKind::BrokenPipe,
+            SendErrorKind::Timeout => io::ErrorKind::TimedOut,
+            SendErrorKind::OwnWriter => io::ErrorKind::Deadlock,
         };
         io::Error::new(kind, error)
     }

@@ -5,11 +5,11 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use super::loss::Loss;
 use super::sink::SinkError;
-use crate::losses::Loss;
-use crate::segment::{ProducedSegment, usable};
+use crate::segment::{ProducedSegment, SegmentInfo, Submission};
 
-/// In which way a write came to nothing.
+/// Why a segment did not arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WriteErrorKind {
@@ -19,9 +19,12 @@ pub enum WriteErrorKind {
     Panicked,
     /// The sink was never called: it had panicked on an earlier segment.
     Aborted,
-    /// The sink was never called: the stream was full, and this one was dropped to make room for a newer
+    /// The sink was never called: the stream was full, and this segment was dropped to make room for a newer
     /// one ([`WhenFull::DropOldest`](crate::WhenFull::DropOldest)). The payload is gone.
     Dropped,
+    /// The producer gave the segment up ([`SegmentSender::give_up`](crate::SegmentSender::give_up),
+    /// [`SegmentSender::lost`](crate::SegmentSender::lost)): it was never accepted.
+    GivenUp,
 }
 
 /// A segment that was accepted and did not arrive at its destination.
@@ -52,25 +55,10 @@ pub enum WriteErrorKind {
 pub struct WriteError(Box<Inner>);
 
 struct Inner {
-    segment: ProducedSegment,
+    loss: Loss,
     kind: WriteErrorKind,
     cause: SinkError,
     attempts: u32,
-    extent: Extent,
-}
-
-/// What did not arrive: one segment, or several that were dropped one after the other.
-#[cfg_attr(
-    not(feature = "hls"),
-    expect(dead_code, reason = "playlists need all of it")
-)]
-struct Extent {
-    segments: u64,
-    bytes: u64,
-    duration_secs: f64,
-    longest_secs: f64,
-    unusable: u64,
-    last_sequence: u64,
 }
 
 impl WriteError {
@@ -87,38 +75,31 @@ impl WriteError {
         if let (None, Some(hint)) = (cause.path(), &segment.path_hint) {
             cause = cause.with_path(hint);
         }
+        let bytes = segment.data.len();
         Self(Box::new(Inner {
-            extent: Extent {
-                segments: 1,
-                bytes: segment.data.len() as u64,
-                duration_secs: segment.duration_secs,
-                longest_secs: usable(segment.duration_secs).unwrap_or_default(),
-                unusable: u64::from(usable(segment.duration_secs).is_none()),
-                last_sequence: segment.sequence,
-            },
-            segment,
+            loss: Loss::of(segment, SegmentInfo::new(), bytes),
             kind,
             cause,
             attempts,
         }))
     }
 
-    pub(crate) fn dropped(loss: Loss) -> Self {
-        let extent = Extent {
-            segments: loss.segments(),
-            bytes: loss.bytes,
-            duration_secs: loss.duration_secs,
-            longest_secs: loss.longest_secs,
-            unusable: loss.unusable,
-            last_sequence: loss.last_sequence,
-        };
-        let cause = SinkError::permanent("dropped from the full stream to make room");
-        let mut error = Self::new(loss.first, WriteErrorKind::Dropped, cause, 0);
-        error.0.extent = extent;
+    /// Of segments that never reached a sink.
+    pub(crate) fn lost(kind: WriteErrorKind, loss: Loss) -> Self {
+        let cause = SinkError::permanent(match kind {
+            WriteErrorKind::GivenUp => "given up by the producer",
+            _ => "dropped from the full stream to make room",
+        });
+        let mut error = Self::new(loss.first.clone(), kind, cause, 0);
+        error.0.loss = loss;
         error
     }
 
-    /// In which way the write came to nothing.
+    pub(crate) fn set_info(&mut self, info: SegmentInfo) {
+        self.0.loss.info = info;
+    }
+
+    /// Why the segment did not arrive.
     #[must_use]
     pub fn kind(&self) -> WriteErrorKind {
         self.0.kind
@@ -127,57 +108,71 @@ impl WriteError {
     /// The segment that was not written; the first one, if this stands for several.
     #[must_use]
     pub fn segment(&self) -> &ProducedSegment {
-        &self.0.segment
+        &self.0.loss.first
     }
 
     /// The segment that was not written, given back. Its payload is empty if it was dropped.
     #[must_use]
     pub fn into_segment(self) -> ProducedSegment {
-        self.0.segment
+        self.0.loss.first
+    }
+
+    /// The information that travelled with the segment; if this stands for several, what of theirs still
+    /// holds after them: the last state, all discontinuities, and at most 64 KiB of event lines.
+    #[must_use]
+    pub fn info(&self) -> &SegmentInfo {
+        &self.0.loss.info
+    }
+
+    /// The segment and its information, given back. The payload is empty if it was dropped.
+    #[must_use]
+    pub fn into_submission(self) -> Submission {
+        let Loss { first, info, .. } = self.0.loss;
+        Submission::from((first, info))
     }
 
     /// The segment's sequence number; that of the first one, if this stands for several.
     #[must_use]
     pub fn sequence(&self) -> u64 {
-        self.0.segment.sequence
+        self.0.loss.first.sequence
     }
 
     /// The sequence number of the last segment that this stands for.
     #[must_use]
     pub fn last_sequence(&self) -> u64 {
-        self.0.extent.last_sequence
+        self.0.loss.last_sequence
     }
 
     /// How many segments this stands for: 1, or more if they were [dropped](WriteErrorKind::Dropped) one
     /// after the other in a long stall.
     #[must_use]
     pub fn segments(&self) -> u64 {
-        self.0.extent.segments
+        self.0.loss.segments
     }
 
     /// How many payload bytes did not arrive, those that were dropped included.
     #[must_use]
     pub fn byte_len(&self) -> u64 {
-        self.0.extent.bytes
+        self.0.loss.bytes
     }
 
     /// How many seconds of media did not arrive: the duration of the one segment as it is, or the sum of
     /// several, where what cannot be a duration (NaN, negative, above an hour) counts as zero.
     #[must_use]
     pub fn duration_secs(&self) -> f64 {
-        self.0.extent.duration_secs
+        self.0.loss.duration_secs
     }
 
     /// The longest duration among them, of those that can be one.
     #[cfg(feature = "hls")]
     pub(crate) fn longest_secs(&self) -> f64 {
-        self.0.extent.longest_secs
+        self.0.loss.longest_secs
     }
 
     /// How many of them have what cannot be a duration.
     #[cfg(feature = "hls")]
     pub(crate) fn unusable_durations(&self) -> u64 {
-        self.0.extent.unusable
+        self.0.loss.unusable
     }
 
     /// What the sink was doing: its own word for it, else `"write"`.
@@ -220,23 +215,22 @@ impl WriteError {
 impl fmt::Display for WriteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner {
-            segment,
+            loss,
             cause,
             attempts,
-            extent,
             ..
         } = &*self.0;
-        if extent.segments > 1 {
-            let count = extent.segments;
-            let (first, last) = (segment.sequence, extent.last_sequence);
-            return write!(f, "{count} segments, {first} to {last}: {}", cause.cause());
+        let sequence = loss.first.sequence;
+        if loss.segments > 1 {
+            let (count, last) = (loss.segments, loss.last_sequence);
+            return write!(f, "{count} segments, {sequence} to {last}: {}", cause.cause());
         }
-        let what = if segment.is_init {
+        let what = if loss.first.is_init {
             "initialisation segment"
         } else {
             "segment"
         };
-        write!(f, "{what} {}: {cause}", segment.sequence)?;
+        write!(f, "{what} {sequence}: {cause}")?;
         if *attempts > 1 {
             write!(f, " (after {attempts} attempts)")?;
         }
@@ -247,11 +241,11 @@ impl fmt::Display for WriteError {
 impl fmt::Debug for WriteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WriteError")
-            .field("segment", &self.0.segment)
+            .field("segment", self.segment())
             .field("kind", &self.0.kind)
             .field("cause", &self.0.cause)
             .field("attempts", &self.0.attempts)
-            .field("segments", &self.0.extent.segments)
+            .field("segments", &self.segments())
             .finish()
     }
 }

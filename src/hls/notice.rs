@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 
-use crate::contain::tell;
+use crate::internal::log::log as tell;
 use crate::error::SinkError;
-use crate::gate::{Gate, and_more};
+use crate::internal::rate_limit::{RateLimit, and_more};
 
 /// Something about a push that the playlist has coped with, and its producer should know of.
 ///
@@ -89,7 +89,7 @@ pub enum Notice {
 
 /// Logs notices, and does not let one kind flood the log.
 #[derive(Debug, Default)]
-pub(super) struct NoticeLog(HashMap<Discriminant<Notice>, Gate>);
+pub(super) struct NoticeLog(HashMap<Discriminant<Notice>, RateLimit>);
 
 impl NoticeLog {
     pub(super) fn tell(&mut self, notices: &[Notice]) {

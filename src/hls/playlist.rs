@@ -396,19 +396,20 @@ impl Playlist {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::losses::Loss;
+    use crate::error::{Loss, WriteErrorKind};
+    use crate::segment::SegmentInfo;
 
     #[test]
     fn of_a_loss_of_days_no_more_is_held_than_slides_at_once() {
         let first = ProducedSegment::media(0, Vec::new(), 2.0);
         let loss = Loss {
-            end: 100_000,
+            segments: 100_000,
             duration_secs: 200_000.0,
-            ..Loss::of(0, first, 0)
+            ..Loss::of(first, SegmentInfo::new(), 0)
         };
         let window = std::time::Duration::from_secs(10);
         let mut playlist = Playlist::new(MediaPlaylist::live("live.m3u8", window));
-        playlist.push(&Err(WriteError::dropped(loss)), &mut Vec::new());
+        playlist.push(&Err(WriteError::lost(WriteErrorKind::Dropped, loss)), &mut Vec::new());
         assert_eq!(playlist.next_number(), Some(100_000));
         // What was allocated tells the most that there ever were.
         let most = playlist.entries.capacity() as u64;

@@ -18,7 +18,7 @@ use super::render::render;
 use super::retention::{Moment, Published, Retention, State};
 use super::tags::TagError;
 use super::texts::Texts;
-use crate::contain::tell;
+use crate::internal::log::log as tell;
 use crate::error::{SinkError, WriteError};
 use crate::segment::ProducedSegment;
 use crate::sink::{SegmentSink, WriteContext};

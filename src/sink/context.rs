@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::interrupt::Interrupt;
+use crate::internal::cancel::Cancel;
 
 /// What a sink is told about a write besides the segment, and what it may say besides the result.
 ///
@@ -14,7 +14,7 @@ use crate::interrupt::Interrupt;
 pub struct WriteContext {
     attempt: u32,
     deadline: Option<Instant>,
-    interrupt: Arc<Interrupt>,
+    cancel: Arc<Cancel>,
     // Atomic and not a Cell only so that a sink may share the context with threads of its own.
     no_destination: AtomicBool,
 }
@@ -37,11 +37,11 @@ impl Default for WriteContext {
 }
 
 impl WriteContext {
-    pub(crate) fn new(attempt: u32, deadline: Option<Instant>, interrupt: Arc<Interrupt>) -> Self {
+    pub(crate) fn new(attempt: u32, deadline: Option<Instant>, cancel: Arc<Cancel>) -> Self {
         Self {
             attempt,
             deadline,
-            interrupt,
+            cancel,
             no_destination: AtomicBool::new(false),
         }
     }
@@ -63,7 +63,7 @@ impl WriteContext {
     /// Waits for `duration`, or until the stream is shut down: closed, finished, drained or
     /// dropped. That the last sender is gone does not count; what is queued then has all its time.
     pub fn sleep(&self, duration: Duration) -> Pause {
-        if self.interrupt.wait(duration) {
+        if self.cancel.wait(duration) {
             Pause::CutShort
         } else {
             Pause::Elapsed

@@ -7,5 +7,5 @@ pub use std::sync::{Condvar, Mutex};
 pub(crate) use visible::{Condvar, Mutex};
 
 #[cfg(tsan)]
-#[path = "../../src/sync/visible.rs"]
+#[path = "../../src/internal/sync/tsan.rs"]
 mod visible;

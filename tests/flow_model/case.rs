@@ -212,14 +212,6 @@ impl<'a> Case<'a> {
                     other => Err(format!("nothing should come, and there was {other:?}")),
                 };
             }
-            Next::Perhaps(out) => match stream.try_next() {
-                Err(NoNext::NotYet) => return Ok(()),
-                Err(NoNext::Ended) => return Err("it has ended".into()),
-                Ok(item) => {
-                    self.model.met.told_early += 1;
-                    (item, out)
-                }
-            },
             // The write has ended, but the news of it may be on its way.
             Next::Out(out) => {
                 let item = eventually(
@@ -413,11 +405,11 @@ impl<'a> Case<'a> {
                     self.next()?;
                     break;
                 }
-                Next::NotYet | Next::Perhaps(_) if self.model.under_way().is_empty() => {
+                Next::NotYet if self.model.under_way().is_empty() => {
                     ensure(self.model.is_pausing(), || "the model is stuck".into())?;
                     self.close()?;
                 }
-                Next::NotYet | Next::Perhaps(_) => {
+                Next::NotYet => {
                     self.next()?;
                     let (which, answer) = self.rest();
                     self.answer(which, answer)?;
@@ -523,9 +515,9 @@ impl<'a> Case<'a> {
         let mut in_doubt = report.in_doubt.into_iter();
         for out in &outs {
             let item = match out.fate {
-                Fate::Written | Fate::Passed => written.next().map(Ok),
-                Fate::Discarded => discarded.next().map(Ok),
-                Fate::InDoubt => in_doubt.next().map(Ok),
+                Fate::Written | Fate::Passed => written.next().map(|it| Ok(it.segment)),
+                Fate::Discarded => discarded.next().map(|it| Ok(it.segment)),
+                Fate::InDoubt => in_doubt.next().map(|it| Ok(it.segment)),
                 _ => failed.next().map(Err),
             };
             let item = item.ok_or_else(|| format!("{out:?} is not in the report"))?;

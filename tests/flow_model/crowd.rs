@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use segment_stream::{
+use segment_stream::{Submission, 
     FinishError, NoNext, ProducedSegment, Report, SegmentSender, SegmentSink, SegmentStream,
     SinkError, StreamHandle, StreamStats, Tally, WhenFull, WriteContext, WriteError,
     WriteErrorKind,
@@ -344,18 +344,18 @@ impl Came {
 
     fn report(&mut self, shared: &Shared, result: Result<Report, FinishError>) -> Checked {
         let report = result.unwrap_or_else(FinishError::into_report);
-        for segment in report.written {
+        for Submission { segment, .. } in report.written {
             self.item(shared, Ok(segment))?;
         }
         for error in report.failed {
             self.item(shared, Err(error))?;
         }
-        for segment in report.discarded {
+        for Submission { segment, .. } in report.discarded {
             shared.check(&segment, true)?;
             self.order.push(segment.sequence);
             add(&mut self.discarded, 1, segment.byte_len() as u64);
         }
-        for segment in report.in_doubt {
+        for Submission { segment, .. } in report.in_doubt {
             shared.check(&segment, false)?;
             self.order.push(segment.sequence);
             self.in_doubt += 1;

@@ -94,9 +94,6 @@ impl Out {
 #[derive(Debug)]
 pub(crate) enum Next {
     Out(Out),
-    /// A dropped one that may come out and may wait for the one that follows it: something accepted
-    /// later is done, but not the next.
-    Perhaps(Out),
     NotYet,
     Ended,
 }
@@ -154,7 +151,6 @@ pub(crate) struct Met {
     pub(crate) dropped_several_at_once: u64,
     pub(crate) merged: u64,
     pub(crate) stepped_over_init: u64,
-    pub(crate) told_early: u64,
     pub(crate) let_in_above_the_bound: u64,
     pub(crate) held_up_by_equal_path: u64,
     pub(crate) let_in_from_line: u64,
@@ -173,7 +169,6 @@ impl Met {
             dropped_several_at_once: self.dropped_several_at_once + more.dropped_several_at_once,
             merged: self.merged + more.merged,
             stepped_over_init: self.stepped_over_init + more.stepped_over_init,
-            told_early: self.told_early + more.told_early,
             let_in_above_the_bound: self.let_in_above_the_bound + more.let_in_above_the_bound,
             held_up_by_equal_path: self.held_up_by_equal_path + more.held_up_by_equal_path,
             let_in_from_line: self.let_in_from_line + more.let_in_from_line,
@@ -565,21 +560,7 @@ impl Model {
         };
         match first.state {
             State::Done { fate, attempts } => Next::Out(Out::one(place, fate, attempts)),
-            State::Dropped => {
-                let is_done = |entry: &Entry| matches!(entry.state, State::Done { .. });
-                let mut left = self
-                    .rest()
-                    .map(|(_, entry)| entry)
-                    .filter(|entry| !matches!(entry.state, State::Dropped | State::Out));
-                let is_follower_done = left.next().is_none_or(is_done);
-                if is_follower_done {
-                    Next::Out(self.first_loss())
-                } else if left.any(is_done) {
-                    Next::Perhaps(self.first_loss())
-                } else {
-                    Next::NotYet
-                }
-            }
+            State::Dropped => Next::Out(self.first_loss()),
             _ => Next::NotYet,
         }
     }

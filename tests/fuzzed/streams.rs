@@ -215,10 +215,10 @@ impl Books {
     /// Each list of the report is in the order of acceptance, and together they are all that was left.
     fn end(mut self, report: Report, may_discard: bool) {
         assert!(may_discard || report.discarded.len() + report.in_doubt.len() == 0);
-        let mut written = report.written.into_iter().peekable();
+        let mut written = report.written.into_iter().map(|it| it.segment).peekable();
         let mut failed = report.failed.into_iter().peekable();
-        let mut discarded = report.discarded.into_iter().peekable();
-        let mut in_doubt = report.in_doubt.into_iter().peekable();
+        let mut discarded = report.discarded.into_iter().map(|it| it.segment).peekable();
+        let mut in_doubt = report.in_doubt.into_iter().map(|it| it.segment).peekable();
         while let Some(next) = self.expected.front().map(|next| next.sequence) {
             if let Some(segment) = written.next_if(|it| it.sequence == next) {
                 self.landed(&segment);

@@ -277,8 +277,8 @@ fn writes_to_a_hung_disk() {
         assert!(took >= limit && took < limit + Duration::from_secs(1));
         assert!(error.is_timeout());
         let report = error.into_report();
-        let numbers = |segments: &[segment_stream::ProducedSegment]| -> Vec<u64> {
-            segments.iter().map(|segment| segment.sequence).collect()
+        let numbers = |segments: &[segment_stream::Submission]| -> Vec<u64> {
+            segments.iter().map(|it| it.segment.sequence).collect()
         };
         assert_eq!(numbers(&report.in_doubt), [1, 2]);
         assert_eq!(numbers(&report.discarded), [3, 4, 5]);
@@ -286,7 +286,7 @@ fn writes_to_a_hung_disk() {
             report
                 .discarded
                 .iter()
-                .all(|segment| segment.data.len() == LENGTH)
+                .all(|it| it.segment.data.len() == LENGTH)
         );
         assert!(report.written.is_empty() && report.failed.is_empty());
         assert_eq!(report.sink_errors.len(), 2);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use log::Level;
 
 use self::identity::Identity;
-use crate::contain::tell;
+use crate::internal::log::log as tell;
 use crate::error::SinkError;
 
 /// How many folders are remembered as synced. To forget them costs a few needless syncs.

@@ -29,7 +29,7 @@ use self::temp::TempFiles;
 use crate::error::SinkError;
 use crate::segment::ProducedSegment;
 use crate::sink::{SegmentSink, WriteContext};
-use crate::sync::{self, Mutex, MutexGuard};
+use crate::internal::sync::{self, Mutex, MutexGuard};
 
 /// Writes each segment to the path in its hint; the sink behind
 /// [`SegmentStream::new`](crate::SegmentStream::new).

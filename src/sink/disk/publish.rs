@@ -10,7 +10,7 @@ use tempfile::{NamedTempFile, PersistError};
 use super::policy::Existing;
 use super::target::Target;
 use super::temp;
-use crate::contain::tell;
+use crate::internal::log::log as tell;
 use crate::error::SinkError;
 
 /// What became of a temp file that was to get its final name.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use log::Level;
 
 use super::temp;
-use crate::contain::tell;
+use crate::internal::log::log as tell;
 use crate::error::SinkError;
 
 /// What a [`DiskSink::sweep`](crate::DiskSink::sweep) found.

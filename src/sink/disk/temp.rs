@@ -8,7 +8,7 @@ use std::path::Path;
 use log::Level;
 use tempfile::NamedTempFile;
 
-use crate::contain::tell;
+use crate::internal::log::log as tell;
 
 const PREFIX: &str = ".segment-";
 const SUFFIX: &str = ".tmp";

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::retry::RetryPolicy;
+use super::retry::RetryPolicy;
 
 /// How a [`SegmentStream`](crate::SegmentStream) is set up.
 ///
@@ -73,9 +73,8 @@ pub enum WhenFull {
     /// lost is what a live viewer would miss least.
     ///
     /// A dropped segment is yielded in its place, as an `Err` of the kind
-    /// [`Dropped`](crate::WriteErrorKind::Dropped) with everything but its payload, together with the
-    /// next segment that comes out. When more than 64 in a row are dropped before that, the last of
-    /// these errors stands for all the rest
+    /// [`Dropped`](crate::WriteErrorKind::Dropped) with everything but its payload. When more than 64 are
+    /// dropped before they can be yielded, the last of these errors stands for all the rest
     /// ([`WriteError::segments`](crate::WriteError::segments)): a stall costs no memory, however long.
     ///
     /// One stream should carry one rendition then: of several errors in one only the first one's path is
@@ -104,7 +103,7 @@ impl Default for SegmentStreamConfig {
 }
 
 impl SegmentStreamConfig {
-    pub(crate) fn validate(&self, writers: usize) -> io::Result<()> {
+    pub(super) fn validate(&self, writers: usize) -> io::Result<()> {
         let refuse = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         if writers == 0 {
             return refuse("a stream without a writer would never write: it takes at least 1");

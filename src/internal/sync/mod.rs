@@ -3,22 +3,22 @@
 //! the locks are the standard library's in a form that `ThreadSanitizer` sees.
 
 #[cfg(shuttle)]
-mod explored;
+mod shuttle;
 #[cfg(not(shuttle))]
-mod lookout;
+mod spin;
 #[cfg(not(shuttle))]
-mod real;
+mod std;
 #[cfg(tsan)]
-mod visible;
+mod tsan;
 
 #[cfg(shuttle)]
-use explored as chosen;
+use self::shuttle as chosen;
 #[cfg(not(shuttle))]
-use real as chosen;
+use self::std as chosen;
 
 pub(crate) use chosen::{Condvar, Lookout, Mutex, MutexGuard, channel, now, thread, wait};
 
-use std::sync::PoisonError;
+use ::std::sync::PoisonError;
 
 /// Locks it. For what is as good after a panic as before, because no code that could panic runs under the
 /// lock.

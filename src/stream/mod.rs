@@ -1,25 +1,53 @@
 //! The consumer's half: iterates over what is stored, and ends the stream.
 
+mod accept;
+mod attempt;
+mod config;
+mod handle;
+mod iterator;
+mod log;
+mod report;
+mod retry;
+mod segment_writer;
+mod sender;
+mod shared;
+mod slots;
+mod stats;
+mod waiters;
+mod writer;
+mod yielded;
+
+pub use config::{SegmentStreamConfig, WhenFull};
+pub use handle::StreamHandle;
+pub use report::{FinishError, Report};
+pub use retry::RetryPolicy;
+pub use segment_writer::SegmentWriter;
+pub use sender::SegmentSender;
+pub use stats::{StreamStats, Tally};
+pub use yielded::{NoNext, WithInfo, Yielded};
+
 use std::fmt;
 use std::io;
 use std::iter::FusedIterator;
 use std::sync::Arc;
 use std::time::Duration;
 
-use log::Level;
+use ::log::Level;
 
-use crate::arrivals::{Arrivals, Item, NoNext};
-use crate::config::SegmentStreamConfig;
-use crate::contain::{contained, tell};
-use crate::handle::StreamHandle;
-use crate::intake::{Intake, Patience};
-use crate::report::{FinishError, Report};
-use crate::sender::SegmentSender;
+use self::iterator::Iteration;
+use self::shared::Shared;
+use self::writer::{Writer, thread_name};
+use crate::error::WriteError;
+use crate::internal::deadline::Deadline;
+use crate::internal::log::log as log_message;
+use crate::internal::sync::channel::bounded;
+use crate::internal::sync::thread;
+use crate::internal::unwind::{catch, dispose};
+use crate::segment::ProducedSegment;
 use crate::sink::{DiskSink, SegmentSink, from_fn};
-use crate::stats::StreamStats;
-use crate::sync::channel::unbounded;
-use crate::sync::thread;
-use crate::writer::{Writer, thread_name};
+
+/// The item of the iteration.
+type Item = Result<ProducedSegment, WriteError>;
 
 /// The half that a manifest publisher keeps: an iterator over the segments, each yielded once it is
 /// stored.
@@ -72,8 +100,8 @@ use crate::writer::{Writer, thread_name};
 /// ```
 #[must_use = "a stream that is dropped is closed"]
 pub struct SegmentStream {
-    intake: Arc<Intake>,
-    arrivals: Arrivals,
+    shared: Arc<Shared>,
+    iteration: Iteration,
 }
 
 impl SegmentStream {
@@ -179,64 +207,64 @@ impl SegmentStream {
     {
         let writers = sinks.len();
         config.validate(writers)?;
-        let intake = Arc::new(Intake::new(config, writers));
-        // The slots bound it. And what comes when nobody is left to take it is dropped there and then, while a
-        // bounded channel would keep it until its last sender is gone.
-        let (done, events) = unbounded();
+        let shared = Arc::new(Shared::new(config, writers));
+        let (done, rings) = bounded(1);
         let mut threads = Vec::with_capacity(writers);
         let mut failure = None;
         for (number, sink) in sinks.into_iter().enumerate() {
             if failure.is_some() {
-                let _ = contained(move || drop(sink));
+                dispose(sink);
                 continue;
             }
-            let (intake, done) = (Arc::clone(&intake), done.clone());
+            let writer = Writer::new(Arc::clone(&shared), done.clone());
             let start = || {
                 thread::Builder::new()
                     .name(thread_name(number, writers))
-                    .spawn(move || Writer::new(intake, number, done).run(sink))
+                    .spawn(move || writer.run(sink))
             };
-            // Where the thread does not start its sink is dropped, which may panic.
-            match contained(start).unwrap_or_else(|panic| Err(io::Error::other(panic))) {
+            // A thread that does not start drops its sink, which may panic.
+            match catch(start).unwrap_or_else(|panic| Err(io::Error::other(panic))) {
                 Ok(thread) => threads.push(thread),
                 Err(error) => failure = Some(error),
             }
         }
-        intake.set_writers(threads.iter().map(|it| it.thread().id()).collect());
-        let mut arrivals = Arrivals::new(Arc::clone(&intake), events, threads);
+        drop(done);
+        shared.set_writers(threads.iter().map(|it| it.thread().id()).collect());
+        let started = threads.len();
+        let mut iteration = Iteration::new(Arc::clone(&shared), rings, threads);
         if let Some(error) = failure {
-            intake.close_stillborn();
-            while arrivals.next(Patience::Endless).is_ok() {}
-            arrivals.join();
+            shared.fail_to_start(started);
+            while iteration.next(Deadline::Never).is_ok() {}
+            iteration.join(&mut Report::default());
             return Err(error);
         }
-        let sender = SegmentSender::new(Arc::clone(&intake));
-        Ok((Self { intake, arrivals }, sender))
+        let sender = SegmentSender::new(Arc::clone(&shared));
+        Ok((Self { shared, iteration }, sender))
     }
 
     /// A handle that closes the stream and reads its numbers from elsewhere.
     #[must_use]
     pub fn handle(&self) -> StreamHandle {
-        StreamHandle::new(Arc::clone(&self.intake))
+        StreamHandle::new(Arc::clone(&self.shared))
     }
 
     /// Closes the stream: every `send` from now on, and every one that waits, gets its segment back.
     /// What was accepted before is still written and yielded, and then the iteration ends. Returns
     /// at once.
     pub fn close(&self) {
-        self.intake.close();
+        self.shared.close();
     }
 
     /// Whether the stream accepts nothing more.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.intake.is_closed()
+        self.shared.is_closed()
     }
 
     /// What the stream has done so far.
     #[must_use]
     pub fn stats(&self) -> StreamStats {
-        self.intake.stats()
+        self.shared.stats()
     }
 
     /// Payload bytes that came out as `Ok` so far, stored or merely passed.
@@ -248,7 +276,7 @@ impl SegmentStream {
     /// Segments that came out so far, `Ok` or `Err`.
     #[must_use]
     pub fn segments_received(&self) -> u64 {
-        self.intake.segments_received()
+        self.shared.segments_received()
     }
 
     /// The next segment if one is done; never waits.
@@ -272,7 +300,7 @@ impl SegmentStream {
     /// # }
     /// ```
     pub fn try_next(&mut self) -> Result<Item, NoNext> {
-        self.arrivals.next(Patience::None)
+        self.next_result(Deadline::Now)
     }
 
     /// The next segment; waits for it, but no longer than `timeout`.
@@ -282,7 +310,7 @@ impl SegmentStream {
     /// [`NoNext::NotYet`] when the time is over, or [`NoNext::Ended`] where `next` would return
     /// `None`.
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Item, NoNext> {
-        self.arrivals.next(Patience::lasting(timeout))
+        self.next_result(Deadline::after(timeout))
     }
 
     /// Closes the stream, waits until everything accepted is written, and reports what was not
@@ -309,9 +337,9 @@ impl SegmentStream {
     /// # }
     /// ```
     pub fn finish(mut self) -> Result<Report, FinishError> {
-        self.intake.close();
+        self.shared.close();
         let mut report = self.report(Report::default());
-        self.arrivals.collect_early(&mut report);
+        self.iteration.collect_finished(&mut report);
         report.into_result()
     }
 
@@ -350,21 +378,22 @@ impl SegmentStream {
     /// # }
     /// ```
     pub fn finish_timeout(mut self, timeout: Duration) -> Result<Report, FinishError> {
-        self.intake.close();
-        let patience = if self.intake.is_writer_thread() {
-            Patience::None
+        self.shared.close();
+        let deadline = if self.shared.is_writer_thread() {
+            Deadline::Now
         } else {
-            Patience::lasting(timeout)
+            Deadline::after(timeout)
         };
         let mut report = Report::default();
-        self.arrivals.collect(patience, &mut report);
-        if !self.arrivals.have_ended() {
-            self.arrivals.give_up(&mut report);
+        self.iteration.collect(deadline, &mut report);
+        if self.iteration.has_ended() {
+            self.iteration.collect_sink_errors(&mut report);
+        } else {
+            self.iteration.give_up(&mut report);
         }
-        // Not joined, here or as this is dropped: even after its last word a thread may have others' code to
-        // run, such as the destructors of thread-locals.
-        self.arrivals.detach();
-        report.sink_errors = self.arrivals.take_sink_errors();
+        // Not joined, here or as this is dropped: even a writer that has ended may have foreign code to run, such
+        // as the destructors of thread-locals.
+        self.iteration.detach();
         report.into_result()
     }
 
@@ -392,26 +421,56 @@ impl SegmentStream {
     /// ```
     pub fn drain(&mut self) -> Result<Report, FinishError> {
         let mut report = Report::default();
-        self.arrivals.discard_queued(&mut report);
+        self.iteration.discard_queued(&mut report);
         self.report(report).into_result()
+    }
+
+    /// A second iterator over the same stream, whose items have the
+    /// [information](crate::SegmentInfo) that travelled with each segment. A plain `for` drops it.
+    ///
+    /// ```
+    /// use segment_stream::{ProducedSegment, SegmentInfo, SegmentStream, SegmentStreamConfig};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let (mut stream, sender) = SegmentStream::new(SegmentStreamConfig::default())?;
+    /// let segment = ProducedSegment::media(0, vec![0; 100], 2.0);
+    /// sender.send((segment, SegmentInfo::new().discontinuity()))?;
+    /// drop(sender);
+    /// for yielded in stream.with_info() {
+    ///     assert_eq!(yielded.result?.sequence, 0);
+    ///     assert_eq!(yielded.info.discontinuities(), 1);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_info(&mut self) -> WithInfo<'_> {
+        WithInfo::new(self)
     }
 
     /// Adds what comes out until the writers have ended.
     fn report(&mut self, mut report: Report) -> Report {
-        self.arrivals
-            .collect(self.patience_to_the_end(), &mut report);
-        self.arrivals.join();
-        report.sink_errors = self.arrivals.take_sink_errors();
+        self.iteration
+            .collect(self.deadline_of_the_end(), &mut report);
+        self.iteration.collect_sink_errors(&mut report);
+        self.iteration.join(&mut report);
         report
     }
 
     /// A writer thread itself, inside its sink, can take what is there and must not wait.
-    fn patience_to_the_end(&self) -> Patience {
-        if self.intake.is_writer_thread() {
-            Patience::None
+    fn deadline_of_the_end(&self) -> Deadline {
+        if self.shared.is_writer_thread() {
+            Deadline::Now
         } else {
-            Patience::Endless
+            Deadline::Never
         }
+    }
+
+    fn next_yielded(&mut self, deadline: Deadline) -> Result<Yielded, NoNext> {
+        self.iteration.next(deadline)
+    }
+
+    fn next_result(&mut self, deadline: Deadline) -> Result<Item, NoNext> {
+        self.next_yielded(deadline).map(|yielded| yielded.result)
     }
 }
 
@@ -420,7 +479,7 @@ impl Iterator for SegmentStream {
 
     /// Waits for the next segment; `None` once there will be no more.
     fn next(&mut self) -> Option<Item> {
-        self.arrivals.next(Patience::Endless).ok()
+        self.next_result(Deadline::Never).ok()
     }
 }
 
@@ -430,33 +489,34 @@ impl Drop for SegmentStream {
     /// Closes, lets the writer finish what was accepted, and joins it. On the writer's own thread it
     /// only closes, and the writer finishes by itself.
     fn drop(&mut self) {
-        self.intake.close();
-        let patience = self.patience_to_the_end();
+        self.shared.close();
+        let deadline = self.deadline_of_the_end();
         let mut unwritten = 0_u64;
-        while let Ok(item) = self.arrivals.next(patience) {
-            if let Err(error) = item {
+        while let Ok(yielded) = self.iteration.next(deadline) {
+            if let Err(error) = yielded.result {
                 unwritten += error.segments();
-                // Somebody else's cause, which may panic as it is dropped.
-                let _ = contained(move || drop(error));
+                dispose(error);
             }
         }
         if unwritten > 0 {
-            tell(
+            log_message(
                 Level::Error,
                 format_args!("a stream was dropped with {unwritten} unwritten segments in it"),
             );
         }
-        if self.arrivals.have_ended() {
-            self.arrivals.join();
+        if self.iteration.has_ended() {
+            let mut report = Report::default();
+            self.iteration.collect_sink_errors(&mut report);
+            self.iteration.join(&mut report);
+            report.sink_errors.into_iter().for_each(log::log_end_of_sink);
         }
-        // How the sinks ended is told as the arrivals are dropped.
     }
 }
 
 impl fmt::Debug for SegmentStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SegmentStream")
-            .field("closed", &self.intake.is_closed())
+            .field("closed", &self.shared.is_closed())
             .field("stats", &self.stats())
             .finish_non_exhaustive()
     }

@@ -3,16 +3,16 @@
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-pub(crate) use super::lookout::Lookout;
+pub(crate) use super::spin::Lookout;
 #[cfg(tsan)]
-pub(crate) use super::visible::{Condvar, Mutex, MutexGuard};
+pub(crate) use super::tsan::{Condvar, Mutex, MutexGuard};
 #[cfg(not(tsan))]
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 pub(crate) use std::thread;
 
 pub(crate) mod channel {
     pub(crate) use crossbeam_channel::{
-        Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, unbounded,
+        Receiver, RecvTimeoutError, Sender, bounded,
     };
 }
 

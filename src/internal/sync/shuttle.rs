@@ -65,7 +65,7 @@ impl Lookout {
         clippy::unused_self,
         reason = "the one that programs run with has to remember"
     )]
-    pub(crate) fn look<T>(&self, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    pub(crate) fn spin<T>(&self, mut look: impl FnMut() -> Option<T>) -> Option<T> {
         for _ in 0..shuttle::rand::thread_rng().gen_range(0..3) {
             if let Some(found) = look() {
                 return Some(found);
@@ -84,114 +84,89 @@ impl Lookout {
     }
 }
 
-/// As much of `crossbeam_channel` as is used, with its behaviour.
+/// As much of `crossbeam_channel` as is used, with its behaviour: a bell, and no payload.
 pub(crate) mod channel {
-    use std::collections::VecDeque;
     use std::sync::{Arc, PoisonError};
     use std::time::Instant;
 
     use super::{Condvar, Mutex, MutexGuard, advance_to, now, thread, turns};
 
     pub(crate) use crossbeam_channel::{
-        RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError,
+        RecvError, RecvTimeoutError, TryRecvError, TrySendError,
     };
 
-    struct Shared<T> {
-        state: Mutex<State<T>>,
+    struct Shared {
+        state: Mutex<State>,
         /// Something came, something went, or somebody left.
         changed: Condvar,
     }
 
-    struct State<T> {
-        queue: VecDeque<T>,
+    struct State {
+        rings: usize,
         capacity: usize,
         senders: usize,
         receivers: usize,
     }
 
-    impl<T> Shared<T> {
-        fn lock(&self) -> MutexGuard<'_, State<T>> {
+    impl Shared {
+        fn lock(&self) -> MutexGuard<'_, State> {
             self.state.lock().unwrap_or_else(PoisonError::into_inner)
         }
     }
 
-    pub(crate) struct Sender<T>(Arc<Shared<T>>);
+    pub(crate) struct Sender<T>(Arc<Shared>, T);
 
-    pub(crate) struct Receiver<T>(Arc<Shared<T>>);
+    pub(crate) struct Receiver<T>(Arc<Shared>, T);
 
-    pub(crate) fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    pub(crate) fn bounded(capacity: usize) -> (Sender<()>, Receiver<()>) {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
-                queue: VecDeque::new(),
+                rings: 0,
                 capacity,
                 senders: 1,
                 receivers: 1,
             }),
             changed: Condvar::new(),
         });
-        (Sender(Arc::clone(&shared)), Receiver(shared))
+        (Sender(Arc::clone(&shared), ()), Receiver(shared, ()))
     }
 
-    pub(crate) fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
-        bounded(usize::MAX)
-    }
-
-    impl<T> Sender<T> {
-        pub(crate) fn send(&self, message: T) -> Result<(), SendError<T>> {
-            let mut state = self.0.lock();
-            loop {
-                if state.receivers == 0 {
-                    return Err(SendError(message));
-                }
-                if state.queue.len() < state.capacity {
-                    state.queue.push_back(message);
-                    drop(state);
-                    self.0.changed.notify_all();
-                    return Ok(());
-                }
-                let waited = self.0.changed.wait(state);
-                state = waited.unwrap_or_else(PoisonError::into_inner);
-            }
-        }
-
-        pub(crate) fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
+    impl Sender<()> {
+        pub(crate) fn try_send(&self, message: ()) -> Result<(), TrySendError<()>> {
             let mut state = self.0.lock();
             if state.receivers == 0 {
                 return Err(TrySendError::Disconnected(message));
             }
-            if state.queue.len() == state.capacity {
+            if state.rings == state.capacity {
                 return Err(TrySendError::Full(message));
             }
-            state.queue.push_back(message);
+            state.rings += 1;
             drop(state);
             self.0.changed.notify_all();
             Ok(())
         }
     }
 
-    impl<T> Receiver<T> {
-        pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
+    impl Receiver<()> {
+        pub(crate) fn try_recv(&self) -> Result<(), TryRecvError> {
             let mut state = self.0.lock();
-            let message = state.queue.pop_front();
-            let is_over = state.senders == 0;
-            drop(state);
-            match message {
-                Some(message) => {
-                    self.0.changed.notify_all();
-                    Ok(message)
-                }
-                None if is_over => Err(TryRecvError::Disconnected),
-                None => Err(TryRecvError::Empty),
+            if state.rings > 0 {
+                state.rings -= 1;
+                return Ok(());
             }
+            Err(if state.senders == 0 {
+                TryRecvError::Disconnected
+            } else {
+                TryRecvError::Empty
+            })
         }
 
-        pub(crate) fn recv(&self) -> Result<T, RecvError> {
+        pub(crate) fn recv(&self) -> Result<(), RecvError> {
             let mut state = self.0.lock();
             loop {
-                if let Some(message) = state.queue.pop_front() {
-                    drop(state);
-                    self.0.changed.notify_all();
-                    return Ok(message);
+                if state.rings > 0 {
+                    state.rings -= 1;
+                    return Ok(());
                 }
                 if state.senders == 0 {
                     return Err(RecvError);
@@ -201,10 +176,10 @@ pub(crate) mod channel {
             }
         }
 
-        pub(crate) fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        pub(crate) fn recv_deadline(&self, deadline: Instant) -> Result<(), RecvTimeoutError> {
             for turn in 0..=turns() {
                 match self.try_recv() {
-                    Ok(message) => return Ok(message),
+                    Ok(()) => return Ok(()),
                     Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
                     Err(TryRecvError::Empty) if now() >= deadline => break,
                     Err(TryRecvError::Empty) if turn > 0 => thread::yield_now(),
@@ -216,10 +191,10 @@ pub(crate) mod channel {
         }
     }
 
-    impl<T> Clone for Sender<T> {
+    impl<T: Clone> Clone for Sender<T> {
         fn clone(&self) -> Self {
             self.0.lock().senders += 1;
-            Self(Arc::clone(&self.0))
+            Self(Arc::clone(&self.0), self.1.clone())
         }
     }
 
@@ -231,19 +206,8 @@ pub(crate) mod channel {
     }
 
     impl<T> Drop for Receiver<T> {
-        /// What is still queued is dropped with the receiver only where there is no bound, and else with
-        /// the last sender, as crossbeam does.
         fn drop(&mut self) {
-            let mut state = self.0.lock();
-            state.receivers -= 1;
-            let left = if state.capacity == usize::MAX {
-                std::mem::take(&mut state.queue)
-            } else {
-                VecDeque::new()
-            };
-            drop(state);
-            drop(left);
-            self.0.changed.notify_all();
+            self.0.lock().receivers -= 1;
         }
     }
 }

@@ -4,8 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
+use super::yielded::Yielded;
 use crate::error::{SinkError, WriteError};
-use crate::segment::ProducedSegment;
+use crate::segment::Submission;
 
 /// What `finish`, `finish_timeout` and `drain` found: all that had been accepted and was not yielded, and
 /// how the sink ended. Each list is in the order of acceptance.
@@ -14,23 +15,30 @@ use crate::segment::ProducedSegment;
 pub struct Report {
     /// The segments that are at their destination, or that the sink let pass because it had nowhere to
     /// put them.
-    pub written: Vec<ProducedSegment>,
+    pub written: Vec<Submission>,
     /// The segments that are not, with the reason. Those that were dropped to make room are among them.
     pub failed: Vec<WriteError>,
     /// The segments that were never begun, payload included: what `drain` discarded, and what
     /// `finish_timeout` had no time for.
-    pub discarded: Vec<ProducedSegment>,
+    pub discarded: Vec<Submission>,
     /// The segments, at most one for each writer, whose write was still under way when the time of
     /// `finish_timeout` was over: they may yet arrive, so their names are not to be used for anything
     /// else. Everything but the payload, which the sink still has.
-    pub in_doubt: Vec<ProducedSegment>,
+    pub in_doubt: Vec<Submission>,
     /// Why a sink did not end well: the error of its own `finish`, that it panicked, or that it had not
     /// ended in time, or could not be waited for inside itself.
     pub sink_errors: Vec<SinkError>,
 }
 
 impl Report {
-    pub(crate) fn into_result(self) -> Result<Self, FinishError> {
+    pub(super) fn add(&mut self, yielded: Yielded) {
+        match yielded.result {
+            Ok(segment) => self.written.push((segment, yielded.info).into()),
+            Err(error) => self.failed.push(error),
+        }
+    }
+
+    pub(super) fn into_result(self) -> Result<Self, FinishError> {
         if self.failed.is_empty() && self.sink_errors.is_empty() {
             Ok(self)
         } else {
@@ -66,7 +74,7 @@ impl FinishError {
             let cause = error.cause().downcast_ref::<io::Error>();
             cause
                 .and_then(io::Error::get_ref)
-                .is_some_and(<dyn Error + Send + Sync>::is::<NotInTime>)
+                .is_some_and(<dyn Error + Send + Sync>::is::<TimedOut>)
         })
     }
 
@@ -77,20 +85,20 @@ impl FinishError {
     }
 }
 
-/// That a writer had not ended when the time was over.
+/// A writer had not ended at the deadline.
 #[derive(Debug)]
-struct NotInTime;
+struct TimedOut;
 
-impl fmt::Display for NotInTime {
+impl fmt::Display for TimedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it had not ended when the time was over")
+        f.write_str("it had not ended at the deadline")
     }
 }
 
-impl Error for NotInTime {}
+impl Error for TimedOut {}
 
-pub(crate) fn not_in_time() -> SinkError {
-    let cause = io::Error::new(io::ErrorKind::TimedOut, NotInTime);
+pub(super) fn timed_out() -> SinkError {
+    let cause = io::Error::new(io::ErrorKind::TimedOut, TimedOut);
     SinkError::permanent(cause).with_operation("finish")
 }
 

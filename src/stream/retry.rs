@@ -75,7 +75,7 @@ impl RetryPolicy {
     }
 
     /// For how long the segment is worth trying; `None` for a single attempt.
-    pub(crate) fn budget(&self, segment: &ProducedSegment) -> Option<Duration> {
+    pub(super) fn budget(&self, segment: &ProducedSegment) -> Option<Duration> {
         if self.most.is_zero() {
             return None;
         }
@@ -87,7 +87,7 @@ impl RetryPolicy {
     }
 
     /// The pause after this many attempts, of which `random` takes up to a half away.
-    pub(crate) fn pause_after(&self, attempts: u32, random: u64) -> Duration {
+    pub(super) fn pause_after(&self, attempts: u32, random: u64) -> Duration {
         let doublings = attempts.saturating_sub(1).min(31);
         let full = self
             .first_pause
@@ -100,7 +100,7 @@ impl RetryPolicy {
 }
 
 /// A number that nobody can foresee, different with each call and in each process.
-pub(crate) fn random() -> u64 {
+pub(super) fn random() -> u64 {
     RandomState::new().hash_one(0_u8)
 }
 

@@ -1,4 +1,10 @@
-//! What a packager produces: one finished segment.
+//! A finished segment, and the information that travels with it.
+
+mod info;
+mod submission;
+
+pub use info::{LineError, LineErrorKind, MediaTime, SegmentInfo};
+pub use submission::Submission;
 
 use std::fmt;
 use std::path::PathBuf;

@@ -1,17 +1,17 @@
-//! The signal that cuts a sink's pause short when the stream shuts down.
+//! The signal that cuts a pause short when the stream shuts down.
 
 use std::time::Duration;
 
-use crate::sync::{self, Condvar, Mutex, now};
+use crate::internal::sync::{self, Condvar, Mutex, now};
 
-/// Raised once, for ever.
+/// Raised once, and never lowered.
 #[derive(Debug, Default)]
-pub(crate) struct Interrupt {
+pub(crate) struct Cancel {
     raised: Mutex<bool>,
     changed: Condvar,
 }
 
-impl Interrupt {
+impl Cancel {
     pub(crate) fn raise(&self) {
         *sync::lock(&self.raised) = true;
         self.changed.notify_all();

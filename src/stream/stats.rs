@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::error::Loss;
+
 /// A number of segments and of their payload bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -14,16 +16,20 @@ pub struct Tally {
 
 impl Tally {
     /// One more segment, of this many bytes.
-    pub(crate) fn add(&mut self, bytes: usize) {
+    pub(super) fn add(&mut self, bytes: usize) {
         self.segments = self.segments.saturating_add(1);
         self.bytes = self.bytes.saturating_add(bytes as u64);
     }
 
-    fn without(self, other: Self) -> Self {
-        Self {
-            segments: self.segments.saturating_sub(other.segments),
-            bytes: self.bytes.saturating_sub(other.bytes),
-        }
+    /// One segment less, of this many bytes.
+    pub(super) fn subtract(&mut self, bytes: usize) {
+        self.segments -= 1;
+        self.bytes -= bytes as u64;
+    }
+
+    pub(super) fn add_loss(&mut self, loss: &Loss) {
+        self.segments = self.segments.saturating_add(loss.segments);
+        self.bytes = self.bytes.saturating_add(loss.bytes);
     }
 }
 
@@ -49,6 +55,9 @@ pub struct StreamStats {
     pub discarded: Tally,
     /// What was dropped to make room ([`WhenFull::DropOldest`](crate::WhenFull::DropOldest)).
     pub dropped: Tally,
+    /// What the producer gave up ([`give_up`](crate::SegmentSender::give_up),
+    /// [`lost`](crate::SegmentSender::lost)). It was never accepted, and is part of no other number.
+    pub given_up: Tally,
     /// The part of `yielded` that the sink let pass because it had nowhere to put it: on the disk
     /// sink, the segments without a path hint.
     pub without_destination: Tally,
@@ -74,44 +83,10 @@ pub struct StreamStats {
     pub mean_write: Duration,
 }
 
-/// The books behind [`StreamStats`].
-#[derive(Debug, Default)]
-pub(crate) struct Ledger {
-    pub(crate) accepted: Tally,
-    pub(crate) yielded: Tally,
-    pub(crate) failed: Tally,
-    pub(crate) discarded: Tally,
-    pub(crate) dropped: Tally,
-    /// How many of the dropped ones have had their `Err`.
-    pub(crate) dropped_and_yielded: u64,
-    pub(crate) without_destination: Tally,
-}
-
-impl Ledger {
-    /// What the books say; the rest is left at its default.
-    pub(crate) fn stats(&self) -> StreamStats {
-        StreamStats {
-            accepted: self.accepted,
-            yielded: self.yielded,
-            failed: self.failed,
-            discarded: self.discarded,
-            dropped: self.dropped,
-            without_destination: self.without_destination,
-            in_flight: self
-                .accepted
-                .without(self.yielded)
-                .without(self.failed)
-                .without(self.discarded)
-                .without(self.dropped),
-            ..StreamStats::default()
-        }
-    }
-}
-
 /// What the writers' attempts have taken, apart from the other books: it is entered without a lock, after
 /// every attempt.
 #[derive(Debug, Default)]
-pub(crate) struct Meter {
+pub(super) struct Meter {
     attempts: AtomicU64,
     retries: AtomicU64,
     /// In nanoseconds.
@@ -122,7 +97,7 @@ pub(crate) struct Meter {
 
 impl Meter {
     /// `attempt` is counted from 1 for each segment.
-    pub(crate) fn record_attempt(&self, attempt: u32, took: Duration) {
+    pub(super) fn record_attempt(&self, attempt: u32, took: Duration) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         // Whoever sees the attempt sees the time that it took.
         self.time_in_writes.fetch_add(nanos, Ordering::Relaxed);
@@ -134,7 +109,7 @@ impl Meter {
     }
 
     /// Enters what it says into the statistics.
-    pub(crate) fn read(&self, stats: &mut StreamStats) {
+    pub(super) fn read(&self, stats: &mut StreamStats) {
         let attempts = self.attempts.load(Ordering::Acquire);
         let time_in_writes = self.time_in_writes.load(Ordering::Relaxed);
         stats.retries = self.retries.load(Ordering::Relaxed);

@@ -39,7 +39,7 @@ pub(crate) struct Lookout {
 
 impl Lookout {
     /// Looks until it is there. `None` if it should be waited for in some other way.
-    pub(crate) fn look<T>(&self, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    pub(crate) fn spin<T>(&self, mut look: impl FnMut() -> Option<T>) -> Option<T> {
         if !self.pays() {
             return None;
         }
@@ -118,16 +118,16 @@ mod tests {
     fn a_look_ends_with_what_is_there_or_in_time() {
         let lookout = Lookout::default();
         let mut there = Some(7);
-        assert_eq!(lookout.look(|| there.take()), None);
+        assert_eq!(lookout.spin(|| there.take()), None);
         assert_eq!(there, Some(7), "it does not pay");
         lookout.has_waited(SHORT);
-        assert_eq!(lookout.look(|| there.take()), Some(7));
+        assert_eq!(lookout.spin(|| there.take()), Some(7));
         // A busy machine may leave the time for one look and no more, but not for ever.
         let mut looks = 0;
         while looks < 2 {
             looks = 0;
             assert!(sleeps(&lookout) <= MOST_CAUTION + 1);
-            let found = lookout.look(|| {
+            let found = lookout.spin(|| {
                 looks += 1;
                 None::<u8>
             });

@@ -1,10 +1,10 @@
-//! A third view of a stream, for whoever neither sends nor iterates.
+//! A third view of a stream, for code that neither sends nor iterates.
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::intake::Intake;
-use crate::stats::StreamStats;
+use super::shared::Shared;
+use super::stats::StreamStats;
 
 /// Closes a stream and reads its numbers, from any thread and while another one iterates: for a
 /// progress display, or a Ctrl-C handler.
@@ -38,38 +38,38 @@ use crate::stats::StreamStats;
 /// ```
 #[derive(Clone)]
 pub struct StreamHandle {
-    intake: Arc<Intake>,
+    shared: Arc<Shared>,
 }
 
 impl StreamHandle {
-    pub(crate) fn new(intake: Arc<Intake>) -> Self {
-        Self { intake }
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
     }
 
     /// Closes the stream: every `send` from now on, and every one that waits, gets its segment back.
     /// What was accepted before is still written and yielded, and then the iteration ends. Returns
     /// at once.
     pub fn close(&self) {
-        self.intake.close();
+        self.shared.close();
     }
 
     /// Whether the stream accepts nothing more.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.intake.is_closed()
+        self.shared.is_closed()
     }
 
     /// What the stream has done so far.
     #[must_use]
     pub fn stats(&self) -> StreamStats {
-        self.intake.stats()
+        self.shared.stats()
     }
 }
 
 impl fmt::Debug for StreamHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamHandle")
-            .field("closed", &self.intake.is_closed())
+            .field("closed", &self.shared.is_closed())
             .field("stats", &self.stats())
             .finish()
     }

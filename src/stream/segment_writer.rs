@@ -3,9 +3,9 @@
 use std::fmt;
 use std::io::{self, Write};
 
+use super::sender::SegmentSender;
 use crate::error::SendError;
 use crate::segment::ProducedSegment;
-use crate::sender::SegmentSender;
 
 /// Collects the bytes of a segment, and sends it when it is [finished](SegmentWriter::finish). Made by
 /// [`SegmentSender::writer`].

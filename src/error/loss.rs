@@ -1,0 +1,88 @@
+//! One segment that did not arrive, or several in a row that share one error.
+
+use crate::segment::{ProducedSegment, SegmentInfo, usable};
+
+/// What did not arrive: the first segment of a row, and sums over all of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Loss {
+    pub(crate) first: ProducedSegment,
+    /// Of all of them together.
+    pub(crate) info: SegmentInfo,
+    pub(crate) segments: u64,
+    pub(crate) last_sequence: u64,
+    /// Payload bytes of all of them.
+    pub(crate) bytes: u64,
+    /// The duration of a single one as it is; of several the sum, without those that cannot be durations.
+    pub(crate) duration_secs: f64,
+    /// The longest of those that can be a duration.
+    #[cfg_attr(not(feature = "hls"), expect(dead_code, reason = "only manifests need it"))]
+    pub(crate) longest_secs: f64,
+    /// How many cannot be a duration.
+    pub(crate) unusable: u64,
+}
+
+impl Loss {
+    /// Of one segment with a payload of `bytes`, which may be taken out of it already.
+    pub(crate) fn of(first: ProducedSegment, info: SegmentInfo, bytes: usize) -> Self {
+        let duration = usable(first.duration_secs);
+        Self {
+            info,
+            segments: 1,
+            last_sequence: first.sequence,
+            bytes: bytes as u64,
+            duration_secs: first.duration_secs,
+            longest_secs: duration.unwrap_or_default(),
+            unusable: u64::from(duration.is_none()),
+            first,
+        }
+    }
+
+    /// Adds the loss that follows.
+    pub(crate) fn merge(&mut self, next: &Self) {
+        self.duration_secs = self.usable_secs() + next.usable_secs();
+        self.segments = self.segments.saturating_add(next.segments);
+        self.last_sequence = next.last_sequence;
+        self.bytes = self.bytes.saturating_add(next.bytes);
+        self.longest_secs = self.longest_secs.max(next.longest_secs);
+        self.unusable = self.unusable.saturating_add(next.unusable);
+        self.info.absorb(&next.info);
+    }
+
+    /// A sum of usable durations may be longer than any one of them.
+    fn usable_secs(&self) -> f64 {
+        if self.segments == 1 {
+            usable(self.duration_secs).unwrap_or_default()
+        } else {
+            self.duration_secs
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unusable_durations_do_not_spoil_the_sum() {
+        let found = [f64::NAN, 2.0, -3.0, f64::INFINITY, 1e300, 3600.1, 0.0, 1.5];
+        let mut losses = (100..).zip(found).map(|(sequence, secs)| {
+            Loss::of(ProducedSegment::media(sequence, Vec::new(), secs), SegmentInfo::new(), 10)
+        });
+        let mut all = losses.next().unwrap();
+        losses.for_each(|loss| all.merge(&loss));
+        assert_eq!((all.segments, all.bytes, all.unusable), (8, 80, 5));
+        assert_eq!((all.first.sequence, all.last_sequence), (100, 107));
+        assert_eq!(all.longest_secs.to_bits(), 2.0_f64.to_bits());
+        assert_eq!(all.duration_secs.to_bits(), 3.5_f64.to_bits());
+    }
+
+    #[test]
+    fn sums_are_not_taken_for_durations() {
+        let hour = || Loss::of(ProducedSegment::media(0, Vec::new(), 3600.0), SegmentInfo::new(), 0);
+        let mut all = hour();
+        (1..100).for_each(|_| all.merge(&hour()));
+        let mut more = hour();
+        more.merge(&all);
+        assert_eq!(more.duration_secs.to_bits(), 363_600.0_f64.to_bits());
+    }
+}

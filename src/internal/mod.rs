@@ -1,0 +1,8 @@
+//! What the rest of the crate stands on, and users never see.
+
+pub(crate) mod cancel;
+pub(crate) mod deadline;
+pub(crate) mod log;
+pub(crate) mod rate_limit;
+pub(crate) mod sync;
+pub(crate) mod unwind;

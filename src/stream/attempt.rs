@@ -1,0 +1,108 @@
+//! One segment at one sink: attempted once, and again for as long as that is worth it.
+
+use std::time::Instant;
+
+use super::retry::random;
+use super::shared::Shared;
+use super::slots::{Destination, Outcome};
+use crate::error::{SinkError, WriteError, WriteErrorKind};
+use crate::internal::sync::now;
+use crate::internal::unwind::{catch, dispose};
+use crate::segment::ProducedSegment;
+use crate::sink::{Pause, SegmentSink, WriteContext};
+
+/// A sink, called where its panics do no harm. After one it is not called again.
+pub(super) struct Guarded<S> {
+    sink: S,
+    has_panicked: bool,
+}
+
+impl<S: SegmentSink> Guarded<S> {
+    pub(super) fn new(sink: S) -> Self {
+        Self {
+            sink,
+            has_panicked: false,
+        }
+    }
+
+
+    /// Has the sink write it. A panic becomes an error of the kind [`WriteErrorKind::Panicked`].
+    pub(super) fn write(&mut self, segment: ProducedSegment, shared: &Shared) -> Outcome {
+        let mut started = now();
+        let budget = shared.retry.budget(&segment);
+        let deadline = budget.and_then(|budget| started.checked_add(budget));
+        let mut is_last = budget.is_none();
+        let mut attempts = 0_u32;
+        loop {
+            attempts = attempts.saturating_add(1);
+            let context = WriteContext::new(attempts, deadline, shared.cancel.clone());
+            let written = catch(|| self.sink.write(&segment, &context));
+            let ended = now();
+            shared
+                .meter
+                .record_attempt(attempts, ended.saturating_duration_since(started));
+            let cause = match written {
+                Ok(Ok(())) => {
+                    let destination = if context.had_no_destination() {
+                        Destination::None
+                    } else {
+                        Destination::Stored
+                    };
+                    return Ok((segment, destination));
+                }
+                Ok(Err(cause)) => cause,
+                Err(panic) => {
+                    self.has_panicked = true;
+                    let cause = SinkError::permanent(format!("the sink panicked: {panic}"));
+                    let kind = WriteErrorKind::Panicked;
+                    return Err(WriteError::new(segment, kind, cause, attempts));
+                }
+            };
+            let pause = shared.retry.pause_after(attempts, random());
+            let is_too_late =
+                |deadline: Instant| deadline.saturating_duration_since(ended) <= pause;
+            // The cause's own words may be a caller's code, and panic.
+            if is_last
+                || !catch(|| cause.may_heal()).unwrap_or(false)
+                || deadline.is_some_and(is_too_late)
+            {
+                let kind = WriteErrorKind::Failed;
+                return Err(WriteError::new(segment, kind, cause, attempts));
+            }
+            shared.log.retrying(&segment, &cause, attempts);
+            dispose(cause);
+            is_last = context.sleep(pause) == Pause::CutShort;
+            started = now();
+        }
+    }
+
+    /// Ends the sink, and drops it. Two errors may come of it.
+    pub(super) fn end(self, is_to_finish: Finish) -> [Result<(), SinkError>; 2] {
+        let Self {
+            mut sink,
+            has_panicked,
+        } = self;
+        let finished = match is_to_finish {
+            _ if has_panicked => Err(SinkError::permanent(
+                "it panicked on a segment, so this was not called",
+            )
+            .with_operation("finish")),
+            Finish::No => Ok(()),
+            Finish::Yes => catch(|| sink.finish()).unwrap_or_else(|panic| {
+                let cause = format!("it panicked: {panic}");
+                Err(SinkError::permanent(cause).with_operation("finish"))
+            }),
+        };
+        let dropped = catch(move || drop(sink)).map_err(|panic| {
+            SinkError::permanent(format!("it panicked as it was dropped: {panic}"))
+        });
+        [finished, dropped]
+    }
+}
+
+/// Whether a sink has something to finish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Finish {
+    Yes,
+    No,
+}
