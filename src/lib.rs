@@ -147,8 +147,9 @@ pub use sink::{
     DiskSink, Durability, Existing, Pause, SegmentSink, Swept, WriteContext, pre_allocate_file,
 };
 pub use stream::{
-    FinishError, NoNext, Report, RetryPolicy, SegmentSender, SegmentStream, SegmentStreamConfig,
-    SegmentWriter, StreamHandle, StreamStats, Tally, WhenFull, WithInfo, Yielded,
+    AtDeadline, FinishError, NoNext, Report, RetryPolicy, SegmentSender, SegmentStream,
+    SegmentStreamConfig, SegmentWriter, StreamHandle, StreamStats, Tally, WhenFull, WithInfo,
+    Yielded,
 };
 
 /// Has the code of the README compiled and run with the other doctests.

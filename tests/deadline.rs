@@ -15,9 +15,9 @@ use common::gate::Gate;
 use common::segments::{segment, segment_at};
 use common::sinks::{Recording, gated};
 use common::threads::must_end;
-use segment_stream::{Submission, 
+use segment_stream::{
     FinishError, ProducedSegment, SegmentSender, SegmentSink, SegmentStream, SegmentStreamConfig,
-    SinkError, WriteContext, sink,
+    SinkError, Submission, WriteContext, sink,
 };
 
 const BRIEF: Duration = Duration::from_millis(20);

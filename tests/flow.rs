@@ -15,9 +15,9 @@ use common::sinks::{Call, Recording, failing, gated};
 use common::sync::Mutex;
 use common::threads::{give_way, must_end};
 use proptest::prelude::*;
-use segment_stream::{Submission, 
+use segment_stream::{
     FinishError, ProducedSegment, Report, SegmentSender, SegmentStream, SegmentStreamConfig,
-    SinkError, Tally, WriteError, WriteErrorKind, sink,
+    SinkError, Submission, Tally, WriteError, WriteErrorKind, sink,
 };
 
 const PRODUCERS: u64 = 8;
@@ -122,7 +122,12 @@ impl Seen {
     fn report(&mut self, report: Report) {
         assert!(report.sink_errors.is_empty());
         let mut left: Vec<(u64, Result<ProducedSegment, WriteError>)> = Vec::new();
-        left.extend(report.written.into_iter().map(|it| (it.segment.sequence, Ok(it.segment))));
+        left.extend(
+            report
+                .written
+                .into_iter()
+                .map(|it| (it.segment.sequence, Ok(it.segment))),
+        );
         left.extend(report.failed.into_iter().map(|it| (it.sequence(), Err(it))));
         left.sort_by_key(|(sequence, _)| *sequence);
         left.into_iter().for_each(|(_, item)| self.item(item));
@@ -412,8 +417,11 @@ fn drain_discards_what_is_queued_and_completes_the_write_under_way() {
         // The write under way sees the light only now, and the drain has waited for it.
         gate.open();
         let (mut stream, report) = draining.join().unwrap();
-        let numbers =
-            |list: &[Submission]| list.iter().map(|it| it.segment.sequence).collect::<Vec<_>>();
+        let numbers = |list: &[Submission]| {
+            list.iter()
+                .map(|it| it.segment.sequence)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(numbers(&report.written), [1]);
         assert_eq!(numbers(&report.discarded), [2, 3, 4]);
         assert_eq!(

@@ -9,9 +9,9 @@ use common::gate::Gate;
 use common::segments::payload;
 use common::sinks::gated;
 use common::threads::{must_end, spawn_asleep};
-use segment_stream::{Submission, 
-    NoNext, ProducedSegment, SegmentStream, SegmentStreamConfig, SendError, WhenFull, WriteError,
-    WriteErrorKind,
+use segment_stream::{
+    NoNext, ProducedSegment, SegmentStream, SegmentStreamConfig, SendError, Submission, WhenFull,
+    WriteError, WriteErrorKind,
 };
 
 fn of_size(sequence: u64, length: usize) -> ProducedSegment {
@@ -354,7 +354,8 @@ fn what_was_dropped_is_in_the_report_of_a_stream_that_is_given_up() {
         let report = error.into_report();
         let lost: Vec<_> = report.failed.iter().map(WriteError::sequence).collect();
         assert_eq!(lost, [1, 2]);
-        let numbers = |of: &[Submission]| of.iter().map(|it| it.segment.sequence).collect::<Vec<_>>();
+        let numbers =
+            |of: &[Submission]| of.iter().map(|it| it.segment.sequence).collect::<Vec<_>>();
         assert_eq!(numbers(&report.in_doubt), [0]);
         assert_eq!(numbers(&report.discarded), [3]);
         gate.open();

@@ -112,7 +112,11 @@ fn a_panic_in_the_report_of_finish_or_drain_is_a_failure() {
                 .collect();
             let expected: &[u64] = if drained { &[0] } else { &[0, 1, 2, 3] };
             assert_eq!(numbers, expected);
-            let discarded: Vec<_> = report.discarded.iter().map(|it| it.segment.sequence).collect();
+            let discarded: Vec<_> = report
+                .discarded
+                .iter()
+                .map(|it| it.segment.sequence)
+                .collect();
             assert_eq!(discarded, [1, 2, 3][..4 - expected.len()]);
             assert_eq!(report.sink_errors.len(), 1);
         }

@@ -15,9 +15,9 @@ use common::segments::{segment, segment_at};
 use common::sinks::{Call, Recording, gated, panicking_on};
 use common::sync::Mutex;
 use common::threads::{must_end, spawn_asleep};
-use segment_stream::{Submission, 
-    DiskSink, NoNext, SegmentSink, SegmentStream, SegmentStreamConfig, StreamStats, WriteErrorKind,
-    sink,
+use segment_stream::{
+    DiskSink, NoNext, SegmentSink, SegmentStream, SegmentStreamConfig, StreamStats, Submission,
+    WriteErrorKind, sink,
 };
 
 #[test]

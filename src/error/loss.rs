@@ -15,7 +15,6 @@ pub(crate) struct Loss {
     /// The duration of a single one as it is; of several the sum, without those that cannot be durations.
     pub(crate) duration_secs: f64,
     /// The longest of those that can be a duration.
-    #[cfg_attr(not(feature = "hls"), expect(dead_code, reason = "only manifests need it"))]
     pub(crate) longest_secs: f64,
     /// How many cannot be a duration.
     pub(crate) unusable: u64,
@@ -66,7 +65,11 @@ mod tests {
     fn unusable_durations_do_not_spoil_the_sum() {
         let found = [f64::NAN, 2.0, -3.0, f64::INFINITY, 1e300, 3600.1, 0.0, 1.5];
         let mut losses = (100..).zip(found).map(|(sequence, secs)| {
-            Loss::of(ProducedSegment::media(sequence, Vec::new(), secs), SegmentInfo::new(), 10)
+            Loss::of(
+                ProducedSegment::media(sequence, Vec::new(), secs),
+                SegmentInfo::new(),
+                10,
+            )
         });
         let mut all = losses.next().unwrap();
         losses.for_each(|loss| all.merge(&loss));
@@ -78,7 +81,13 @@ mod tests {
 
     #[test]
     fn sums_are_not_taken_for_durations() {
-        let hour = || Loss::of(ProducedSegment::media(0, Vec::new(), 3600.0), SegmentInfo::new(), 0);
+        let hour = || {
+            Loss::of(
+                ProducedSegment::media(0, Vec::new(), 3600.0),
+                SegmentInfo::new(),
+                0,
+            )
+        };
         let mut all = hour();
         (1..100).for_each(|_| all.merge(&hour()));
         let mut more = hour();

@@ -223,7 +223,11 @@ impl fmt::Display for WriteError {
         let sequence = loss.first.sequence;
         if loss.segments > 1 {
             let (count, last) = (loss.segments, loss.last_sequence);
-            return write!(f, "{count} segments, {sequence} to {last}: {}", cause.cause());
+            return write!(
+                f,
+                "{count} segments, {sequence} to {last}: {}",
+                cause.cause()
+            );
         }
         let what = if loss.first.is_init {
             "initialisation segment"

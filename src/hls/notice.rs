@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 
-use crate::internal::log::log as tell;
 use crate::error::SinkError;
+use crate::internal::log::log as tell;
 use crate::internal::rate_limit::{RateLimit, and_more};
 
 /// Something about a push that the playlist has coped with, and its producer should know of.

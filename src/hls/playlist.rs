@@ -409,7 +409,10 @@ mod tests {
         };
         let window = std::time::Duration::from_secs(10);
         let mut playlist = Playlist::new(MediaPlaylist::live("live.m3u8", window));
-        playlist.push(&Err(WriteError::lost(WriteErrorKind::Dropped, loss)), &mut Vec::new());
+        playlist.push(
+            &Err(WriteError::lost(WriteErrorKind::Dropped, loss)),
+            &mut Vec::new(),
+        );
         assert_eq!(playlist.next_number(), Some(100_000));
         // What was allocated tells the most that there ever were.
         let most = playlist.entries.capacity() as u64;

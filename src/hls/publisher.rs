@@ -18,8 +18,8 @@ use super::render::render;
 use super::retention::{Moment, Published, Retention, State};
 use super::tags::TagError;
 use super::texts::Texts;
-use crate::internal::log::log as tell;
 use crate::error::{SinkError, WriteError};
+use crate::internal::log::log as tell;
 use crate::segment::ProducedSegment;
 use crate::sink::{SegmentSink, WriteContext};
 

@@ -4,29 +4,58 @@ use std::time::Duration;
 
 use crate::internal::sync::{self, Condvar, Mutex, now};
 
-/// Raised once, and never lowered.
+/// Raised once, and never lowered. Besides, it counts how often somebody asked those to hurry who have taken
+/// more than their time.
 #[derive(Debug, Default)]
 pub(crate) struct Cancel {
-    raised: Mutex<bool>,
+    signals: Mutex<Signals>,
     changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Signals {
+    is_raised: bool,
+    hurries: u64,
 }
 
 impl Cancel {
     pub(crate) fn raise(&self) {
-        *sync::lock(&self.raised) = true;
+        sync::lock(&self.signals).is_raised = true;
         self.changed.notify_all();
+    }
+
+    /// Asks those to hurry that [listen](Self::wait_unhurried) for it.
+    pub(crate) fn hurry(&self) {
+        sync::lock(&self.signals).hurries += 1;
+        self.changed.notify_all();
+    }
+
+    /// How often that was so far.
+    pub(crate) fn hurries(&self) -> u64 {
+        sync::lock(&self.signals).hurries
     }
 
     /// Waits for `duration` or until it is raised; returns whether it is.
     pub(crate) fn wait(&self, duration: Duration) -> bool {
+        self.wait_until(duration, |signals| signals.is_raised)
+    }
+
+    /// The same, but ends as well once there were more than `hurries`.
+    pub(crate) fn wait_unhurried(&self, duration: Duration, hurries: u64) -> bool {
+        self.wait_until(duration, |signals| {
+            signals.is_raised || signals.hurries > hurries
+        })
+    }
+
+    fn wait_until(&self, duration: Duration, is_over: impl Fn(&Signals) -> bool) -> bool {
         let deadline = now().checked_add(duration);
-        let mut raised = sync::lock(&self.raised);
+        let mut signals = sync::lock(&self.signals);
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(now()));
-            if *raised || left.is_some_and(|left| left.is_zero()) {
-                return *raised;
+            if is_over(&signals) || left.is_some_and(|left| left.is_zero()) {
+                return is_over(&signals);
             }
-            raised = sync::wait(&self.raised, &self.changed, raised, left);
+            signals = sync::wait(&self.signals, &self.changed, signals, left);
         }
     }
 }

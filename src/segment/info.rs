@@ -183,7 +183,9 @@ impl SegmentInfo {
     /// The lines of this segment alone.
     pub fn event_lines(&self) -> impl Iterator<Item = &str> {
         let content = self.0.as_ref();
-        content.into_iter().flat_map(|it| it.event_lines.iter().map(String::as_str))
+        content
+            .into_iter()
+            .flat_map(|it| it.event_lines.iter().map(String::as_str))
     }
 
     /// How many event lines of lost segments are missing here: of segments that were lost one after the
@@ -223,7 +225,9 @@ impl SegmentInfo {
             content.program_date_time = next.program_date_time;
         }
         content.discontinuities = content.discontinuities.saturating_add(next.discontinuities);
-        content.omitted_event_lines = content.omitted_event_lines.saturating_add(next.omitted_event_lines);
+        content.omitted_event_lines = content
+            .omitted_event_lines
+            .saturating_add(next.omitted_event_lines);
         let mut kept: usize = content.event_lines.iter().map(String::len).sum();
         for line in next.event_lines {
             kept = kept.saturating_add(line.len());
@@ -292,9 +296,13 @@ mod tests {
     #[test]
     fn the_last_state_wins_discontinuities_add_up_and_lines_follow() {
         let date = |secs| SystemTime::UNIX_EPOCH + Duration::from_secs(secs);
-        let mut first = SegmentInfo::new().discontinuity().program_date_time(date(1));
+        let mut first = SegmentInfo::new()
+            .discontinuity()
+            .program_date_time(date(1));
         first = first.key_lines(["#K1"]).unwrap().event_line("#E1").unwrap();
-        let second = SegmentInfo::new().discontinuity().program_date_time(date(2));
+        let second = SegmentInfo::new()
+            .discontinuity()
+            .program_date_time(date(2));
         let second = second.event_line("#E2").unwrap();
         let shared = first.clone();
         first.absorb(&second);
@@ -303,7 +311,11 @@ mod tests {
         assert_eq!(first.date(), Some(date(2)));
         assert_eq!(first.keys(), Some(&["#K1".to_owned()][..]));
         assert_eq!(first.event_lines().collect::<Vec<_>>(), ["#E1", "#E2"]);
-        assert_eq!(shared.discontinuities(), 1, "a clone does not change with it");
+        assert_eq!(
+            shared.discontinuities(),
+            1,
+            "a clone does not change with it"
+        );
     }
 
     #[test]
@@ -312,14 +324,21 @@ mod tests {
         let one = SegmentInfo::new().event_line(line).unwrap();
         let mut all = one.clone();
         (1..100).for_each(|_| all.absorb(&one));
-        assert_eq!((all.event_lines().count(), all.omitted_event_lines()), (64, 36));
+        assert_eq!(
+            (all.event_lines().count(), all.omitted_event_lines()),
+            (64, 36)
+        );
         all.absorb(&SegmentInfo::new().event_line("#short").unwrap());
         assert_eq!(all.omitted_event_lines(), 37);
     }
 
     #[test]
     fn no_media_time_holds_for_two() {
-        let time = MediaTime { start: 1, duration: 2, timescale: NonZeroU32::MIN };
+        let time = MediaTime {
+            start: 1,
+            duration: 2,
+            timescale: NonZeroU32::MIN,
+        };
         let mut info = SegmentInfo::new().media_time(time);
         info.absorb(&SegmentInfo::new());
         assert_eq!(info.time(), None);

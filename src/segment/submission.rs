@@ -35,7 +35,10 @@ impl Submission {
 
 impl From<ProducedSegment> for Submission {
     fn from(segment: ProducedSegment) -> Self {
-        Self { segment, info: SegmentInfo::new() }
+        Self {
+            segment,
+            info: SegmentInfo::new(),
+        }
     }
 }
 

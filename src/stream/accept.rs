@@ -53,8 +53,10 @@ impl Shared {
                     },
                 );
             }
-            let ticket =
-                ticket.get_or_insert_with(|| state.waiters.enqueue(bytes, self.stall_warning));
+            let ticket = ticket.get_or_insert_with(|| {
+                self.hurry_extensions(&state);
+                state.waiters.enqueue(bytes, self.stall_warning)
+            });
             state = self.wait_for_room(state, ticket, left, submission.segment.sequence);
         }
     }
@@ -65,6 +67,7 @@ impl Shared {
         let due = if dropped.is_empty() {
             None
         } else {
+            self.hurry_extensions(&state);
             // Counted while the stream cannot end, so that the last message of the log knows of it.
             let so_far = state.slots.dropped();
             self.log.count_drop().map(|due| (due, so_far))
@@ -85,11 +88,7 @@ impl Shared {
     }
 
     /// Records a loss of the producer in its place: it takes no room, and so waits for none.
-    pub(super) fn lose(
-        &self,
-        first: ProducedSegment,
-        info: SegmentInfo,
-    ) -> Result<(), SendError> {
+    pub(super) fn lose(&self, first: ProducedSegment, info: SegmentInfo) -> Result<(), SendError> {
         let mut state = self.lock();
         if state.lifecycle != Lifecycle::Open {
             let submission = Submission::from((first, info));
@@ -97,7 +96,9 @@ impl Shared {
         }
         let mut first = first;
         let payload = std::mem::take(&mut first.data);
-        state.slots.lose(Loss::of(first, info, payload.len()), now());
+        state
+            .slots
+            .lose(Loss::of(first, info, payload.len()), now());
         // It wakes the iterator, if that sleeps: only writers can.
         let is_writer_idle = state.claim_idle_writer();
         drop(state);

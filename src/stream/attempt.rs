@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use super::retry::random;
+use super::extension::Extension;
+use super::retry::{AtDeadline, random};
 use super::shared::Shared;
 use super::slots::{Destination, Outcome};
 use crate::error::{SinkError, WriteError, WriteErrorKind};
@@ -25,12 +26,12 @@ impl<S: SegmentSink> Guarded<S> {
         }
     }
 
-
     /// Has the sink write it. A panic becomes an error of the kind [`WriteErrorKind::Panicked`].
     pub(super) fn write(&mut self, segment: ProducedSegment, shared: &Shared) -> Outcome {
         let mut started = now();
         let budget = shared.retry.budget(&segment);
-        let deadline = budget.and_then(|budget| started.checked_add(budget));
+        let mut deadline = budget.and_then(|budget| started.checked_add(budget));
+        let mut extension = None;
         let mut is_last = budget.is_none();
         let mut attempts = 0_u32;
         loop {
@@ -62,16 +63,29 @@ impl<S: SegmentSink> Guarded<S> {
             let is_too_late =
                 |deadline: Instant| deadline.saturating_duration_since(ended) <= pause;
             // The cause's own words may be a caller's code, and panic.
-            if is_last
-                || !catch(|| cause.may_heal()).unwrap_or(false)
-                || deadline.is_some_and(is_too_late)
-            {
+            let is_hurried = extension.as_ref().is_some_and(Extension::is_hurried);
+            let is_transient = || catch(|| cause.may_heal()).unwrap_or(false);
+            let mut is_final = is_last || is_hurried || !is_transient();
+            if !is_final && deadline.is_some_and(is_too_late) {
+                extension = match shared.retry.at_deadline {
+                    AtDeadline::GiveUp => None,
+                    AtDeadline::MoveOnWhileThereIsRoom => Extension::request(shared),
+                };
+                is_final = extension.is_none();
+                deadline = deadline
+                    .zip(budget)
+                    .and_then(|(at, more)| at.checked_add(more));
+            }
+            if is_final {
                 let kind = WriteErrorKind::Failed;
                 return Err(WriteError::new(segment, kind, cause, attempts));
             }
             shared.log.retrying(&segment, &cause, attempts);
             dispose(cause);
-            is_last = context.sleep(pause) == Pause::CutShort;
+            is_last = match &extension {
+                None => context.sleep(pause) == Pause::CutShort,
+                Some(extension) => extension.wait(pause),
+            };
             started = now();
         }
     }

@@ -3,6 +3,7 @@
 mod accept;
 mod attempt;
 mod config;
+mod extension;
 mod handle;
 mod iterator;
 mod log;
@@ -20,7 +21,7 @@ mod yielded;
 pub use config::{SegmentStreamConfig, WhenFull};
 pub use handle::StreamHandle;
 pub use report::{FinishError, Report};
-pub use retry::RetryPolicy;
+pub use retry::{AtDeadline, RetryPolicy};
 pub use segment_writer::SegmentWriter;
 pub use sender::SegmentSender;
 pub use stats::{StreamStats, Tally};
@@ -508,7 +509,10 @@ impl Drop for SegmentStream {
             let mut report = Report::default();
             self.iteration.collect_sink_errors(&mut report);
             self.iteration.join(&mut report);
-            report.sink_errors.into_iter().for_each(log::log_end_of_sink);
+            report
+                .sink_errors
+                .into_iter()
+                .for_each(log::log_end_of_sink);
         }
     }
 }

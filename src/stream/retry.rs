@@ -47,6 +47,22 @@ pub struct RetryPolicy {
     pub first_pause: Duration,
     /// The longest pause; 1 s by default.
     pub longest_pause: Duration,
+    /// What happens at the deadline; [`AtDeadline::GiveUp`] by default.
+    pub at_deadline: AtDeadline,
+    #[doc(hidden)]
+    pub _more: (),
+}
+
+/// What happens when a segment's deadline has come and its write has still failed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AtDeadline {
+    /// The last error is final.
+    #[default]
+    GiveUp,
+    /// The deadline moves on by the first budget, as often as the stream has a free slot and free bytes then
+    /// and no sender waits.
+    MoveOnWhileThereIsRoom,
 }
 
 impl Default for RetryPolicy {
@@ -57,6 +73,8 @@ impl Default for RetryPolicy {
             fallback: Duration::from_secs(4),
             first_pause: Duration::from_millis(50),
             longest_pause: Duration::from_secs(1),
+            at_deadline: AtDeadline::GiveUp,
+            _more: (),
         }
     }
 }
@@ -71,7 +89,28 @@ impl RetryPolicy {
             fallback: Duration::ZERO,
             first_pause: Duration::ZERO,
             longest_pause: Duration::ZERO,
+            at_deadline: AtDeadline::GiveUp,
+            _more: (),
         }
+    }
+
+    /// Moves the deadline on for as long as the stream has room
+    /// ([`AtDeadline::MoveOnWhileThereIsRoom`]): a short trouble then costs no segment that a free slot could
+    /// have kept.
+    ///
+    /// A sender that begins to wait, or a segment that is dropped to make room, ends that at once: the pause is
+    /// cut short, and the next attempt is the last.
+    ///
+    /// ```
+    /// use segment_stream::RetryPolicy;
+    ///
+    /// let policy = RetryPolicy::default().while_there_is_room();
+    /// # assert_ne!(policy, RetryPolicy::default());
+    /// ```
+    #[must_use]
+    pub const fn while_there_is_room(mut self) -> Self {
+        self.at_deadline = AtDeadline::MoveOnWhileThereIsRoom;
+        self
     }
 
     /// For how long the segment is worth trying; `None` for a single attempt.

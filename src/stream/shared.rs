@@ -59,6 +59,8 @@ pub(super) struct State {
     pub(super) idle_writers: usize,
     pub(super) running_writers: usize,
     pub(super) iterator: IteratorState,
+    /// Writers that retry beyond their deadline, as there is room.
+    pub(super) extensions: usize,
     /// How the sinks ended that did not end well, until a report takes it.
     pub(super) sink_errors: Vec<SinkError>,
 }
@@ -98,6 +100,7 @@ impl Shared {
                 idle_writers: 0,
                 running_writers: writers,
                 iterator: IteratorState::Awake,
+                extensions: 0,
                 sink_errors: Vec::new(),
             }),
             work,
@@ -126,6 +129,13 @@ impl Shared {
     pub(super) fn ring_for_work(&self) {
         // Full cannot be: there is room for one for each writer.
         let _ = self.work.try_send(());
+    }
+
+    /// Has writers come to an end that retry beyond their deadline: the room is needed.
+    pub(super) fn hurry_extensions(&self, state: &State) {
+        if state.extensions > 0 {
+            self.cancel.hurry();
+        }
     }
 
     /// Says which threads write, before there is a sender and so before a sink is called.

@@ -148,10 +148,10 @@ impl Slots {
             || (self.when_full == WhenFull::DropOldest && self.fits(self.droppable, bytes))
     }
 
-    /// Whether there is room without dropping anything, for one more of the size of those that there are.
+    /// Whether there are a free slot and free bytes, without dropping anything.
     pub(super) fn has_spare_room(&self) -> bool {
-        let mean = self.held_bytes() / self.in_flight.segments.max(1);
-        self.fits(Tally::default(), usize::try_from(mean).unwrap_or(usize::MAX))
+        let has_bytes = |most| self.held_bytes() < most;
+        self.in_flight.segments < self.depth && self.most_bytes.is_none_or(has_bytes)
     }
 
     /// Whether one of this size fits in once these are gone. A submission that is larger than the bound passes
@@ -159,7 +159,10 @@ impl Slots {
     fn fits(&self, gone: Tally, bytes: usize) -> bool {
         let segments = self.in_flight.segments - gone.segments;
         let held = self.held_bytes() - gone.bytes;
-        let within = |most| held.checked_add(bytes as u64).is_some_and(|sum| sum <= most);
+        let within = |most| {
+            held.checked_add(bytes as u64)
+                .is_some_and(|sum| sum <= most)
+        };
         segments < self.depth && (segments == 0 || self.most_bytes.is_none_or(within))
     }
 
@@ -193,7 +196,11 @@ impl Slots {
     /// Records a loss of the producer in its place. It was never accepted.
     pub(super) fn lose(&mut self, loss: Loss, now: Instant) {
         self.totals.given_up.add_loss(&loss);
-        self.push(SegmentInfo::new(), Slot::Lost(WriteErrorKind::GivenUp, loss), now);
+        self.push(
+            SegmentInfo::new(),
+            Slot::Lost(WriteErrorKind::GivenUp, loss),
+            now,
+        );
         self.losses += 1;
         self.merge_losses_at(self.ring.len() - 1);
     }
@@ -210,7 +217,10 @@ impl Slots {
 
     /// Takes the payload of the oldest queued media segment away.
     fn drop_oldest(&mut self) -> Option<Vec<u8>> {
-        let passed_over = self.passed_over.iter().filter_map(|index| self.position(*index));
+        let passed_over = self
+            .passed_over
+            .iter()
+            .filter_map(|index| self.position(*index));
         let fresh = self.fresh..self.ring.len();
         let at = passed_over.chain(fresh).find(|at| self.is_droppable(*at))?;
         let entry = self.ring.get_mut(at)?;
@@ -225,7 +235,10 @@ impl Slots {
             ..*segment
         };
         let (index, info_bytes) = (entry.index, info.byte_len());
-        entry.slot = Slot::Lost(WriteErrorKind::Dropped, Loss::of(first, info, payload.len()));
+        entry.slot = Slot::Lost(
+            WriteErrorKind::Dropped,
+            Loss::of(first, info, payload.len()),
+        );
         self.passed_over.retain(|it| *it != index);
         self.in_flight.subtract(payload.len());
         self.info_bytes -= info_bytes as u64;
@@ -257,9 +270,10 @@ impl Slots {
             return false;
         }
         let next = self.ring.remove(at + 1);
-        if let (Some(Slot::Lost(_, next)), Some(Slot::Lost(_, loss))) =
-            (next.map(|it| it.slot), self.ring.get_mut(at).map(|it| &mut it.slot))
-        {
+        if let (Some(Slot::Lost(_, next)), Some(Slot::Lost(_, loss))) = (
+            next.map(|it| it.slot),
+            self.ring.get_mut(at).map(|it| &mut it.slot),
+        ) {
             loss.merge(&next);
         }
         self.losses -= 1;
@@ -299,10 +313,14 @@ impl Slots {
     }
 
     fn take_passed_over(&mut self) -> Option<usize> {
-        let free = self.passed_over.iter().enumerate().find_map(|(place, index)| {
-            let at = self.position(*index)?;
-            self.is_free(at).then_some((place, at))
-        });
+        let free = self
+            .passed_over
+            .iter()
+            .enumerate()
+            .find_map(|(place, index)| {
+                let at = self.position(*index)?;
+                self.is_free(at).then_some((place, at))
+            });
         let (place, at) = free?;
         self.passed_over.remove(place);
         Some(at)
@@ -481,7 +499,9 @@ impl Slots {
     pub(super) fn in_doubt(&self) -> Vec<Submission> {
         let mut indices = self.writing.clone();
         indices.sort_unstable();
-        let entries = indices.iter().filter_map(|it| self.ring.get(self.position(*it)?));
+        let entries = indices
+            .iter()
+            .filter_map(|it| self.ring.get(self.position(*it)?));
         entries
             .filter_map(|entry| match &entry.slot {
                 Slot::Writing(it) => Some(Submission::from((it.meta.clone(), entry.info.clone()))),
@@ -512,7 +532,10 @@ impl Slots {
 
     /// The segment that a writer has had for the longest time: its number, and for how long.
     pub(super) fn longest_writing(&self, now: Instant) -> Option<(u64, Duration)> {
-        let entries = self.writing.iter().filter_map(|it| self.ring.get(self.position(*it)?));
+        let entries = self
+            .writing
+            .iter()
+            .filter_map(|it| self.ring.get(self.position(*it)?));
         let writing = entries.filter_map(|entry| match &entry.slot {
             Slot::Writing(it) => Some(it),
             _ => None,
@@ -532,7 +555,12 @@ impl Slots {
 
     /// Segments that came out, as `Ok` or as `Err`.
     pub(super) fn segments_received(&self) -> u64 {
-        let Totals { yielded, failed, yielded_losses, .. } = &self.totals;
+        let Totals {
+            yielded,
+            failed,
+            yielded_losses,
+            ..
+        } = &self.totals;
         yielded.segments + failed.segments + yielded_losses
     }
 

@@ -106,7 +106,10 @@ impl Waiters {
     }
 
     /// Tells the first waiter if there is room for its submission. One that sleeps is to be woken, once.
-    pub(super) fn wake_first(&mut self, has_room_for: impl FnOnce(usize) -> bool) -> Option<Sleeper> {
+    pub(super) fn wake_first(
+        &mut self,
+        has_room_for: impl FnOnce(usize) -> bool,
+    ) -> Option<Sleeper> {
         let first = self.queue.iter_mut().find(|it| it.is_present())?;
         if !has_room_for(first.bytes) {
             return None;

@@ -95,8 +95,7 @@ impl Writer {
     /// Enters what became of the last segment and takes the next one, in one go.
     fn complete_and_take(&self, completed: Option<(u64, Outcome)>) -> Next {
         let mut state = self.shared.lock();
-        let untaken =
-            completed.and_then(|(index, outcome)| state.slots.complete(index, outcome));
+        let untaken = completed.and_then(|(index, outcome)| state.slots.complete(index, outcome));
         let next = match state.slots.take(now()) {
             Some(job) => Next::Write(job),
             None if state.lifecycle == Lifecycle::Open => {

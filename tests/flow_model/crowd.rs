@@ -7,9 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use segment_stream::{Submission, 
+use segment_stream::{
     FinishError, NoNext, ProducedSegment, Report, SegmentSender, SegmentSink, SegmentStream,
-    SinkError, StreamHandle, StreamStats, Tally, WhenFull, WriteContext, WriteError,
+    SinkError, StreamHandle, StreamStats, Submission, Tally, WhenFull, WriteContext, WriteError,
     WriteErrorKind,
 };
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use segment_stream::{
     FinishError, NoNext, ProducedSegment, Report, RetryPolicy, SegmentSender, SegmentSink,
-    SegmentStream, SegmentStreamConfig, SendError, SinkError, StreamHandle, WhenFull, WriteContext,
+    SegmentStream, SegmentStreamConfig, SendError, SinkError, StreamHandle, Submission, WhenFull, WriteContext,
     WriteError, WriteErrorKind,
 };
 use shuttle::thread;
@@ -244,8 +244,9 @@ impl Books {
         let report = result.unwrap_or_else(FinishError::into_report);
         let mut entries = self.lock();
         let before = entries.iterated.len();
-        let mut enter = |came, segments: &[ProducedSegment]| {
-            let list = segments.iter().map(|it| entries.out(it, came)).collect();
+        let mut enter = |came, submissions: &[Submission]| {
+            let segments = submissions.iter().map(|it| &it.segment);
+            let list = segments.map(|it| entries.out(it, came)).collect();
             entries.reported.push((before, list));
         };
         enter(Came::Written, &report.written);

@@ -137,10 +137,7 @@ fn the_explored_channel_does_what_crossbeams_does() {
     if config.rng_seed == RngSeed::Random {
         config.rng_seed = RngSeed::Fixed(2190);
     }
-    let cases = (
-        1_usize..4,
-        proptest::collection::vec(step(), 1..40),
-    );
+    let cases = (1_usize..4, proptest::collection::vec(step(), 1..40));
     let result = TestRunner::new(config).run(&cases, |(capacity, steps)| {
         let differs = Arc::new(Mutex::new(None));
         let found = Arc::clone(&differs);

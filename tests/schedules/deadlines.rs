@@ -77,11 +77,11 @@ pub(crate) fn a_deadline_after_a_stuck_write() {
         .report()
         .in_doubt
         .iter()
-        .map(|it| it.sequence)
+        .map(|it| it.segment.sequence)
         .collect();
     assert_eq!(in_doubt[0], 0);
     let discarded = error.report().discarded.iter();
-    assert!(discarded.map(|it| it.sequence).any(|it| it == 1));
+    assert!(discarded.map(|it| it.segment.sequence).any(|it| it == 1));
     books.reported(Err(error));
     gate.open();
     producer.join().unwrap();
@@ -166,6 +166,7 @@ pub(crate) fn a_pause_is_no_part_of_an_attempt() {
             fallback: Duration::MAX,
             first_pause: pause,
             longest_pause: pause,
+            ..RetryPolicy::default()
         },
         ..depth(2)
     };
@@ -196,6 +197,7 @@ pub(crate) fn a_retry_cut_short() {
         fallback: Duration::MAX,
         first_pause: Duration::MAX,
         longest_pause: Duration::MAX,
+        ..RetryPolicy::default()
     };
     let config = SegmentStreamConfig {
         retry: forever,

@@ -91,9 +91,7 @@ pub(crate) mod channel {
 
     use super::{Condvar, Mutex, MutexGuard, advance_to, now, thread, turns};
 
-    pub(crate) use crossbeam_channel::{
-        RecvError, RecvTimeoutError, TryRecvError, TrySendError,
-    };
+    pub(crate) use crossbeam_channel::{RecvError, RecvTimeoutError, TryRecvError, TrySendError};
 
     struct Shared {
         state: Mutex<State>,

@@ -11,9 +11,7 @@ pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 pub(crate) use std::thread;
 
 pub(crate) mod channel {
-    pub(crate) use crossbeam_channel::{
-        Receiver, RecvTimeoutError, Sender, bounded,
-    };
+    pub(crate) use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 }
 
 pub(crate) fn now() -> Instant {

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use log::Level;
 
 use self::identity::Identity;
-use crate::internal::log::log as tell;
 use crate::error::SinkError;
+use crate::internal::log::log as tell;
 
 /// How many folders are remembered as synced. To forget them costs a few needless syncs.
 const REMEMBERED: usize = 1024;

@@ -27,9 +27,9 @@ use self::publish::{Published, Publisher};
 use self::target::Target;
 use self::temp::TempFiles;
 use crate::error::SinkError;
+use crate::internal::sync::{self, Mutex, MutexGuard};
 use crate::segment::ProducedSegment;
 use crate::sink::{SegmentSink, WriteContext};
-use crate::internal::sync::{self, Mutex, MutexGuard};
 
 /// Writes each segment to the path in its hint; the sink behind
 /// [`SegmentStream::new`](crate::SegmentStream::new).

@@ -10,8 +10,8 @@ use tempfile::{NamedTempFile, PersistError};
 use super::policy::Existing;
 use super::target::Target;
 use super::temp;
-use crate::internal::log::log as tell;
 use crate::error::SinkError;
+use crate::internal::log::log as tell;
 
 /// What became of a temp file that was to get its final name.
 pub(super) enum Published {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use log::Level;
 
 use super::temp;
-use crate::internal::log::log as tell;
 use crate::error::SinkError;
+use crate::internal::log::log as tell;
 
 /// What a [`DiskSink::sweep`](crate::DiskSink::sweep) found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
