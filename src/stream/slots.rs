@@ -7,6 +7,9 @@
 //!
 //! Functions return what is to be dropped or logged, so that neither happens under the lock.
 
+#[cfg(test)]
+mod model;
+
 use std::collections::VecDeque;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -19,7 +22,11 @@ use crate::segment::{ProducedSegment, SegmentInfo, Submission};
 
 /// Up to this many losses have a record each. Beyond it, neighbours share one: so there are never more than
 /// these and one for each segment in flight.
+#[cfg(not(test))]
 const SEPARATE_LOSSES: usize = 64;
+/// Few enough for the model to meet them.
+#[cfg(test)]
+const SEPARATE_LOSSES: usize = 3;
 
 /// The ring has memory for this many entries from the start, so that no `send` has to move it. A larger depth
 /// may never be used.

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use segment_stream::{
     FinishError, NoNext, ProducedSegment, Report, RetryPolicy, SegmentSender, SegmentSink,
-    SegmentStream, SegmentStreamConfig, SendError, SinkError, StreamHandle, Submission, WhenFull, WriteContext,
-    WriteError, WriteErrorKind,
+    SegmentStream, SegmentStreamConfig, SendError, SinkError, StreamHandle, Submission, WhenFull,
+    WriteContext, WriteError, WriteErrorKind,
 };
 use shuttle::thread;
 use std::time::Duration;
