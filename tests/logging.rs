@@ -237,6 +237,7 @@ fn retries_and_drops_are_told_in_few_words() {
             most: Duration::MAX,
             fallback: Duration::MAX,
             least: Duration::MAX,
+            ..RetryPolicy::default()
         };
         let config = SegmentStreamConfig {
             retry,

@@ -30,6 +30,7 @@ fn at_once() -> RetryPolicy {
         fallback: Duration::MAX,
         first_pause: Duration::ZERO,
         longest_pause: Duration::ZERO,
+        ..RetryPolicy::default()
     }
 }
 

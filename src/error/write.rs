@@ -119,7 +119,6 @@ impl WriteError {
 
     /// The information that travelled with the segment; if this stands for several, what of theirs still
     /// holds after them: the last state, all discontinuities, and at most 64 KiB of event lines.
-    #[must_use]
     pub fn info(&self) -> &SegmentInfo {
         &self.0.loss.info
     }

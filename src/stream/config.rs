@@ -5,44 +5,111 @@ use std::time::Duration;
 
 use super::retry::RetryPolicy;
 
-/// How a [`SegmentStream`](crate::SegmentStream) is set up.
-///
-/// Build it with `..Default::default()`: fields may be added in any version, and a literal that names all
-/// of them stops compiling then.
+/// How a [`SegmentStream`](crate::SegmentStream) is set up: a literal that ends with `..Default::default()`, or
+/// setters.
 ///
 /// ```
 /// use segment_stream::SegmentStreamConfig;
 ///
 /// let config = SegmentStreamConfig { channel_depth: 2, ..Default::default() };
 /// assert!(config.auto_write && !config.pre_allocate);
+/// assert_eq!(SegmentStreamConfig::default().channel_depth(2), config);
+/// ```
+///
+/// Fields may be added in any version, so a literal without `..Default::default()` does not compile:
+///
+/// ```compile_fail,E0063
+/// use segment_stream::{RetryPolicy, SegmentStreamConfig, WhenFull};
+/// use std::time::Duration;
+///
+/// let config = SegmentStreamConfig {
+///     channel_depth: 2,
+///     channel_bytes: None,
+///     when_full: WhenFull::Block,
+///     retry: RetryPolicy::default(),
+///     stall_warning: Duration::MAX,
+///     auto_write: true,
+///     pre_allocate: false,
+/// };
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentStreamConfig {
-    /// How many segments may be between [`send`](crate::SegmentSender::send) and the iterator at
-    /// once: queued, being written, and written but not yet yielded, all together. At least 1, and at
-    /// least the number of writers; the default is 8. There is no upper limit but memory, which the
-    /// segments take and not the depth.
+    /// The largest number of segments between [`send`](crate::SegmentSender::send) and the iterator: queued,
+    /// being written, and done but not yet yielded, all together. At least 1, and at least the number of
+    /// writers; 8 by default. There is no upper limit but memory, which segments take and the depth does not.
     pub channel_depth: usize,
-    /// How many payload bytes ([`byte_len`](crate::ProducedSegment::byte_len)) they may have together.
-    /// `None`, the default, leaves it to `channel_depth` alone.
+    /// The largest number of bytes that they may have together: their payloads, and the lines of their
+    /// [information](crate::SegmentInfo::byte_len). `None`, the default, sets no bound.
     ///
-    /// A single segment that is larger passes when it is alone in the stream. So it is never refused
-    /// for ever, and 0 means one segment at a time (and any number of empty ones).
+    /// A single segment that is larger passes when it is alone in the stream. So 0 means one segment at a time
+    /// (and any number of empty ones).
     pub channel_bytes: Option<usize>,
-    /// What happens when one of the two bounds is reached; the default is [`WhenFull::Block`].
+    /// What happens when one of the two bounds is reached; [`WhenFull::Block`] by default.
     pub when_full: WhenFull,
-    /// For how long a failed write is tried again.
+    /// For how long a failed write is retried.
     pub retry: RetryPolicy,
-    /// After how long a `send` that still waits is told to the log, once; 5 s by default.
-    /// [`Duration::MAX`] is never.
+    /// How long a `send` waits before it logs a warning, once; 5 s by default. [`Duration::MAX`] is never.
     pub stall_warning: Duration,
-    /// Whether [`SegmentStream::new`](crate::SegmentStream::new) writes each segment to its path
-    /// hint. Without it the segments pass through as they are. The default is `true`.
+    /// Whether [`SegmentStream::new`](crate::SegmentStream::new) writes each segment to its path hint; `true` by
+    /// default. Otherwise the segments pass through unwritten.
     pub auto_write: bool,
-    /// Whether [`SegmentStream::new`](crate::SegmentStream::new) sets the length of each file before
-    /// it is written, as [`DiskSink::pre_allocate`](crate::DiskSink::pre_allocate) does. The default
-    /// is `false`.
+    /// Whether [`SegmentStream::new`](crate::SegmentStream::new) sets the length of each file before it is
+    /// written, as [`DiskSink::pre_allocate`](crate::DiskSink::pre_allocate) does; `false` by default.
     pub pre_allocate: bool,
+    #[doc(hidden)]
+    pub _more: (),
+}
+
+impl SegmentStreamConfig {
+    /// Sets [`channel_depth`](SegmentStreamConfig::channel_depth).
+    #[must_use]
+    pub fn channel_depth(mut self, segments: usize) -> Self {
+        self.channel_depth = segments;
+        self
+    }
+
+    /// Sets [`channel_bytes`](SegmentStreamConfig::channel_bytes).
+    #[must_use]
+    pub fn channel_bytes(mut self, bytes: usize) -> Self {
+        self.channel_bytes = Some(bytes);
+        self
+    }
+
+    /// Sets [`when_full`](SegmentStreamConfig::when_full).
+    #[must_use]
+    pub fn when_full(mut self, when_full: WhenFull) -> Self {
+        self.when_full = when_full;
+        self
+    }
+
+    /// Sets [`retry`](SegmentStreamConfig::retry).
+    #[must_use]
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// Sets [`stall_warning`](SegmentStreamConfig::stall_warning).
+    #[must_use]
+    pub fn stall_warning(mut self, after: Duration) -> Self {
+        self.stall_warning = after;
+        self
+    }
+
+    /// Has segments pass through unwritten: [`auto_write`](SegmentStreamConfig::auto_write) off.
+    #[must_use]
+    pub fn pass_through(mut self) -> Self {
+        self.auto_write = false;
+        self
+    }
+
+    /// Sets the length of each file before it is written:
+    /// [`pre_allocate`](SegmentStreamConfig::pre_allocate) on.
+    #[must_use]
+    pub fn pre_allocate(mut self) -> Self {
+        self.pre_allocate = true;
+        self
+    }
 }
 
 /// What a stream does with a segment for which there is no room.
@@ -98,6 +165,7 @@ impl Default for SegmentStreamConfig {
             stall_warning: Duration::from_secs(5),
             auto_write: true,
             pre_allocate: false,
+            _more: (),
         }
     }
 }

@@ -194,10 +194,10 @@ impl Shared {
         if state.lifecycle == Lifecycle::Open {
             state.lifecycle = Lifecycle::Closing;
         }
-        let waiters = std::mem::take(&mut state.waiters);
+        let senders = std::mem::take(&mut state.waiters);
         let idle = std::mem::take(&mut state.idle_writers);
         drop(state);
-        waiters.wake_all();
+        senders.wake_all();
         (0..idle).for_each(|_| self.ring_for_work());
     }
 

@@ -57,6 +57,7 @@ impl Retries {
             fallback: deadline,
             first_pause: pause,
             longest_pause: pause,
+            ..RetryPolicy::default()
         }
     }
 }

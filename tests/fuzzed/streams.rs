@@ -44,6 +44,7 @@ fn config(bytes: &mut Bytes<'_>) -> SegmentStreamConfig {
                 least: Duration::from_micros(10),
                 most: Duration::from_micros(10),
                 fallback: Duration::ZERO,
+                ..RetryPolicy::default()
             },
         ]),
         ..Default::default()
