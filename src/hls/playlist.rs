@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::config::{Kind, MediaPlaylist};
+use super::config::MediaPlaylist;
 use super::date;
 use super::duration::{Micros, Rounding, SECOND, longest_within, micros, to_duration};
 use super::entry::{Entry, Initialisation, Retired};
@@ -28,7 +28,7 @@ pub(super) struct Playlist {
     pub(super) config: MediaPlaylist,
     /// Settled with the first media segment.
     pub(super) version: Option<u64>,
-    /// Settled with the first publication.
+    /// Of a VOD playlist for which none was given, settled with the publication.
     pub(super) target_secs: Option<u64>,
     pub(super) media_sequence: u64,
     pub(super) discontinuity_sequence: u64,
@@ -243,14 +243,9 @@ impl Playlist {
     /// (EXT-X-GAP, draft-pantos-hls-rfc8216bis §4.4.4.7 and §6.2.1). What cannot be a duration counts
     /// as one target duration.
     fn gap(&mut self, segment: &ProducedSegment) {
-        let left = if let Some(duration) = usable(segment.duration_secs) {
-            self.next.rounding.next(duration)
-        } else {
-            if self.config.kind != Kind::Vod {
-                // It is published at once, and what it lasts depends on what that settles.
-                self.settle();
-            }
-            self.usual_duration()
+        let left = match usable(segment.duration_secs) {
+            Some(duration) => self.next.rounding.next(duration),
+            None => self.usual_duration(),
         };
         self.append_gaps(segment, left);
     }
@@ -260,9 +255,6 @@ impl Playlist {
     fn gap_of_several(&mut self, error: &WriteError) {
         self.next.sequence = Some(error.last_sequence().wrapping_add(1));
         self.longest_lost = self.longest_lost.max(micros(error.longest_secs()));
-        if self.config.kind != Kind::Vod {
-            self.settle();
-        }
         let unusable = self
             .usual_duration()
             .saturating_mul(error.unusable_durations());
@@ -407,7 +399,9 @@ mod tests {
             ..Loss::of(0, first, 0)
         };
         let window = std::time::Duration::from_secs(10);
-        let mut playlist = Playlist::new(MediaPlaylist::live("live.m3u8", window));
+        let config = MediaPlaylist::live("live.m3u8", window)
+            .target_duration(std::time::Duration::from_secs(2));
+        let mut playlist = Playlist::new(config);
         playlist.push(&Err(WriteError::dropped(loss)), &mut Vec::new());
         assert_eq!(playlist.next_number(), Some(100_000));
         // What was allocated tells the most that there ever were.

@@ -47,7 +47,8 @@ const DELETING_A_PUSH: Duration = Duration::from_millis(250);
 /// # fn main() -> std::io::Result<()> {
 /// # let folder = tempfile::tempdir()?;
 /// # let root = folder.path();
-/// let playlist = MediaPlaylist::live("live.m3u8", Duration::from_secs(20));
+/// let playlist = MediaPlaylist::live("live.m3u8", Duration::from_secs(20))
+///     .target_duration(Duration::from_secs(2)); // No segment will ever be longer.
 /// let segments = playlist.reserve(DiskSink::rooted(root));
 /// let mut publisher = MediaPlaylistPublisher::new(playlist, DiskSink::rooted(root))?;
 ///
@@ -107,16 +108,22 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     ///
     /// # Errors
     ///
-    /// The playlist's path or base URL cannot be one ([`InvalidInput`](io::ErrorKind::InvalidInput)).
+    /// The playlist's path or base URL cannot be one, or a live or EVENT playlist has no
+    /// [`target_duration`](MediaPlaylist::target_duration) ([`InvalidInput`](io::ErrorKind::InvalidInput)).
     pub fn new(playlist: MediaPlaylist, sink: S) -> io::Result<Self> {
         playlist.validate()?;
+        playlist.check_target_duration()?;
+        Ok(Self::start(playlist, sink))
+    }
+
+    fn start(playlist: MediaPlaylist, sink: S) -> Self {
         let retention = match playlist.retention {
             Policy::Keep => None,
             Policy::Delete { margin } => Some(Retention::new(margin)),
         };
         let start = Instant::now();
         let may_have_old_state = retention.is_none();
-        Ok(Self {
+        Self {
             sink,
             playlist: Playlist::new(playlist),
             retention,
@@ -127,12 +134,13 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             may_have_old_state,
             notice_log: NoticeLog::default(),
             clock: Box::new(move || start.elapsed()),
-        })
+        }
     }
 
     /// A publisher that goes on with an existing playlist: its numbers continue, a discontinuity marks
     /// the seam, what it lists stays listed, and what it and its side file still have to delete is
-    /// deleted in due time, counted anew. Its target duration, version and kind win.
+    /// deleted in due time, counted anew. Its target duration, version and kind win; a target duration need
+    /// not be given.
     ///
     /// The initialisation segment and the keys that its last segment has hold until others come. So send the
     /// initialisation segment first, as every session does, and end keys that do not hold any more
@@ -154,7 +162,9 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             None => State::default(),
             Some(text) => State::read(text).map_err(|why| ResumeError::new(&state_path, why))?,
         };
-        let mut publisher = Self::new(playlist, sink).map_err(|error| refuse(error.to_string()))?;
+        let is_valid = playlist.validate();
+        is_valid.map_err(|error| refuse(error.to_string()))?;
+        let mut publisher = Self::start(playlist, sink);
         let number = read.next_number().unwrap_or_default();
         if number < state.published.number {
             return Err(refuse(

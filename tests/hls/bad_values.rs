@@ -23,14 +23,15 @@ fn a_duration_that_is_none_is_a_gap_of_one_target_duration() {
     }
 }
 
-/// Whatever the first push settles that one to be.
+/// Without a target duration it counts as a second, and that settles none longer.
 #[test]
-fn a_first_duration_that_is_none_is_one_target_duration_as_well() {
-    let mut bench = Bench::new(MediaPlaylist::event("live.m3u8"));
+fn a_first_duration_that_is_none_is_a_second_of_a_vod_playlist() {
+    let mut bench = Bench::new(MediaPlaylist::vod("live.m3u8"));
     let _ = bench.push(0, f64::NAN);
+    let _ = bench.publisher.finish().expect("it is published");
     let text = bench.text();
-    assert!(text.contains("#EXT-X-TARGETDURATION:2\n"), "{text}");
-    assert!(text.ends_with("#EXTINF:2.000000,\n0.ts\n"), "{text}");
+    assert!(text.contains("#EXT-X-TARGETDURATION:1\n"), "{text}");
+    assert!(text.contains("#EXTINF:1.000000,\n0.ts\n"), "{text}");
 }
 
 #[test]

@@ -306,7 +306,7 @@ impl<'a> Case<'a> {
             Ok(pushed) => &pushed.notices[..],
             Err(error) => error.notices(),
         };
-        self.too_long(notices, &mut should_tell)?;
+        self.too_long(notices)?;
         let mut found: Vec<_> = notices.iter().filter_map(told).collect();
         found.sort_unstable();
         should_tell.sort_unstable();
@@ -328,15 +328,13 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Enters a segment that was reported as too long; before there is a target duration that only
-    /// the publisher can tell.
-    fn too_long(&mut self, notices: &[Notice], should_tell: &mut Vec<Told>) -> Checked {
-        let is_known = self.expected.target.is_some();
+    /// Enters a segment that was reported as too long.
+    fn too_long(&mut self, notices: &[Notice]) -> Checked {
         for notice in notices {
             let Notice::TooLong {
-                sequence,
                 duration,
                 listed_as: listed,
+                ..
             } = notice
             else {
                 continue;
@@ -348,9 +346,6 @@ impl<'a> Case<'a> {
             match self.expected.pending.back_mut().map(|it| &mut it.what) {
                 Some(What::Segment { listed_as, .. }) => *listed_as = Some(of(*listed)),
                 _ => return Err(format!("of what is no segment: {notice}")),
-            }
-            if !is_known {
-                should_tell.push(Told::TooLong(*sequence));
             }
         }
         Ok(())
