@@ -46,6 +46,7 @@ const ORDER: &[&str] = &[
     "uri",
     "hls::duration",
     "hls::date",
+    "hls::key",
     "hls::tags",
     "hls::texts",
     "hls::notice",

@@ -9,6 +9,7 @@ use super::config::MediaPlaylist;
 use super::date;
 use super::duration::{Micros, Rounding, SECOND, longest_within, micros, to_duration};
 use super::entry::{Entry, Initialisation, Retired};
+use super::key;
 use super::notice::Notice;
 use super::tags::{self, TagError};
 use crate::error::WriteError;
@@ -50,6 +51,7 @@ pub(super) struct Next {
     /// The `sequence` that the next media segment should have.
     pub(super) sequence: Option<u64>,
     pub(super) starts_discontinuity: bool,
+    /// As they were given; an entry has them with its IV.
     pub(super) keys: Arc<Vec<String>>,
     pub(super) tags: Vec<String>,
     pub(super) date: Option<SystemTime>,
@@ -143,11 +145,11 @@ impl Playlist {
         let (mut keys, mut tags) = (Vec::new(), Vec::new());
         for line in lines {
             match tags::check(line)? {
-                tags::Kind::Key if tags::takes_version_5(line) && !self.allows_version_5() => {
+                tags::Kind::Key if key::takes_version_5(line) && !self.allows_version_5() => {
                     let why = "KEYFORMAT takes version 5, and the playlist's is settled below it";
                     return Err(TagError::new(line, why));
                 }
-                tags::Kind::Key => keys.push(line.to_owned()),
+                tags::Kind::Key => keys.push(key::kept(line)),
                 tags::Kind::WithDates if !self.next.has_date() => {
                     return Err(TagError::new(line, "it takes a playlist with dates"));
                 }
@@ -155,7 +157,7 @@ impl Playlist {
             }
         }
         if !keys.is_empty() {
-            self.next.keys = Arc::new(tags::plain_keys(keys));
+            self.next.keys = Arc::new(key::plain(keys));
         }
         self.next.tags.extend(tags);
         Ok(())
@@ -236,7 +238,8 @@ impl Playlist {
             });
             micros = longest;
         }
-        self.append(uri, Some(file), micros, real);
+        let keys = self.keys_of(segment.sequence);
+        self.append(uri, Some(file), keys, micros, real);
     }
 
     /// One or more gaps that add up to the duration of a segment that cannot be listed
@@ -284,17 +287,36 @@ impl Playlist {
         let most = self
             .target_secs
             .map_or(Micros::MAX, |target| target.saturating_mul(SECOND));
+        let keys = self.keys_of(segment.sequence);
         loop {
             let micros = left.min(most);
             left -= micros;
-            self.append(uri.clone(), None, micros, micros);
+            self.append(uri.clone(), None, Arc::clone(&keys), micros, micros);
             if left == 0 || self.next_number().is_none() {
                 return;
             }
         }
     }
 
-    fn append(&mut self, uri: String, file: Option<PathBuf>, micros: Micros, real: Micros) {
+    /// The key lines of a segment of this number.
+    fn keys_of(&self, number: u64) -> Arc<Vec<String>> {
+        let Some(lines) = key::of_segment(&self.next.keys, number) else {
+            return Arc::clone(&self.next.keys);
+        };
+        match self.entries.back() {
+            Some(last) if *last.keys == lines => Arc::clone(&last.keys),
+            _ => Arc::new(lines),
+        }
+    }
+
+    fn append(
+        &mut self,
+        uri: String,
+        file: Option<PathBuf>,
+        keys: Arc<Vec<String>>,
+        micros: Micros,
+        real: Micros,
+    ) {
         let map = match &self.next.initialisation {
             Initialisation::Landed { map, .. } => Some(Arc::clone(map)),
             // One that was lost changes nothing, and of what was read from a playlist the last one goes on.
@@ -313,7 +335,7 @@ impl Playlist {
             micros,
             starts_discontinuity: std::mem::take(&mut self.next.starts_discontinuity),
             map,
-            keys: Arc::clone(&self.next.keys),
+            keys,
             tags: std::mem::take(&mut self.next.tags),
             date: date.filter(|date| date::is_printable(*date)),
             longest_listing: 0,
@@ -367,7 +389,7 @@ impl Playlist {
     pub(super) fn version_needed(&self) -> u64 {
         match self.next.initialisation {
             Initialisation::Landed { .. } | Initialisation::Lost { .. } => 6,
-            Initialisation::None if self.next.keys.iter().any(|it| tags::takes_version_5(it)) => 5,
+            Initialisation::None if self.next.keys.iter().any(|it| key::takes_version_5(it)) => 5,
             Initialisation::None => 3,
         }
     }

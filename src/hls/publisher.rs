@@ -144,7 +144,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     ///
     /// The initialisation segment and the keys that its last segment has hold until others come. So send the
     /// initialisation segment first, as every session does, and end keys that do not hold any more
-    /// (`#EXT-X-KEY:METHOD=NONE`).
+    /// (`#EXT-X-KEY:METHOD=NONE`). A key that had no IV of its own goes on with that of each segment's number.
     ///
     /// # Errors
     ///
@@ -289,12 +289,18 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     ///
     /// EXT-X-KEY lines, for segments that are encrypted already, hold for all segments from the next one
     /// on, until others replace them; all that hold together are given together. Initialisation segments
-    /// are taken to be in the clear.
+    /// are taken to be in the clear: the publisher ends the keys before it names one (EXT-X-MAP).
+    ///
+    /// A key without an IV implies one for each segment: the number that it was encrypted with
+    /// (RFC 8216 §5.2). The publisher counts by itself, so that number need not be the one in the playlist.
+    /// Each segment therefore gets a line of its own, with the IV that its `sequence` implies: for keys of the
+    /// format `identity`, and for METHOD=AES-128 in any format. A key with an IV is written once.
     ///
     /// # Errors
     ///
-    /// A line that is not one, does not begin with `#`, or is a tag that the publisher writes itself. None
-    /// of the lines is taken then.
+    /// A line that is not one, does not begin with `#`, or is a tag that the publisher writes itself; or a key
+    /// that is no attribute list with a METHOD, that has no URI while its METHOD is not NONE, or whose IV is not
+    /// of 128 bits. None of the lines is taken then.
     pub fn tag_next<'a>(
         &mut self,
         lines: impl IntoIterator<Item = &'a str>,

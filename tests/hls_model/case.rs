@@ -8,7 +8,7 @@ use segment_stream::ProducedSegment;
 use segment_stream::hls::{MediaPlaylistPublisher, Notice, Previous, PublishError, Pushed};
 
 use super::audit::{Audit, TAGS};
-use super::expected::{Expected, Told, What, told};
+use super::expected::{Expected, KEY_OF_NUMBERS, Told, What, told};
 use super::folder::{Faults, Folder};
 use super::lost::lost;
 use super::setup::{Kind, Setup, first_date};
@@ -203,6 +203,7 @@ impl<'a> Case<'a> {
             Tag::DateRange => format!("{}ID=\"a\",START-DATE=\"2026-11-22T17:00:00Z\"", TAGS[0]),
             Tag::Comment => format!("{}segment.ts", TAGS[1]),
             Tag::Key(key) => format!("#EXT-X-KEY:METHOD=AES-128,URI=\"key{key}\",IV=0x0{key}"),
+            Tag::KeyOfNumbers => KEY_OF_NUMBERS.to_owned(),
             Tag::NoKey => "#EXT-X-KEY:METHOD=NONE".to_owned(),
         };
         let taken = self.publisher().tag_next([line.as_str()]);
