@@ -10,6 +10,9 @@ mod common;
 
 #[path = "real_trouble/dead.rs"]
 mod dead;
+#[cfg(feature = "hls")]
+#[path = "real_trouble/fat.rs"]
+mod fat;
 #[path = "real_trouble/full.rs"]
 mod full;
 #[path = "real_trouble/hung.rs"]

@@ -376,7 +376,7 @@ impl Playlist {
     fn is_own(&self, file: &Path) -> bool {
         [self.config.path.clone(), self.config.state_path()]
             .iter()
-            .any(|own| uri::plain(own).is_ok_and(|own| own == file))
+            .any(|own| uri::may_be_same(own, file))
     }
 
     fn longest_allowed(&self) -> Option<Micros> {

@@ -73,6 +73,23 @@ fn a_gap_is_not_named_after_the_playlist() {
     assert!(!text.lines().any(|line| line == "live.m3u8"), "{text}");
 }
 
+/// Nor under a name that a file system which ignores case takes for the playlist's.
+#[test]
+fn a_segment_is_not_listed_under_another_spelling_of_the_playlists_name() {
+    let mut bench = Bench::new(event());
+    for own in ["LIVE.m3u8", "live.m3u8.", "live.m3u8 ", ".Live.m3u8.state"] {
+        let segment = media(0, 2.0).with_path(own);
+        let pushed = bench.publisher.push(&Ok(segment)).expect("published");
+        let is_told = |it: &Notice| matches!(it, Notice::NoName { sequence: 0 });
+        assert!(pushed.notices.iter().any(is_told), "{own:?}: {pushed:?}");
+        let text = bench.text();
+        assert!(
+            text.ends_with("#EXT-X-GAP\n#EXTINF:2.000000,\ngap\n"),
+            "{text}"
+        );
+    }
+}
+
 /// What can be listed can be gone on with.
 #[test]
 fn a_name_with_a_nul_does_not_keep_a_playlist_from_being_gone_on_with() {
