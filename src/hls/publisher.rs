@@ -89,9 +89,9 @@ pub struct MediaPlaylistPublisher<S: SegmentSink> {
 /// What renditions of the same content must have in common (RFC 8216 §6.2.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shared {
-    target_secs: u64,
-    has_dates: bool,
-    discontinuities: u64,
+    pub(super) target_secs: u64,
+    pub(super) has_dates: bool,
+    pub(super) discontinuities: u64,
 }
 
 /// What a push did.
