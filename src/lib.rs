@@ -128,6 +128,8 @@
 //!
 //! - `hls`: publishes HLS playlists of what the iterator yields (`hls::MediaPlaylistPublisher`).
 
+// An example that is pasted does not warn.
+#![doc(test(attr(deny(warnings))))]
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 

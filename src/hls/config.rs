@@ -40,12 +40,13 @@ pub(super) enum Kind {
 ///
 /// ```
 /// use segment_stream::hls::{MediaPlaylist, Retention};
+/// use std::path::Path;
 /// use std::time::Duration;
 ///
 /// let playlist = MediaPlaylist::live("live/video.m3u8", Duration::from_secs(30))
 ///     .target_duration(Duration::from_secs(4))
 ///     .retention(Retention::Delete { margin: Duration::from_secs(10) });
-/// # let _ = playlist;
+/// assert_eq!(playlist.path(), Path::new("live/video.m3u8"));
 /// ```
 #[derive(Debug, Clone)]
 #[must_use]

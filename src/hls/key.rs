@@ -113,11 +113,8 @@ pub(super) fn check(line: &str) -> Result<(), &'static str> {
         Some(method) if method.starts_with('"') => return Err("METHOD is not quoted"),
         Some(_) => {}
     }
-    if !list
-        .get("URI")
-        .and_then(unquoted)
-        .is_some_and(|uri| !uri.is_empty())
-    {
+    let uri = list.get("URI").and_then(unquoted);
+    if uri.is_none_or(str::is_empty) {
         return Err("a key has a quoted URI, unless its METHOD is NONE");
     }
     let are_quoted = ["KEYFORMAT", "KEYFORMATVERSIONS"]

@@ -135,29 +135,30 @@ impl AudioRendition {
 /// use segment_stream::{DiskSink, ProducedSegment};
 /// use std::time::Duration;
 ///
-/// # fn main() -> std::io::Result<()> {
-/// # let folder = tempfile::tempdir()?;
-/// # let disk = || DiskSink::rooted(folder.path());
-/// let high = MediaPlaylist::live("high.m3u8", Duration::from_secs(30))
-///     .target_duration(Duration::from_secs(4));
-/// let low = high.rendition("low.m3u8");
-/// let main = MultivariantPlaylist::new("main.m3u8")
-///     .variant(Variant::new("high.m3u8", 4_000_000).codecs("avc1.64001f,mp4a.40.2"))
-///     .variant(Variant::new("low.m3u8", 900_000).codecs("avc1.64001f,mp4a.40.2"));
+/// fn main() -> std::io::Result<()> {
+///     let root = std::env::temp_dir().join("segment-stream-variants");
+///     let disk = || DiskSink::rooted(&root);
+///     let high = MediaPlaylist::live("high.m3u8", Duration::from_secs(30))
+///         .target_duration(Duration::from_secs(4));
+///     let low = high.rendition("low.m3u8");
+///     let main = MultivariantPlaylist::new("main.m3u8")
+///         .variant(Variant::new("high.m3u8", 4_000_000).codecs("avc1.64001f,mp4a.40.2"))
+///         .variant(Variant::new("low.m3u8", 900_000).codecs("avc1.64001f,mp4a.40.2"));
 ///
-/// let mut high = MediaPlaylistPublisher::new(high, disk())?;
-/// let mut low = MediaPlaylistPublisher::new(low, disk())?;
-/// for publisher in [&mut high, &mut low] {
-///     let segment = ProducedSegment::media(0, vec![0x47; 188], 2.0).with_path("0.ts");
-///     let _ = publisher.push(&Ok(segment))?;
+///     let mut high = MediaPlaylistPublisher::new(high, disk())?;
+///     let mut low = MediaPlaylistPublisher::new(low, disk())?;
+///     for publisher in [&mut high, &mut low] {
+///         let segment = ProducedSegment::media(0, vec![0x47; 188], 2.0).with_path("0.ts");
+///         publisher.push(&Ok(segment))?;
+///     }
+///     main.publish(&mut disk(), &[&high, &low])?;
+///
+///     let text = std::fs::read_to_string(root.join("main.m3u8"))?;
+///     let low = "#EXT-X-STREAM-INF:BANDWIDTH=900000,CODECS=\"avc1.64001f,mp4a.40.2\"\nlow.m3u8\n";
+///     assert!(text.contains(low));
+/// #   std::fs::remove_dir_all(&root)?;
+///     Ok(())
 /// }
-/// main.publish(&mut disk(), &[&high, &low])?;
-///
-/// let text = std::fs::read_to_string(folder.path().join("main.m3u8"))?;
-/// assert!(text.contains("#EXT-X-STREAM-INF:BANDWIDTH=900000,CODECS=\"avc1.64001f,mp4a.40.2\"\nlow.m3u8\n"));
-/// # for mut publisher in [high, low] { let _ = publisher.finish()?; }
-/// # Ok(())
-/// # }
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]

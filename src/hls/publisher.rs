@@ -44,30 +44,29 @@ const DELETING_A_PUSH: Duration = Duration::from_millis(250);
 /// use segment_stream::{DiskSink, ProducedSegment, SegmentStream, SegmentStreamConfig};
 /// use std::time::Duration;
 ///
-/// # fn main() -> std::io::Result<()> {
-/// # let folder = tempfile::tempdir()?;
-/// # let root = folder.path();
-/// let playlist = MediaPlaylist::live("live.m3u8", Duration::from_secs(20))
-///     .target_duration(Duration::from_secs(2)); // No segment will ever be longer.
-/// let segments = playlist.reserve(DiskSink::rooted(root));
-/// let mut publisher = MediaPlaylistPublisher::new(playlist, DiskSink::rooted(root))?;
+/// fn main() -> std::io::Result<()> {
+///     let root = std::env::temp_dir().join("segment-stream-live");
+///     let playlist = MediaPlaylist::live("live.m3u8", Duration::from_secs(20))
+///         .target_duration(Duration::from_secs(2)); // No segment will ever be longer.
+///     let segments = playlist.reserve(DiskSink::rooted(&root));
+///     let mut publisher = MediaPlaylistPublisher::new(playlist, DiskSink::rooted(&root))?;
 ///
-/// let (mut stream, sender) = SegmentStream::with_sink(SegmentStreamConfig::default(), segments)?;
-/// for number in 0..3 {
-///     let path = format!("{number:05}.ts");
-///     sender.send(ProducedSegment::media(number, vec![0x47; 188], 2.0).with_path(path))?;
-/// }
-/// drop(sender);
-/// for item in &mut stream {
-///     let pushed = publisher.push(&item)?;
-///     assert!(pushed.notices.is_empty());
-/// }
-/// publisher.finish()?;
+///     let (mut stream, sender) = SegmentStream::with_sink(SegmentStreamConfig::default(), segments)?;
+///     for number in 0..3 {
+///         let path = format!("{number:05}.ts");
+///         sender.send(ProducedSegment::media(number, vec![0x47; 188], 2.0).with_path(path))?;
+///     }
+///     drop(sender);
+///     for item in &mut stream {
+///         publisher.push(&item)?;
+///     }
+///     publisher.finish()?;
 ///
-/// let text = std::fs::read_to_string(root.join("live.m3u8"))?;
-/// assert!(text.ends_with("#EXTINF:2.000000,\n00002.ts\n#EXT-X-ENDLIST\n"));
-/// # Ok(())
-/// # }
+///     let text = std::fs::read_to_string(root.join("live.m3u8"))?;
+///     assert!(text.ends_with("#EXTINF:2.000000,\n00002.ts\n#EXT-X-ENDLIST\n"));
+/// #   std::fs::remove_dir_all(root)?;
+///     Ok(())
+/// }
 /// ```
 #[must_use = "a playlist that is dropped may lack what was not published"]
 pub struct MediaPlaylistPublisher<S: SegmentSink> {
@@ -97,9 +96,8 @@ pub struct Shared {
 /// What a push did.
 #[derive(Debug, Default)]
 #[non_exhaustive]
-#[must_use = "it holds what the caller should know"]
 pub struct Pushed {
-    /// What the playlist has coped with.
+    /// What the playlist has coped with. It is logged as well.
     pub notices: Vec<Notice>,
 }
 

@@ -65,18 +65,18 @@ fn sends_a_segment_under_the_playlists_name() {
     let first = ProducedSegment::media(0, vec![0x47], 2.0).with_path("0.ts");
     let context = WriteContext::default();
     segments.write(&first, &context).unwrap();
-    let _ = publisher.push(&Ok(first)).unwrap();
+    publisher.push(&Ok(first)).unwrap();
     let text = |name: &str| fs::read_to_string(root.join(Path::new(name))).unwrap();
-    let published = text("live.m3u8");
+    let before = text("live.m3u8");
     assert_eq!(
         text("LIVE.M3U8"),
-        published,
+        before,
         "this file system does not ignore case"
     );
     for own in ["LIVE.m3u8", "live.M3U8", "live.m3u8.", "Live.m3u8 "] {
         let segment = ProducedSegment::media(1, vec![0x47], 2.0).with_path(own);
         let written = segments.write(&segment, &context);
-        assert_eq!(text("live.m3u8"), published, "{own:?} replaced it");
+        assert_eq!(text("live.m3u8"), before, "{own:?} replaced it");
         assert!(written.is_err(), "{own:?}");
     }
 }
