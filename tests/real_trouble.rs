@@ -18,6 +18,8 @@ mod hung;
 mod image;
 #[path = "endless/memory.rs"]
 mod memory;
+#[path = "real_trouble/recreated.rs"]
+mod recreated;
 #[path = "real_trouble/refused.rs"]
 mod refused;
 #[path = "real_trouble/slow.rs"]

@@ -29,7 +29,6 @@ use self::temp::TempFiles;
 use crate::error::SinkError;
 use crate::segment::ProducedSegment;
 use crate::sink::{SegmentSink, WriteContext};
-use crate::sync::{self, Mutex, MutexGuard};
 
 /// Writes each segment to the path in its hint; the sink behind
 /// [`SegmentStream::new`](crate::SegmentStream::new).
@@ -87,7 +86,7 @@ pub struct DiskSink {
     existing: Existing,
     pre_allocate: bool,
     /// Shared by clones, so that one writer does not rely on a folder that another one failed to sync.
-    folders: Arc<Mutex<Folders>>,
+    folders: Arc<Folders>,
     temps: TempFiles,
     publisher: Publisher,
 }
@@ -170,7 +169,7 @@ impl DiskSink {
     fn create_temp(&mut self, target: &Target) -> Result<NamedTempFile<File>, SinkError> {
         let folder = &target.folder;
         if self.durability == Durability::Full {
-            self.folders().make_durable(folder)?;
+            self.make_folder(folder)?;
         }
         let first = self.temps.create(folder);
         let created = match first {
@@ -184,16 +183,11 @@ impl DiskSink {
         created.map_err(|cause| SinkError::during("create a temp file for", &target.path, cause))
     }
 
-    fn make_folder(&mut self, folder: &Path) -> Result<(), SinkError> {
+    fn make_folder(&self, folder: &Path) -> Result<(), SinkError> {
         match self.durability {
-            Durability::Full => self.folders().make_durable(folder),
-            Durability::None | Durability::File => folders::make(folder, &mut |_| {}),
+            Durability::Full => self.folders.make_durable(folder, None),
+            Durability::None | Durability::File => folders::make(folder, None),
         }
-    }
-
-    // Whatever panics under the lock leaves names in there that are at worst not known.
-    fn folders(&self) -> MutexGuard<'_, Folders> {
-        sync::lock(&self.folders)
     }
 
     fn store(&mut self, data: &[u8], target: &Target) -> Result<Published, SinkError> {
