@@ -24,6 +24,8 @@ mod recreated;
 mod refused;
 #[path = "real_trouble/slow.rs"]
 mod slow;
+#[path = "real_trouble/unmounted.rs"]
+mod unmounted;
 #[path = "real_trouble/unstarted.rs"]
 mod unstarted;
 

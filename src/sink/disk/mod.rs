@@ -7,6 +7,7 @@ mod allocate;
 mod folders;
 mod policy;
 mod publish;
+mod root;
 mod sweep;
 mod target;
 mod temp;
@@ -24,6 +25,7 @@ use tempfile::NamedTempFile;
 
 use self::folders::{Folders, Syncable};
 use self::publish::{Published, Publisher};
+use self::root::Root;
 use self::target::Target;
 use self::temp::TempFiles;
 use crate::error::SinkError;
@@ -81,7 +83,7 @@ use crate::sink::{SegmentSink, WriteContext};
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct DiskSink {
-    root: Option<PathBuf>,
+    root: Option<Root>,
     durability: Durability,
     existing: Existing,
     pre_allocate: bool,
@@ -102,13 +104,68 @@ impl DiskSink {
     ///
     /// A hint must be relative and name a file below the root: a hint that is empty, absolute, has a
     /// `..` in it, ends in `/` or `.`, or passes through a symbolic link below the root, is an error.
-    /// The root itself may be a link, and is made if it is missing. (Against somebody who exchanges
-    /// folders for links while it works, only the permissions of the folder help.)
+    /// The root itself may be a link, and is made if it is missing.
+    ///
+    /// A relative root is resolved here, so that a later change of the current directory does not move it. If
+    /// the current directory is not known, each write is an error.
+    ///
+    /// **The limit.** The look at the path and the write are separate steps. A process that may write below the
+    /// root can replace a directory by a symbolic link between them, and so lead a write outside. Only
+    /// permissions prevent that: nobody else should be able to write below the root.
+    ///
+    /// **Recorders.** If the root is on a disk that may be unmounted, such as a NAS, a missing root would be
+    /// made on the system disk. Take a directory below the mount point as the root, and
+    /// [`root_must_exist`](DiskSink::root_must_exist) with it.
     pub fn rooted(root: impl Into<PathBuf>) -> Self {
         Self {
-            root: Some(root.into()),
+            root: Some(Root::new(root.into())),
             ..Self::default()
         }
+    }
+
+    /// Does not make the root: if it is missing, each write and removal is an error of kind
+    /// [`NotFound`](io::ErrorKind::NotFound), and nothing is written. By default it is made.
+    ///
+    /// The error [may heal](SinkError::may_heal), as the file system may be mounted again. The look is one call
+    /// before each write. It does not see that a mount point is empty; [`same_device`](DiskSink::same_device)
+    /// does, from the time on that the device is known. A sink without a root has none to look at.
+    ///
+    /// ```
+    /// use segment_stream::{DiskSink, ProducedSegment, SegmentSink, WriteContext};
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// let recordings = folder.path().join("nas/recordings");
+    /// let mut sink = DiskSink::rooted(&recordings).root_must_exist();
+    /// let segment = ProducedSegment::media(0, vec![0x47; 188], 2.0).with_path("00000.ts");
+    /// let error = sink.write(&segment, &WriteContext::default()).unwrap_err();
+    /// assert_eq!(error.io_kind(), std::io::ErrorKind::NotFound);
+    /// assert!(!recordings.exists());
+    ///
+    /// std::fs::create_dir_all(&recordings).unwrap();
+    /// assert!(sink.write(&segment, &WriteContext::default()).is_ok());
+    /// ```
+    pub fn root_must_exist(mut self) -> Self {
+        if let Some(root) = &mut self.root {
+            root.must_exist();
+        }
+        self
+    }
+
+    /// Demands that the root stays on the device that it is on now, and that it
+    /// [exists](DiskSink::root_must_exist). If another file system stands there, because the disk was unmounted
+    /// or another one was mounted, each write and removal is an error of kind
+    /// [`NotFound`](io::ErrorKind::NotFound), which may heal. Unix only: elsewhere there is no such function.
+    ///
+    /// If the root does not exist yet, its device is that of the first write that finds it. Clones share the
+    /// device. A network file system that is mounted again may have another device number, and then it takes a
+    /// new sink. The look comes before the write, so a disk that is unmounted between the two is seen by the
+    /// next write. Directories below the root may be on other devices.
+    #[cfg(unix)]
+    pub fn same_device(mut self) -> Self {
+        if let Some(root) = &mut self.root {
+            root.stays_on_its_device();
+        }
+        self
     }
 
     /// What survives a power cut; the default is [`Durability::None`].
@@ -162,7 +219,8 @@ impl DiskSink {
     }
 
     fn target(&self, hint: &Path) -> Result<Target, SinkError> {
-        Target::resolve(self.root.as_deref(), hint)
+        let root = self.root.as_ref().map(Root::check).transpose()?;
+        Target::resolve(root, hint)
             .map_err(|cause| SinkError::during("use the path hint", hint, cause))
     }
 
@@ -184,9 +242,10 @@ impl DiskSink {
     }
 
     fn make_folder(&self, folder: &Path) -> Result<(), SinkError> {
+        let given = self.root.as_ref().and_then(Root::is_given);
         match self.durability {
-            Durability::Full => self.folders.make_durable(folder, None),
-            Durability::None | Durability::File => folders::make(folder, None),
+            Durability::Full => self.folders.make_durable(folder, given),
+            Durability::None | Durability::File => folders::make(folder, given),
         }
     }
 
