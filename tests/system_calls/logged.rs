@@ -88,6 +88,25 @@ fn that_there_are_no_locks_is_logged() {
     assert_eq!((written.is_ok(), count), (true, 1));
 }
 
+/// Once, however many files follow.
+#[test]
+fn that_nothing_is_pre_allocated_is_logged() {
+    let _alone = alone();
+    let base = in_memory();
+    let mut sink = DiskSink::rooted(base.path()).pre_allocate();
+    listen();
+    interposed::begin(Box::new(|_, call| {
+        (call.kind == Kind::Truncate).then_some(Fault::Code(libc::EPERM))
+    }));
+    for (number, hint) in (0..).zip(["0.ts", "1.ts", "2.ts"]) {
+        counted(|| sink.write(&segment(number, hint), &WriteContext::default())).unwrap();
+        let there = fs::read(base.path().join(hint)).unwrap();
+        assert_eq!(there, segment(number, hint).data);
+    }
+    interposed::heal();
+    assert_eq!(heard("cannot pre-allocate"), 1);
+}
+
 #[test]
 fn that_the_name_of_a_folder_of_others_is_not_synced_is_logged() {
     let _alone = alone();

@@ -21,6 +21,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use log::Level;
 use tempfile::NamedTempFile;
 
 use self::folders::{Folders, Syncable};
@@ -28,6 +29,7 @@ use self::publish::{Published, Publisher};
 use self::root::Root;
 use self::target::Target;
 use self::temp::TempFiles;
+use crate::contain::tell;
 use crate::error::SinkError;
 use crate::segment::ProducedSegment;
 use crate::sink::{SegmentSink, WriteContext};
@@ -86,11 +88,21 @@ pub struct DiskSink {
     root: Option<Root>,
     durability: Durability,
     existing: Existing,
-    pre_allocate: bool,
+    pre_allocation: PreAllocation,
     /// Shared by clones, so that one writer does not rely on a folder that another one failed to sync.
     folders: Arc<Folders>,
     temps: TempFiles,
     publisher: Publisher,
+}
+
+/// Whether the length of a file is set before it is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum PreAllocation {
+    #[default]
+    Off,
+    On,
+    /// And that it failed was logged.
+    Failed,
 }
 
 impl DiskSink {
@@ -181,13 +193,14 @@ impl DiskSink {
     }
 
     /// Sets the length of each temp file before it is written (`ftruncate`), as a hint to the file
-    /// system. By default it is not done.
+    /// system. By default it is not done. If it fails, a warning is logged once and the file is written
+    /// without it.
     ///
     /// It reserves nothing on most file systems: a length of 100 MB succeeds on a disk of 1 MB, and
     /// the disk is full all the same when the bytes come. And without [`Durability::File`] a power cut may
     /// leave a file of the right length and all zeros.
     pub fn pre_allocate(mut self) -> Self {
-        self.pre_allocate = true;
+        self.pre_allocation = PreAllocation::On;
         self
     }
 
@@ -274,11 +287,23 @@ impl DiskSink {
         Ok(published)
     }
 
-    fn fill(&self, mut file: &File, data: &[u8], target: &Path) -> Result<(), SinkError> {
-        if self.pre_allocate {
+    /// It was a hint. What keeps the file from having this length keeps the write from succeeding too.
+    fn tell_of_failed_pre_allocation(&mut self, error: &io::Error) {
+        if self.pre_allocation != PreAllocation::Failed {
+            self.pre_allocation = PreAllocation::Failed;
+            tell(
+                Level::Warn,
+                format_args!("cannot pre-allocate ({error}): files are written without it"),
+            );
+        }
+    }
+
+    fn fill(&mut self, mut file: &File, data: &[u8], target: &Path) -> Result<(), SinkError> {
+        if self.pre_allocation != PreAllocation::Off {
             // On the temp file and never on the final name, where a reader would see the zeros.
-            file.set_len(data.len() as u64)
-                .map_err(|cause| SinkError::during("pre-allocate", target, cause))?;
+            if let Err(error) = file.set_len(data.len() as u64) {
+                self.tell_of_failed_pre_allocation(&error);
+            }
         }
         file.write_all(data)
             .map_err(|cause| SinkError::during("write", target, cause))?;
