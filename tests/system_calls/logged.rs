@@ -221,7 +221,6 @@ fn that_a_second_name_stays_is_logged() {
     assert_eq!(second_name_fails_to_go(ENOENT), 0);
 }
 
-/// And not only the one that is returned.
 #[test]
 fn every_error_of_a_sweep_is_logged() {
     let _alone = alone();
@@ -229,6 +228,6 @@ fn every_error_of_a_sweep_is_logged() {
     let removes = clean.iter().position(|it| it.kind == Kind::Remove);
     listen();
     let (_, swept) = other::sweep(&[for_ever(removes.expect("it removes"), EIO)]);
-    assert!(swept.is_err());
+    assert_eq!(swept.unwrap().errors.len(), 3);
     assert_eq!(heard("sweep: "), 3);
 }

@@ -213,17 +213,19 @@ impl DiskSink {
     /// keeps them to itself, sweep from where the writers are.) Symbolic links are not followed. A
     /// folder that does not exist is as good as swept.
     ///
+    /// A folder below that cannot be read (`lost+found`, `.snapshot`), or a temp file that cannot be removed,
+    /// stops nothing: it is logged, and returned in [`Swept::errors`]. On a file system without locks a
+    /// temp file cannot be told from one in use, so it stays and is such an error.
+    ///
     /// # Errors
     ///
-    /// The first folder that could not be read or temp file that could not be looked at or removed
-    /// (each one is logged); the rest is swept all the same. On a file system without locks a temp
-    /// file cannot be told from one in use, so it stays and is such an error.
+    /// `folder` itself is there and cannot be opened as a folder, so that nothing was swept.
     ///
     /// ```
     /// # fn main() -> std::io::Result<()> {
     /// # let folder = tempfile::tempdir()?;
     /// let swept = segment_stream::DiskSink::sweep(folder.path())?;
-    /// assert!(swept.removed.is_empty());
+    /// assert!(swept.removed.is_empty() && swept.errors.is_empty());
     /// # Ok(())
     /// # }
     /// ```
