@@ -9,6 +9,8 @@
 mod common;
 mod interposed;
 
+#[path = "system_calls/crowd.rs"]
+mod crowd;
 #[path = "system_calls/logged.rs"]
 mod logged;
 #[path = "system_calls/other.rs"]

@@ -76,6 +76,29 @@ fn a_clone_does_not_rely_on_a_doubtful_folder_of_another() {
     );
 }
 
+/// A sync that fails is told to those that had the folder open, and only then surely to this writer.
+#[test]
+fn a_folder_is_opened_before_a_folder_in_it_gets_its_name() {
+    let _alone = alone();
+    let base = in_memory();
+    let mut sink = DiskSink::rooted(base.path().join("root")).durability(Durability::Full);
+    interposed::begin(Box::new(|_, _| None));
+    counted(|| sink.write(&segment(0, "a/b/0.ts"), &WriteContext::default())).unwrap();
+    let calls = interposed::recorded();
+    let made = (0..)
+        .zip(&calls)
+        .filter(|(_, call)| call.kind == Kind::MakeFolder);
+    let mut count = 0;
+    for (position, made) in made {
+        let above = made.path.parent().unwrap();
+        let mut later = calls[position..].iter();
+        let sync = later.find(|call| call.kind == Kind::Sync && call.path == above);
+        assert!(sync.unwrap().handle <= made.openings, "{made:?}");
+        count += 1;
+    }
+    assert_eq!(count, 3);
+}
+
 /// The first name is removed once more where the first removal failed, in each folder anew.
 #[test]
 fn by_links_no_second_name_stays() {
