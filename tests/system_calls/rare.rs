@@ -76,6 +76,35 @@ fn a_clone_does_not_rely_on_a_doubtful_folder_of_another() {
     );
 }
 
+/// As when a disk is unmounted between the look at the root and the write.
+#[test]
+fn a_root_that_goes_in_the_middle_of_a_write_is_not_made() {
+    let _alone = alone();
+    for durability in [Durability::None, Durability::Full] {
+        for hint in ["0.ts", "a/0.ts", "a/b/0.ts"] {
+            let base = in_memory();
+            let root = base.path().join("root");
+            fs::create_dir(&root).unwrap();
+            let sink = DiskSink::rooted(&root).durability(durability);
+            let mut sink = sink.root_must_exist();
+            let mut there = Some(root.clone());
+            interposed::begin(Box::new(move |_, call| {
+                if call.kind == Kind::Create
+                    && let Some(root) = there.take()
+                {
+                    fs::remove_dir_all(root).unwrap();
+                }
+                None
+            }));
+            let written = counted(|| sink.write(&segment(0, hint), &WriteContext::default()));
+            interposed::heal();
+            let error = written.unwrap_err();
+            assert_eq!(error.io_kind(), io::ErrorKind::NotFound, "{error}");
+            assert!(!root.exists(), "{durability:?}: {hint}");
+        }
+    }
+}
+
 /// A sync that fails is told to those that had the folder open, and only then surely to this writer.
 #[test]
 fn a_folder_is_opened_before_a_folder_in_it_gets_its_name() {

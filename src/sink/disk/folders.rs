@@ -18,11 +18,12 @@ use crate::sync::{self, Condvar, Mutex, MutexGuard};
 
 /// Makes `folder` and what is missing above it, but not `given`, which has to be there.
 pub(super) fn make(folder: &Path, given: Option<&Path>) -> Result<(), SinkError> {
+    if Some(folder) == given {
+        return is_folder(folder);
+    }
     let created = match (fs::create_dir(folder), folder.parent()) {
         (Err(error), Some(parent))
-            if error.kind() == io::ErrorKind::NotFound
-                && parent != Path::new("")
-                && Some(parent) != given =>
+            if error.kind() == io::ErrorKind::NotFound && parent != Path::new("") =>
         {
             make(parent, given)?;
             fs::create_dir(folder)

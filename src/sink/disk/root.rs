@@ -12,11 +12,12 @@ use crate::sync::{self, Mutex};
 
 #[derive(Debug, Clone)]
 pub(super) struct Root {
-    /// As it was given, if the current folder is not known that it is relative to.
+    /// Absolute.
     path: Result<PathBuf, Unresolved>,
     demand: Demand,
 }
 
+/// A relative root, where the current folder is not known.
 #[derive(Debug, Clone)]
 struct Unresolved {
     given: PathBuf,
