@@ -29,6 +29,7 @@ const ORDER: &[&str] = &[
     "sink::disk::policy",
     "sink::disk::allocate",
     "sink::disk::temp",
+    "sink::disk::root",
     "sink::disk::target",
     "sink::disk::folders",
     "sink::disk::publish",

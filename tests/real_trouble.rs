@@ -21,10 +21,14 @@ mod hung;
 mod image;
 #[path = "endless/memory.rs"]
 mod memory;
+#[path = "real_trouble/recreated.rs"]
+mod recreated;
 #[path = "real_trouble/refused.rs"]
 mod refused;
 #[path = "real_trouble/slow.rs"]
 mod slow;
+#[path = "real_trouble/unmounted.rs"]
+mod unmounted;
 #[path = "real_trouble/unstarted.rs"]
 mod unstarted;
 
