@@ -81,16 +81,18 @@ fn record(
 ) -> Result<(), Box<dyn Error>> {
     let input = source.open("a transport stream")?;
     let mut folder = Folder::open(folder, "record-")?;
-    let disk = || {
-        DiskSink::rooted(folder.path())
-            .durability(options.durability)
-            .existing(Existing::Refuse)
-    };
+    let disk = DiskSink::rooted(folder.path())
+        .durability(options.durability)
+        .existing(Existing::Refuse)
+        // A disk that is unmounted leaves an empty folder, or none, on the disk of the system.
+        .root_must_exist();
+    #[cfg(unix)]
+    let disk = disk.same_device();
     let config = SegmentStreamConfig {
         channel_depth: options.depth,
         ..Default::default()
     };
-    let (mut stream, sender) = SegmentStream::with_sink(config, disk())?;
+    let (mut stream, sender) = SegmentStream::with_sink(config, disk.clone())?;
     let handle = stream.handle();
     let closing = handle.clone();
     Interrupt::listen(move || closing.close())?;
@@ -124,7 +126,7 @@ fn record(
     }
     let rest = producer.stop();
     finish(stream, display);
-    store(rest.segments, disk(), display);
+    store(rest.segments, disk, display);
 
     folder.keep_if(display.has_stored());
     if rest.reader_has_ended && reader.join().is_err() {

@@ -94,7 +94,9 @@
 //!    something, and by nobody else.)
 //! 5. **Never silent.** No I/O error is swallowed. What nobody is left to be told of is logged. (What
 //!    repeats itself is logged once, and then counted: one message in ten seconds.)
-//! 6. **Confined.** A [rooted](DiskSink::rooted) disk sink writes nothing outside its root.
+//! 6. **Confined.** A [rooted](DiskSink::rooted) disk sink writes nothing outside its root, whatever the path
+//!    hint says. The limit: a process that may write below the root can replace a directory by a symbolic link
+//!    in the middle of a write, and so lead it outside. Only permissions prevent that.
 //!
 //! # Ways to wait for oneself
 //!
@@ -128,6 +130,8 @@
 //!
 //! - `hls`: publishes HLS playlists of what the iterator yields (`hls::MediaPlaylistPublisher`).
 
+// An example that is pasted does not warn.
+#![doc(test(attr(deny(warnings))))]
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 

@@ -62,6 +62,28 @@ pub(crate) fn plain(path: &Path) -> io::Result<PathBuf> {
     Steps::of(path).map(PathBuf::from)
 }
 
+/// Whether both may name the same file. File systems such as FAT, exFAT, NTFS and APFS ignore the case of a
+/// name, and some of them dots and spaces at its end: so both are ignored here, the case in ASCII.
+pub(crate) fn may_be_same(one: &Path, other: &Path) -> bool {
+    let (Ok(one), Ok(other)) = (Steps::of(one), Steps::of(other)) else {
+        return false;
+    };
+    one.start == other.start
+        && one.names.len() == other.names.len()
+        && one
+            .names
+            .iter()
+            .zip(&other.names)
+            .all(|(one, other)| without_end(one).eq_ignore_ascii_case(without_end(other)))
+}
+
+/// A name without the dots and spaces at its end.
+fn without_end(name: &OsStr) -> &[u8] {
+    let name = name.as_encoded_bytes();
+    let end = name.iter().rposition(|byte| !b". ".contains(byte));
+    &name[..end.map_or(0, |last| last + 1)]
+}
+
 fn encode(name: &OsStr) -> String {
     percent_encode(name.as_encoded_bytes(), RESERVED).to_string()
 }
@@ -154,6 +176,36 @@ mod tests {
             assert_eq!(found, expected);
             let back = resolve(Path::new(from), &found).unwrap();
             assert_eq!(back, plain(Path::new(to)).unwrap());
+        }
+    }
+
+    #[test]
+    fn names_that_differ_in_case_or_in_their_ends_may_be_the_same() {
+        let may_be_same = |one, other| may_be_same(Path::new(one), Path::new(other));
+        for (one, other) in [
+            ("live.m3u8", "live.m3u8"),
+            ("live.m3u8", "LIVE.M3u8"),
+            ("live.m3u8", "./live.m3u8. ."),
+            ("a/b", "A ./B"),
+            ("/a/b", "/a/B"),
+            ("\u{fc}.m3u8", "\u{fc}.M3U8"),
+            ("...", " "),
+        ] {
+            assert!(may_be_same(one, other), "{one:?} {other:?}");
+            assert!(may_be_same(other, one), "{one:?} {other:?}");
+        }
+        for (one, other) in [
+            ("live.m3u8", "live.m3u"),
+            ("live.m3u8", " live.m3u8"),
+            ("live.m3u8", "live .m3u8"),
+            ("live.m3u8", ".live.m3u8"),
+            ("live.m3u8", "a/live.m3u8"),
+            ("live.m3u8", "live.m3u8/a"),
+            ("live.m3u8", "/live.m3u8"),
+            ("live.m3u8", "a/../live.m3u8"),
+        ] {
+            assert!(!may_be_same(one, other), "{one:?} {other:?}");
+            assert!(!may_be_same(other, one), "{one:?} {other:?}");
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -10,6 +11,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use common::again::{again, folder, must_pass};
 use common::folder::{entries, temps};
 use common::segments::{segment, segment_at};
 use proptest::prelude::*;
@@ -140,6 +142,46 @@ fn a_missing_root_is_made_and_a_root_that_is_a_link_is_followed() {
     assert!(surroundings.root.join("inside/0.ts").exists());
 }
 
+const DURABILITIES: [Durability; 3] = [Durability::None, Durability::File, Durability::Full];
+
+#[test]
+fn a_root_that_must_exist_is_not_made_and_what_is_below_it_is() {
+    let work = tempdir().unwrap();
+    let root = work.path().join("mount/root");
+    for (number, durability) in (0..).zip(DURABILITIES) {
+        let sink = DiskSink::rooted(&root).durability(durability);
+        for mut sink in [sink.clone().root_must_exist(), sink.same_device()] {
+            let segment = segment_at(number, format!("a/b/{number}.ts"));
+            let mut write = || sink.write(&segment, &WriteContext::default());
+            for above in ["", "mount"] {
+                fs::create_dir_all(work.path().join(above)).unwrap();
+                let error = write().unwrap_err();
+                assert_eq!(error.io_kind(), io::ErrorKind::NotFound, "{error}");
+                assert_eq!(error.operation(), Some("use the root"));
+                assert_eq!(error.path(), Some(&*root));
+                assert!(!root.exists());
+            }
+            fs::create_dir(&root).unwrap();
+            write().unwrap();
+            assert!(root.join(segment.path_hint.as_ref().unwrap()).exists());
+            sink.remove(segment.path_hint.as_ref().unwrap()).unwrap();
+            fs::remove_dir_all(work.path().join("mount")).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_root_that_must_exist_and_is_a_file_is_an_error() {
+    let work = tempdir().unwrap();
+    let root = work.path().join("root");
+    fs::write(&root, b"content").unwrap();
+    let mut sink = DiskSink::rooted(&root).root_must_exist();
+    let written = sink.write(&segment_at(0, "0.ts"), &WriteContext::default());
+    let error = written.unwrap_err();
+    assert_eq!(error.io_kind(), io::ErrorKind::NotADirectory, "{error}");
+    assert!(!error.may_heal());
+}
+
 #[test]
 fn a_planted_link_in_place_of_a_temp_file_is_not_followed() {
     // Names cannot be guessed, so here is the next best: links under every name that a sweep would
@@ -157,6 +199,66 @@ fn a_planted_link_in_place_of_a_temp_file_is_not_followed() {
     assert!(planted.is_symlink());
     let file = fs::read(surroundings.around.path().join("outside/file")).unwrap();
     assert_eq!(file, b"untouched");
+}
+
+/// The current folder is that of the whole process, so these have one of their own.
+#[test]
+fn a_relative_root_stays_where_it_was_when_the_sink_was_made() {
+    let work = tempdir().unwrap();
+    let part = "writes_below_a_relative_root";
+    must_pass(again(&[], part, work.path()).current_dir(work.path()));
+    for root in ["here", "here/root"] {
+        assert!(work.path().join(root).join("a/0.ts").exists());
+        assert!(work.path().join(root).join("a/1.ts").exists());
+    }
+    assert!(entries(&work.path().join("elsewhere")).is_empty());
+}
+
+#[test]
+#[ignore = "a part of a_relative_root_stays_where_it_was_when_the_sink_was_made"]
+fn writes_below_a_relative_root() {
+    fs::create_dir("here").unwrap();
+    fs::create_dir("elsewhere").unwrap();
+    env::set_current_dir(folder().join("here")).unwrap();
+    for durability in [Durability::None, Durability::Full] {
+        for root in ["", ".", "root", "./root"] {
+            env::set_current_dir(folder().join("here")).unwrap();
+            let mut sink = DiskSink::rooted(root).durability(durability);
+            let context = WriteContext::default();
+            sink.write(&segment_at(0, "a/0.ts"), &context).unwrap();
+            env::set_current_dir(folder().join("elsewhere")).unwrap();
+            sink.write(&segment_at(1, "a/1.ts"), &context).unwrap();
+            sink.remove(Path::new("a/0.ts")).unwrap();
+            sink.write(&segment_at(0, "a/0.ts"), &context).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_relative_root_without_a_current_folder_is_an_error_of_each_write() {
+    let work = tempdir().unwrap();
+    let part = "writes_without_a_current_folder";
+    must_pass(again(&[], part, work.path()).current_dir(work.path()));
+    assert!(entries(work.path()).is_empty());
+}
+
+#[test]
+#[ignore = "a part of a_relative_root_without_a_current_folder_is_an_error_of_each_write"]
+fn writes_without_a_current_folder() {
+    let gone = folder().join("gone");
+    fs::create_dir(&gone).unwrap();
+    env::set_current_dir(&gone).unwrap();
+    fs::remove_dir(&gone).unwrap();
+    let mut sink = DiskSink::rooted("root");
+    env::set_current_dir(folder()).unwrap();
+    for _ in 0..2 {
+        let written = sink.write(&segment_at(0, "0.ts"), &WriteContext::default());
+        let error = written.expect_err("nobody knows where the root is");
+        assert_eq!(error.operation(), Some("resolve the root"));
+        assert_eq!(error.path(), Some(Path::new("root")));
+        assert_eq!(error.raw_os_error(), Some(2), "{error}");
+    }
+    assert!(sink.remove(Path::new("0.ts")).is_err());
 }
 
 /// Parts that attack, parts that are links in the surroundings, and any bytes at all.

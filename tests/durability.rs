@@ -266,7 +266,7 @@ fn a_system_call_that_fails_once_costs_that_segment_and_no_other() {
         return;
     }
     for durability in ["none", "full"] {
-        for call in ["fsync", "ftruncate", "renameat2", "mkdir"] {
+        for call in ["fsync", "renameat2", "mkdir"] {
             let mut number = 1;
             loop {
                 // Counted in each thread by itself; of these calls only the writer makes any.
@@ -294,7 +294,7 @@ fn a_system_call_that_fails_for_ever_costs_every_segment_and_nothing_hangs() {
     if !have_tools("a_system_call_that_fails_for_ever_…", &["strace"]) {
         return;
     }
-    for call in ["fsync", "ftruncate", "renameat2", "mkdir"] {
+    for call in ["fsync", "renameat2", "mkdir"] {
         let traced = trace("full", Some(&format!("{call}:error=EIO")));
         assert!(!traced.injected.is_empty());
         assert_eq!(traced.failed, 3, "{call}");
@@ -358,6 +358,21 @@ fn a_lock_that_fails_costs_nothing() {
     let traced = trace("full", Some("flock:error=ENOLCK"));
     assert!(!traced.injected.is_empty());
     assert_eq!(traced.failed, 0);
+}
+
+/// The segments are whole all the same, and no longer than they are.
+#[test]
+fn a_pre_allocation_that_fails_costs_nothing() {
+    if !have_tools("a_pre_allocation_that_fails_costs_nothing", &["strace"]) {
+        return;
+    }
+    for durability in ["none", "full"] {
+        for error in ["EPERM", "EOPNOTSUPP", "EIO", "ENOSPC", "EFBIG", "EDQUOT"] {
+            let traced = trace(durability, Some(&format!("ftruncate:error={error}")));
+            assert_eq!(traced.injected.len(), 3);
+            assert_eq!(traced.failed, 0, "{durability}: {error}");
+        }
+    }
 }
 
 #[test]

@@ -10,6 +10,9 @@ mod common;
 
 #[path = "real_trouble/dead.rs"]
 mod dead;
+#[cfg(feature = "hls")]
+#[path = "real_trouble/fat.rs"]
+mod fat;
 #[path = "real_trouble/full.rs"]
 mod full;
 #[path = "real_trouble/hung.rs"]
@@ -18,10 +21,14 @@ mod hung;
 mod image;
 #[path = "endless/memory.rs"]
 mod memory;
+#[path = "real_trouble/recreated.rs"]
+mod recreated;
 #[path = "real_trouble/refused.rs"]
 mod refused;
 #[path = "real_trouble/slow.rs"]
 mod slow;
+#[path = "real_trouble/unmounted.rs"]
+mod unmounted;
 #[path = "real_trouble/unstarted.rs"]
 mod unstarted;
 

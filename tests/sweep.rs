@@ -3,7 +3,9 @@
 
 mod common;
 
+use std::env;
 use std::fs;
+use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,7 +16,8 @@ use common::folder::{entries, temps};
 use common::means::have_tools;
 use common::segments::segment_at;
 use common::threads::must_end;
-use segment_stream::{DiskSink, Durability, ProducedSegment, SegmentSink, Swept, WriteContext};
+use common::unprivileged::{Unprivileged, Unreadable};
+use segment_stream::{DiskSink, Durability, ProducedSegment, SegmentSink, WriteContext};
 use tempfile::tempdir;
 
 #[test]
@@ -74,14 +77,114 @@ fn only_left_over_temp_files_are_taken() {
 #[test]
 fn a_missing_folder_is_as_good_as_swept_and_a_file_is_an_error() {
     let work = tempdir().unwrap();
-    assert_eq!(
-        DiskSink::sweep(work.path().join("missing")).unwrap(),
-        Swept::default()
-    );
+    let swept = DiskSink::sweep(work.path().join("missing")).unwrap();
+    assert!(swept.removed.is_empty() && swept.in_use.is_empty() && swept.errors.is_empty());
     fs::write(work.path().join("file"), b"content").unwrap();
     let error = DiskSink::sweep(work.path().join("file")).unwrap_err();
     assert_eq!(error.operation(), Some("read the folder"));
     assert_eq!(error.raw_os_error(), Some(20));
+}
+
+/// Runs a part of a test as a user whom permissions bind.
+fn must_pass_unprivileged(test: &str, part: &str) {
+    let program = env::current_exe().unwrap();
+    if let Some(user) = Unprivileged::new(test, &program) {
+        must_pass(&mut user.again(part));
+    }
+}
+
+/// The folder of such a part, with two temp files in it, and a folder that cannot be read.
+fn folder_with_an_unreadable_one() -> (PathBuf, [PathBuf; 2], Unreadable) {
+    let root = folder();
+    fs::create_dir_all(root.join("video")).unwrap();
+    let left = ["", "video"].map(|name| root.join(name).join(".segment-abcdef123456.tmp"));
+    for path in &left {
+        fs::write(path, b"content").unwrap();
+    }
+    let unreadable = Unreadable::make(root.join("lost+found"));
+    (root, left, unreadable)
+}
+
+#[test]
+fn a_folder_that_cannot_be_read_keeps_no_other_from_being_swept() {
+    must_pass_unprivileged(
+        "a_folder_that_cannot_be_read_keeps_no_other_from_being_swept",
+        "sweeps_around_an_unreadable_folder",
+    );
+}
+
+#[test]
+#[ignore = "a part of a_folder_that_cannot_be_read_keeps_no_other_from_being_swept"]
+fn sweeps_around_an_unreadable_folder() {
+    let (root, mut left, _unreadable) = folder_with_an_unreadable_one();
+    let mut swept = DiskSink::sweep(&root).unwrap();
+    left.sort();
+    swept.removed.sort();
+    assert_eq!(swept.removed, left);
+    assert!(swept.in_use.is_empty());
+    let [error] = &swept.errors[..] else {
+        panic!("one folder cannot be read: {swept:?}");
+    };
+    assert_eq!(error.operation(), Some("read the folder"));
+    assert_eq!(error.path(), Some(&*root.join("lost+found")));
+    assert_eq!(error.io_kind(), io::ErrorKind::PermissionDenied);
+
+    // Nothing at all was swept here, and that is an error of the sweep.
+    let _unreadable = Unreadable::at(root.join("video"));
+    let error = DiskSink::sweep(root.join("video")).unwrap_err();
+    assert_eq!(error.operation(), Some("read the folder"));
+    assert_eq!(error.path(), Some(&*root.join("video")));
+    assert_eq!(error.io_kind(), io::ErrorKind::PermissionDenied);
+}
+
+/// It takes two files, and nothing else.
+#[cfg(feature = "hls")]
+#[test]
+fn a_folder_that_cannot_be_read_keeps_no_session_from_being_resumed() {
+    must_pass_unprivileged(
+        "a_folder_that_cannot_be_read_keeps_no_session_from_being_resumed",
+        "reads_a_previous_session_beside_an_unreadable_folder",
+    );
+}
+
+#[cfg(feature = "hls")]
+#[test]
+#[ignore = "a part of a_folder_that_cannot_be_read_keeps_no_session_from_being_resumed"]
+fn reads_a_previous_session_beside_an_unreadable_folder() {
+    use segment_stream::hls::{MediaPlaylist, MediaPlaylistPublisher, Previous};
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::Duration;
+
+    let (root, left, _unreadable) = folder_with_an_unreadable_one();
+    let playlist = || {
+        MediaPlaylist::live("live.m3u8", Duration::from_secs(20))
+            .target_duration(Duration::from_secs(2))
+    };
+    let disk = DiskSink::rooted(&root);
+    let mut first = MediaPlaylistPublisher::new(playlist(), disk).unwrap();
+    for hint in ["0.ts", "video/1.ts"] {
+        let segment = segment_at(0, hint);
+        DiskSink::rooted(&root)
+            .write(&segment, &WriteContext::default())
+            .unwrap();
+        let _ = first.push(&Ok(segment)).unwrap();
+    }
+    drop(first);
+    let previous = Previous::read(&root, &playlist()).unwrap().unwrap();
+    assert!(left.iter().all(|path| !path.exists()));
+    let with_strays = || previous.clone().with_strays(&root, &playlist());
+    assert_eq!(with_strays().unwrap(), previous);
+
+    // One that is gone has no strays.
+    fs::rename(root.join("video"), root.join("moved")).unwrap();
+    assert_eq!(with_strays().unwrap(), previous);
+    fs::rename(root.join("moved"), root.join("video")).unwrap();
+
+    // A root that can be entered and not be read has both files all the same.
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o311)).unwrap();
+    let again = Previous::read(&root, &playlist());
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(again.unwrap(), Some(previous));
 }
 
 #[test]

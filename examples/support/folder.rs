@@ -22,6 +22,7 @@ impl<'a> Folder<'a> {
         };
         fs::create_dir_all(path)
             .map_err(|error| format!("cannot make the folder {}: {error}", path.display()))?;
+        // What could not be swept is logged, and in nobody's way: `lost+found` at the top of a disk, say.
         DiskSink::sweep(path)?;
         Ok(Self::Given(path))
     }

@@ -40,12 +40,13 @@ pub(super) enum Kind {
 ///
 /// ```
 /// use segment_stream::hls::{MediaPlaylist, Retention};
+/// use std::path::Path;
 /// use std::time::Duration;
 ///
 /// let playlist = MediaPlaylist::live("live/video.m3u8", Duration::from_secs(30))
 ///     .target_duration(Duration::from_secs(4))
 ///     .retention(Retention::Delete { margin: Duration::from_secs(10) });
-/// # let _ = playlist;
+/// assert_eq!(playlist.path(), Path::new("live/video.m3u8"));
 /// ```
 #[derive(Debug, Clone)]
 #[must_use]
@@ -62,6 +63,7 @@ pub struct MediaPlaylist {
 impl MediaPlaylist {
     /// A sliding window of about `window`, never shorter than three target durations (RFC 8216
     /// §6.2.2). Segments that slid out are deleted as [`Retention::Delete`] says, without a margin.
+    /// It takes a [`target_duration`](MediaPlaylist::target_duration).
     ///
     /// The window is one of media time, so a segment that lasts 0 s takes no room in it and makes none: of
     /// segments that all do, none slides out or is deleted, and the playlist grows for as long as they come.
@@ -77,7 +79,7 @@ impl MediaPlaylist {
     }
 
     /// A playlist that only grows (`EXT-X-PLAYLIST-TYPE:EVENT`), so that a viewer can go back to the
-    /// beginning.
+    /// beginning. It takes a [`target_duration`](MediaPlaylist::target_duration).
     pub fn event(path: impl Into<PathBuf>) -> Self {
         Self::new(path.into(), Kind::Event, Retention::Keep)
     }
@@ -105,8 +107,10 @@ impl MediaPlaylist {
     /// (RFC 8216 §6.2.1). A longer segment is listed with the longest duration that the target
     /// allows, and reported.
     ///
-    /// By default one and a half times the longest segment before the first publication; of a VOD
-    /// playlist, the longest.
+    /// A live or EVENT playlist takes one: no default can be right for segments that are still to come. Give
+    /// no more than the longest segment needs, since a viewer is about three target durations behind the live
+    /// edge. [`resume`](super::MediaPlaylistPublisher::resume) does without: the standing playlist has one. The
+    /// default of a VOD playlist is its longest segment.
     pub fn target_duration(mut self, target: Duration) -> Self {
         self.target_secs = Some(whole_seconds_above(from_duration(target)).max(1));
         self
@@ -181,6 +185,27 @@ impl MediaPlaylist {
         }
     }
 
+    /// A new playlist whose segments are still to come takes a target duration.
+    pub(super) fn check_target_duration(&self) -> io::Result<()> {
+        let kind = match self.kind {
+            Kind::Live { .. } => "live",
+            Kind::Event => "EVENT",
+            Kind::Vod => return Ok(()),
+        };
+        if self.target_secs.is_some() {
+            return Ok(());
+        }
+        Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!(
+                "cannot publish the {kind} playlist {}: it has no target duration; give \
+                 `.target_duration(..)` an upper bound for all segments to come, as it can never change, and \
+                 no more, as a viewer is about three times that behind",
+                quoted(&self.path)
+            ),
+        ))
+    }
+
     /// The URI of a file, as a playlist names it.
     pub(super) fn uri_of(&self, file: &Path) -> io::Result<String> {
         let reference = uri::reference(self.folder(), file)?;
@@ -206,6 +231,11 @@ impl MediaPlaylist {
             )),
         }
     }
+}
+
+/// For messages: a name with a line break in it must not forge a line.
+pub(super) fn quoted(path: &Path) -> String {
+    format!("{:?}", path.display().to_string())
 }
 
 /// Visible ASCII without what RFC 3986 excludes, and nothing that a line or a quoted string ends at.

@@ -10,6 +10,7 @@ mod duration;
 mod entry;
 mod error;
 mod initialisation;
+mod key;
 mod multivariant;
 mod names;
 mod notice;

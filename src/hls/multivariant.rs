@@ -7,8 +7,9 @@ use quick_m3u8::tag::DecimalResolution;
 use quick_m3u8::tag::hls::{IndependentSegments, M3u, Media, MediaType, StreamInf, Version};
 use quick_m3u8::{HlsLine, Writer};
 
+use super::config::quoted;
 use super::error::PublishError;
-use super::publisher::{MediaPlaylistPublisher, write};
+use super::publisher::{MediaPlaylistPublisher, Shared, write};
 use crate::error::SinkError;
 use crate::sink::SegmentSink;
 use crate::uri;
@@ -86,6 +87,9 @@ pub struct AudioRendition {
 
 impl AudioRendition {
     /// The media playlist with this path hint: one of the group `group`, which viewers know by `name`.
+    ///
+    /// All groups have the same renditions: those of one name differ in their playlists and channels alone
+    /// (§4.3.4.1.1).
     pub fn new(
         playlist: impl Into<PathBuf>,
         group: impl Into<String>,
@@ -131,29 +135,30 @@ impl AudioRendition {
 /// use segment_stream::{DiskSink, ProducedSegment};
 /// use std::time::Duration;
 ///
-/// # fn main() -> std::io::Result<()> {
-/// # let folder = tempfile::tempdir()?;
-/// # let disk = || DiskSink::rooted(folder.path());
-/// let high = MediaPlaylist::live("high.m3u8", Duration::from_secs(30))
-///     .target_duration(Duration::from_secs(4));
-/// let low = high.rendition("low.m3u8");
-/// let main = MultivariantPlaylist::new("main.m3u8")
-///     .variant(Variant::new("high.m3u8", 4_000_000).codecs("avc1.64001f,mp4a.40.2"))
-///     .variant(Variant::new("low.m3u8", 900_000).codecs("avc1.64001f,mp4a.40.2"));
+/// fn main() -> std::io::Result<()> {
+///     let root = std::env::temp_dir().join("segment-stream-variants");
+///     let disk = || DiskSink::rooted(&root);
+///     let high = MediaPlaylist::live("high.m3u8", Duration::from_secs(30))
+///         .target_duration(Duration::from_secs(4));
+///     let low = high.rendition("low.m3u8");
+///     let main = MultivariantPlaylist::new("main.m3u8")
+///         .variant(Variant::new("high.m3u8", 4_000_000).codecs("avc1.64001f,mp4a.40.2"))
+///         .variant(Variant::new("low.m3u8", 900_000).codecs("avc1.64001f,mp4a.40.2"));
 ///
-/// let mut high = MediaPlaylistPublisher::new(high, disk())?;
-/// let mut low = MediaPlaylistPublisher::new(low, disk())?;
-/// for publisher in [&mut high, &mut low] {
-///     let segment = ProducedSegment::media(0, vec![0x47; 188], 2.0).with_path("0.ts");
-///     let _ = publisher.push(&Ok(segment))?;
+///     let mut high = MediaPlaylistPublisher::new(high, disk())?;
+///     let mut low = MediaPlaylistPublisher::new(low, disk())?;
+///     for publisher in [&mut high, &mut low] {
+///         let segment = ProducedSegment::media(0, vec![0x47; 188], 2.0).with_path("0.ts");
+///         publisher.push(&Ok(segment))?;
+///     }
+///     main.publish(&mut disk(), &[&high, &low])?;
+///
+///     let text = std::fs::read_to_string(root.join("main.m3u8"))?;
+///     let low = "#EXT-X-STREAM-INF:BANDWIDTH=900000,CODECS=\"avc1.64001f,mp4a.40.2\"\nlow.m3u8\n";
+///     assert!(text.contains(low));
+/// #   std::fs::remove_dir_all(&root)?;
+///     Ok(())
 /// }
-/// main.publish(&mut disk(), &[&high, &low])?;
-///
-/// let text = std::fs::read_to_string(folder.path().join("main.m3u8"))?;
-/// assert!(text.contains("#EXT-X-STREAM-INF:BANDWIDTH=900000,CODECS=\"avc1.64001f,mp4a.40.2\"\nlow.m3u8\n"));
-/// # for mut publisher in [high, low] { let _ = publisher.finish()?; }
-/// # Ok(())
-/// # }
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
@@ -198,10 +203,19 @@ impl MultivariantPlaylist {
     ///
     /// # Errors
     ///
-    /// A media playlist that it names is not among `publishers`, was not published yet or has its own path,
-    /// they differ in what renditions have to share, two renditions of a group have the same name or are both
-    /// the default (§4.3.4.1.1), a text has a character that a quoted string cannot have, or the
-    /// sink failed. Nothing is written except by the sink.
+    /// - A media playlist that it names is not among `publishers`, or was not published yet.
+    /// - A media playlist has its path, or two of them have one path, on a file system that ignores case and
+    ///   dots and spaces at the end of a name.
+    /// - The media playlists differ in their target duration, in having dates, or in how many discontinuities
+    ///   there were.
+    /// - Two renditions of an audio group have the same name, or are both its default; or two audio groups have
+    ///   different members, or members of one name that differ in more than their playlist and channels
+    ///   (§4.3.4.1.1).
+    /// - A text has a character that a quoted string cannot have.
+    /// - The sink failed.
+    ///
+    /// The error names the media playlists and renditions that it is about. Nothing is written except by the
+    /// sink.
     pub fn publish(
         &self,
         sink: &mut impl SegmentSink,
@@ -217,53 +231,107 @@ impl MultivariantPlaylist {
 
     fn check(&self, publishers: &[&dyn Rendition]) -> io::Result<()> {
         if self.variants.is_empty() {
-            return refuse("it names no variant");
+            return refuse("it names no variant".into());
         }
         let named = self.variants.iter().map(|variant| &variant.playlist);
         let named = named.chain(self.audio.iter().map(|audio| &audio.playlist));
-        let mut shared = None;
-        let own_path = uri::plain(&self.path)?;
+        let mut known: Vec<(&Path, Shared)> = Vec::new();
+        uri::plain(&self.path)?;
         for path in named {
-            let path = uri::plain(path)?;
-            if path == own_path {
-                return refuse("it would replace one of its media playlists");
+            let plain = uri::plain(path)?;
+            let shown = quoted(path);
+            if uri::may_be_same(&self.path, path) {
+                return refuse(format!("it would replace its media playlist {shown}"));
             }
-            let publisher = publishers
-                .iter()
-                .find(|publisher| uri::plain(publisher.path()).is_ok_and(|it| it == path));
-            let Some(publisher) = publisher else {
-                return refuse("one of its media playlists has no publisher");
+            let is_it = |it: &&&dyn Rendition| uri::plain(it.path()).is_ok_and(|it| it == plain);
+            let Some(publisher) = publishers.iter().find(is_it) else {
+                return refuse(format!("its media playlist {shown} has no publisher"));
             };
-            let Some(of_this_one) = publisher.shared() else {
-                return refuse("one of its media playlists was not published yet");
+            let Some(shared) = publisher.shared() else {
+                return refuse(format!("its media playlist {shown} was not published yet"));
             };
-            if *shared.get_or_insert(of_this_one) != of_this_one {
-                return refuse(
-                    "its media playlists differ in their target duration, in having dates, or in how \
-                     many discontinuities there were",
-                );
+            for (other, _) in &known {
+                if uri::may_be_same(other, path) && uri::plain(other)? != plain {
+                    return refuse(format!(
+                        "its media playlists {shown} and {} are one file where case is ignored, or \
+                         dots and spaces at the end of a name",
+                        quoted(other)
+                    ));
+                }
+            }
+            if let Some((first, of_first)) = known.first()
+                && let Some(how) = shared.differs_from(of_first)
+            {
+                return refuse(format!(
+                    "the media playlists {shown} and {} differ: {how}",
+                    quoted(first)
+                ));
+            }
+            known.push((path, shared));
+        }
+        for variant in &self.variants {
+            if let Some(group) = &variant.audio
+                && !self.audio.iter().any(|audio| audio.group == *group)
+            {
+                return refuse(format!(
+                    "the variant {} asks for the audio group {group:?}, which is not there",
+                    quoted(&variant.playlist)
+                ));
             }
         }
-        let has_group = |group: &String| self.audio.iter().any(|audio| audio.group == *group);
-        let groups = self
-            .variants
-            .iter()
-            .filter_map(|variant| variant.audio.as_ref());
-        if !groups.into_iter().all(has_group) {
-            return refuse("a variant asks for an audio group that is not there");
-        }
+        self.check_members()?;
         self.check_groups()
     }
 
-    /// §4.3.4.1.1.
-    fn check_groups(&self) -> io::Result<()> {
+    /// §4.3.4.1.1, of each group.
+    fn check_members(&self) -> io::Result<()> {
         for (at, audio) in self.audio.iter().enumerate() {
-            let mut others = self.audio[..at].iter().filter(|it| it.group == audio.group);
-            if others.clone().any(|it| it.name == audio.name) {
-                return refuse("two renditions of a group have the same name");
+            let others = self.audio[..at].iter();
+            for other in others.filter(|it| it.group == audio.group) {
+                let (group, name) = (&audio.group, &audio.name);
+                if *name == other.name {
+                    return refuse(format!(
+                        "two renditions of the audio group {group:?} have the same name, {name:?}"
+                    ));
+                }
+                if audio.is_default && other.is_default {
+                    return refuse(format!(
+                        "the renditions {:?} and {name:?} of the audio group {group:?} are both its default",
+                        other.name
+                    ));
+                }
             }
-            if audio.is_default && others.any(|it| it.is_default) {
-                return refuse("two renditions of a group are its default");
+        }
+        Ok(())
+    }
+
+    /// §4.3.4.1.1, of several groups: they have the same members, and these differ in their URIs and channels
+    /// alone.
+    fn check_groups(&self) -> io::Result<()> {
+        let Some(first) = self.audio.first().map(|audio| &audio.group) else {
+            return Ok(());
+        };
+        let named = |group: &str, name: &str| {
+            let mut all = self.audio.iter();
+            all.find(|it| it.group == group && it.name == name)
+        };
+        for audio in self.audio.iter().filter(|it| it.group != *first) {
+            let (group, name) = (&audio.group, &audio.name);
+            let Some(other) = named(first, name) else {
+                return lacks(first, name, group);
+            };
+            let (its, others) = (audio.attributes(), other.attributes());
+            if let Some(((attribute, its), (_, others))) =
+                its.iter().zip(&others).find(|(its, others)| its != others)
+            {
+                return refuse(format!(
+                    "the rendition {name:?} has {attribute} {its} in the audio group {group:?}, and {others} in \
+                     {first:?}; renditions of one name differ in their playlists and channels alone"
+                ));
+            }
+            let mut of_first = self.audio.iter().filter(|it| it.group == *first);
+            if let Some(missing) = of_first.find(|it| named(group, &it.name).is_none()) {
+                return lacks(group, &missing.name, first);
             }
         }
         Ok(())
@@ -291,40 +359,58 @@ impl MultivariantPlaylist {
 
 impl Variant {
     fn tag(&self) -> io::Result<StreamInf<'_>> {
+        let quotable = |attribute, text| quotable(&self.playlist, attribute, text);
         let mut tag = StreamInf::builder().with_bandwidth(self.bandwidth);
         if let Some(bandwidth) = self.average_bandwidth {
             tag = tag.with_average_bandwidth(bandwidth);
         }
         if let Some(codecs) = &self.codecs {
-            tag = tag.with_codecs(quotable(codecs)?);
+            tag = tag.with_codecs(quotable("CODECS", codecs)?);
         }
         if let Some((width, height)) = self.resolution {
             tag = tag.with_resolution(DecimalResolution { width, height });
         }
         if let Some(rate) = self.frame_rate {
             if !(0.0..1e6).contains(&rate) {
-                return refuse("a frame rate that cannot be one");
+                return refuse(format!(
+                    "the frame rate of {} cannot be one: {rate}",
+                    quoted(&self.playlist)
+                ));
             }
             tag = tag.with_frame_rate((rate * 1e3).round() / 1e3);
         }
         if let Some(group) = &self.audio {
-            tag = tag.with_audio(quotable(group)?);
+            tag = tag.with_audio(quotable("AUDIO", group)?);
         }
         Ok(tag.finish())
     }
 }
 
 impl AudioRendition {
+    /// In which it must not differ from the one of the same name in another group (§4.3.4.1.1), as texts.
+    fn attributes(&self) -> [(&'static str, String); 2] {
+        let language = self.language.as_ref();
+        let default = if self.is_default { "YES" } else { "NO" };
+        [
+            (
+                "LANGUAGE",
+                language.map_or_else(|| "none".into(), |it| format!("{it:?}")),
+            ),
+            ("DEFAULT", default.into()),
+        ]
+    }
+
     fn tag(&self, uri: String) -> io::Result<Media<'_>> {
+        let quotable = |attribute, text| quotable(&self.playlist, attribute, text);
         let mut tag = Media::builder()
             .with_media_type(MediaType::Audio)
-            .with_name(quotable(&self.name)?)
-            .with_group_id(quotable(&self.group)?)
+            .with_name(quotable("NAME", &self.name)?)
+            .with_group_id(quotable("GROUP-ID", &self.group)?)
             .with_uri(uri)
             // A default that a player may not choose by itself would be none.
             .with_autoselect();
         if let Some(language) = &self.language {
-            tag = tag.with_language(quotable(language)?);
+            tag = tag.with_language(quotable("LANGUAGE", language)?);
         }
         if let Some(channels) = self.channels {
             tag = tag.with_channels(channels.to_string());
@@ -337,14 +423,53 @@ impl AudioRendition {
 }
 
 /// A quoted string has no quote and no line break in it (§4.2).
-fn quotable(text: &str) -> io::Result<&str> {
+fn quotable<'a>(playlist: &Path, attribute: &str, text: &'a str) -> io::Result<&'a str> {
     if text.contains(|character: char| character == '"' || character.is_control()) {
-        return refuse("a text has a quote or a control character in it");
+        return refuse(format!(
+            "the {attribute} of {} has a quote or a control character in it: {text:?}",
+            quoted(playlist)
+        ));
     }
     Ok(text)
 }
 
-fn refuse<T>(why: &'static str) -> io::Result<T> {
+impl Shared {
+    /// All in which the first one differs from the second.
+    fn differs_from(&self, second: &Self) -> Option<String> {
+        let mut how = Vec::new();
+        if self.target_secs != second.target_secs {
+            how.push(format!(
+                "their target durations are {} s and {} s",
+                self.target_secs, second.target_secs
+            ));
+        }
+        if self.has_dates != second.has_dates {
+            let (with, without) = if self.has_dates {
+                ("first", "second")
+            } else {
+                ("second", "first")
+            };
+            how.push(format!(
+                "the {with} has dates (EXT-X-PROGRAM-DATE-TIME), the {without} has none"
+            ));
+        }
+        if self.discontinuities != second.discontinuities {
+            how.push(format!(
+                "their numbers of discontinuities are {} and {}",
+                self.discontinuities, second.discontinuities
+            ));
+        }
+        (!how.is_empty()).then(|| how.join("; "))
+    }
+}
+
+fn lacks<T>(group: &str, name: &str, other: &str) -> io::Result<T> {
+    refuse(format!(
+        "the audio group {group:?} lacks the rendition {name:?}, which the group {other:?} has"
+    ))
+}
+
+fn refuse<T>(why: String) -> io::Result<T> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, why))
 }
 

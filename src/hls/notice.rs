@@ -46,8 +46,8 @@ pub enum Notice {
         /// What the playlist says.
         listed_as: Duration,
     },
-    /// A segment has no path hint, one that no URI can express, or that of the playlist itself: it is
-    /// listed as a gap.
+    /// A segment has no path hint, one that no URI can express, or that of the playlist itself, in whatever
+    /// case: it is listed as a gap.
     NoName {
         /// The segment's number.
         sequence: u64,

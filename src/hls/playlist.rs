@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::config::{Kind, MediaPlaylist};
+use super::config::MediaPlaylist;
 use super::date;
 use super::duration::{Micros, Rounding, SECOND, longest_within, micros, to_duration};
 use super::entry::{Entry, Initialisation, Retired};
+use super::key;
 use super::notice::Notice;
 use super::tags::{self, TagError};
 use crate::error::WriteError;
@@ -28,7 +29,7 @@ pub(super) struct Playlist {
     pub(super) config: MediaPlaylist,
     /// Settled with the first media segment.
     pub(super) version: Option<u64>,
-    /// Settled with the first publication.
+    /// Of a VOD playlist for which none was given, settled with the publication.
     pub(super) target_secs: Option<u64>,
     pub(super) media_sequence: u64,
     pub(super) discontinuity_sequence: u64,
@@ -50,6 +51,7 @@ pub(super) struct Next {
     /// The `sequence` that the next media segment should have.
     pub(super) sequence: Option<u64>,
     pub(super) starts_discontinuity: bool,
+    /// As they were given; an entry has them with its IV.
     pub(super) keys: Arc<Vec<String>>,
     pub(super) tags: Vec<String>,
     pub(super) date: Option<SystemTime>,
@@ -143,11 +145,11 @@ impl Playlist {
         let (mut keys, mut tags) = (Vec::new(), Vec::new());
         for line in lines {
             match tags::check(line)? {
-                tags::Kind::Key if tags::takes_version_5(line) && !self.allows_version_5() => {
+                tags::Kind::Key if key::takes_version_5(line) && !self.allows_version_5() => {
                     let why = "KEYFORMAT takes version 5, and the playlist's is settled below it";
                     return Err(TagError::new(line, why));
                 }
-                tags::Kind::Key => keys.push(line.to_owned()),
+                tags::Kind::Key => keys.push(key::kept(line)),
                 tags::Kind::WithDates if !self.next.has_date() => {
                     return Err(TagError::new(line, "it takes a playlist with dates"));
                 }
@@ -155,7 +157,7 @@ impl Playlist {
             }
         }
         if !keys.is_empty() {
-            self.next.keys = Arc::new(tags::plain_keys(keys));
+            self.next.keys = Arc::new(key::plain(keys));
         }
         self.next.tags.extend(tags);
         Ok(())
@@ -236,21 +238,17 @@ impl Playlist {
             });
             micros = longest;
         }
-        self.append(uri, Some(file), micros, real);
+        let keys = self.keys_of(segment.sequence);
+        self.append(uri, Some(file), keys, micros, real);
     }
 
     /// One or more gaps that add up to the duration of a segment that cannot be listed
     /// (EXT-X-GAP, draft-pantos-hls-rfc8216bis §4.4.4.7 and §6.2.1). What cannot be a duration counts
     /// as one target duration.
     fn gap(&mut self, segment: &ProducedSegment) {
-        let left = if let Some(duration) = usable(segment.duration_secs) {
-            self.next.rounding.next(duration)
-        } else {
-            if self.config.kind != Kind::Vod {
-                // It is published at once, and what it lasts depends on what that settles.
-                self.settle();
-            }
-            self.usual_duration()
+        let left = match usable(segment.duration_secs) {
+            Some(duration) => self.next.rounding.next(duration),
+            None => self.usual_duration(),
         };
         self.append_gaps(segment, left);
     }
@@ -260,9 +258,6 @@ impl Playlist {
     fn gap_of_several(&mut self, error: &WriteError) {
         self.next.sequence = Some(error.last_sequence().wrapping_add(1));
         self.longest_lost = self.longest_lost.max(micros(error.longest_secs()));
-        if self.config.kind != Kind::Vod {
-            self.settle();
-        }
         let unusable = self
             .usual_duration()
             .saturating_mul(error.unusable_durations());
@@ -292,17 +287,36 @@ impl Playlist {
         let most = self
             .target_secs
             .map_or(Micros::MAX, |target| target.saturating_mul(SECOND));
+        let keys = self.keys_of(segment.sequence);
         loop {
             let micros = left.min(most);
             left -= micros;
-            self.append(uri.clone(), None, micros, micros);
+            self.append(uri.clone(), None, Arc::clone(&keys), micros, micros);
             if left == 0 || self.next_number().is_none() {
                 return;
             }
         }
     }
 
-    fn append(&mut self, uri: String, file: Option<PathBuf>, micros: Micros, real: Micros) {
+    /// The key lines of a segment of this number.
+    fn keys_of(&self, number: u64) -> Arc<Vec<String>> {
+        let Some(lines) = key::of_segment(&self.next.keys, number) else {
+            return Arc::clone(&self.next.keys);
+        };
+        match self.entries.back() {
+            Some(last) if *last.keys == lines => Arc::clone(&last.keys),
+            _ => Arc::new(lines),
+        }
+    }
+
+    fn append(
+        &mut self,
+        uri: String,
+        file: Option<PathBuf>,
+        keys: Arc<Vec<String>>,
+        micros: Micros,
+        real: Micros,
+    ) {
         let map = match &self.next.initialisation {
             Initialisation::Landed { map, .. } => Some(Arc::clone(map)),
             // One that was lost changes nothing, and of what was read from a playlist the last one goes on.
@@ -321,7 +335,7 @@ impl Playlist {
             micros,
             starts_discontinuity: std::mem::take(&mut self.next.starts_discontinuity),
             map,
-            keys: Arc::clone(&self.next.keys),
+            keys,
             tags: std::mem::take(&mut self.next.tags),
             date: date.filter(|date| date::is_printable(*date)),
             longest_listing: 0,
@@ -362,7 +376,7 @@ impl Playlist {
     fn is_own(&self, file: &Path) -> bool {
         [self.config.path.clone(), self.config.state_path()]
             .iter()
-            .any(|own| uri::plain(own).is_ok_and(|own| own == file))
+            .any(|own| uri::may_be_same(own, file))
     }
 
     fn longest_allowed(&self) -> Option<Micros> {
@@ -375,7 +389,7 @@ impl Playlist {
     pub(super) fn version_needed(&self) -> u64 {
         match self.next.initialisation {
             Initialisation::Landed { .. } | Initialisation::Lost { .. } => 6,
-            Initialisation::None if self.next.keys.iter().any(|it| tags::takes_version_5(it)) => 5,
+            Initialisation::None if self.next.keys.iter().any(|it| key::takes_version_5(it)) => 5,
             Initialisation::None => 3,
         }
     }
@@ -408,7 +422,9 @@ mod tests {
             ..Loss::of(first, SegmentInfo::new(), 0)
         };
         let window = std::time::Duration::from_secs(10);
-        let mut playlist = Playlist::new(MediaPlaylist::live("live.m3u8", window));
+        let config = MediaPlaylist::live("live.m3u8", window)
+            .target_duration(std::time::Duration::from_secs(2));
+        let mut playlist = Playlist::new(config);
         playlist.push(
             &Err(WriteError::lost(WriteErrorKind::Dropped, loss)),
             &mut Vec::new(),

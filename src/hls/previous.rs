@@ -26,12 +26,15 @@ impl Previous {
     /// Reads them from the folder that is the root of the publisher's [`DiskSink`], and sweeps that
     /// folder of what a killed process left. `None` where there is no playlist.
     ///
+    /// What cannot be swept is logged as a warning, and nothing else: the two files are all that is needed.
+    ///
     /// # Errors
     ///
-    /// A file that is there and cannot be read, or a temp file that cannot be removed.
+    /// The playlist or its side file is there and cannot be read.
     pub fn read(root: impl AsRef<Path>, playlist: &MediaPlaylist) -> io::Result<Option<Self>> {
         let root = root.as_ref();
-        DiskSink::sweep(root)?;
+        // A temp file that stays is in nobody's way, and each error was logged.
+        let _ = DiskSink::sweep(root);
         let Some(text) = content(&root.join(&playlist.path))? else {
             return Ok(None);
         };
@@ -64,7 +67,7 @@ impl Previous {
     ///
     /// # Errors
     ///
-    /// A folder that cannot be read.
+    /// One of these folders is there and cannot be read, or the playlist is not below the root.
     pub fn with_strays(
         mut self,
         root: impl AsRef<Path>,
@@ -81,7 +84,13 @@ impl Previous {
             .filter_map(|entry| entry.file.as_deref());
         folders.extend(files.filter_map(Path::parent).map(Path::to_path_buf));
         for folder in folders {
-            for entry in fs::read_dir(root.as_ref().join(&folder))? {
+            let entries = match fs::read_dir(root.as_ref().join(&folder)) {
+                Ok(entries) => entries,
+                // The segments in it are gone as well, and are missed by whoever asks for them.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            for entry in entries {
                 let entry = entry?;
                 let file = folder.join(entry.file_name());
                 let is_ours = entry.file_name().to_str().is_some_and(names::is_made_up);

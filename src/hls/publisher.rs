@@ -44,29 +44,29 @@ const DELETING_A_PUSH: Duration = Duration::from_millis(250);
 /// use segment_stream::{DiskSink, ProducedSegment, SegmentStream, SegmentStreamConfig};
 /// use std::time::Duration;
 ///
-/// # fn main() -> std::io::Result<()> {
-/// # let folder = tempfile::tempdir()?;
-/// # let root = folder.path();
-/// let playlist = MediaPlaylist::live("live.m3u8", Duration::from_secs(20));
-/// let segments = playlist.reserve(DiskSink::rooted(root));
-/// let mut publisher = MediaPlaylistPublisher::new(playlist, DiskSink::rooted(root))?;
+/// fn main() -> std::io::Result<()> {
+///     let root = std::env::temp_dir().join("segment-stream-live");
+///     let playlist = MediaPlaylist::live("live.m3u8", Duration::from_secs(20))
+///         .target_duration(Duration::from_secs(2)); // No segment will ever be longer.
+///     let segments = playlist.reserve(DiskSink::rooted(&root));
+///     let mut publisher = MediaPlaylistPublisher::new(playlist, DiskSink::rooted(&root))?;
 ///
-/// let (mut stream, sender) = SegmentStream::with_sink(SegmentStreamConfig::default(), segments)?;
-/// for number in 0..3 {
-///     let path = format!("{number:05}.ts");
-///     sender.send(ProducedSegment::media(number, vec![0x47; 188], 2.0).with_path(path))?;
-/// }
-/// drop(sender);
-/// for item in &mut stream {
-///     let pushed = publisher.push(&item)?;
-///     assert!(pushed.notices.is_empty());
-/// }
-/// publisher.finish()?;
+///     let (mut stream, sender) = SegmentStream::with_sink(SegmentStreamConfig::default(), segments)?;
+///     for number in 0..3 {
+///         let path = format!("{number:05}.ts");
+///         sender.send(ProducedSegment::media(number, vec![0x47; 188], 2.0).with_path(path))?;
+///     }
+///     drop(sender);
+///     for item in &mut stream {
+///         publisher.push(&item)?;
+///     }
+///     publisher.finish()?;
 ///
-/// let text = std::fs::read_to_string(root.join("live.m3u8"))?;
-/// assert!(text.ends_with("#EXTINF:2.000000,\n00002.ts\n#EXT-X-ENDLIST\n"));
-/// # Ok(())
-/// # }
+///     let text = std::fs::read_to_string(root.join("live.m3u8"))?;
+///     assert!(text.ends_with("#EXTINF:2.000000,\n00002.ts\n#EXT-X-ENDLIST\n"));
+/// #   std::fs::remove_dir_all(root)?;
+///     Ok(())
+/// }
 /// ```
 #[must_use = "a playlist that is dropped may lack what was not published"]
 pub struct MediaPlaylistPublisher<S: SegmentSink> {
@@ -88,17 +88,16 @@ pub struct MediaPlaylistPublisher<S: SegmentSink> {
 /// What renditions of the same content must have in common (RFC 8216 §6.2.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shared {
-    target_secs: u64,
-    has_dates: bool,
-    discontinuities: u64,
+    pub(super) target_secs: u64,
+    pub(super) has_dates: bool,
+    pub(super) discontinuities: u64,
 }
 
 /// What a push did.
 #[derive(Debug, Default)]
 #[non_exhaustive]
-#[must_use = "it holds what the caller should know"]
 pub struct Pushed {
-    /// What the playlist has coped with.
+    /// What the playlist has coped with. It is logged as well.
     pub notices: Vec<Notice>,
 }
 
@@ -107,16 +106,22 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     ///
     /// # Errors
     ///
-    /// The playlist's path or base URL cannot be one ([`InvalidInput`](io::ErrorKind::InvalidInput)).
+    /// The playlist's path or base URL cannot be one, or a live or EVENT playlist has no
+    /// [`target_duration`](MediaPlaylist::target_duration) ([`InvalidInput`](io::ErrorKind::InvalidInput)).
     pub fn new(playlist: MediaPlaylist, sink: S) -> io::Result<Self> {
         playlist.validate()?;
+        playlist.check_target_duration()?;
+        Ok(Self::start(playlist, sink))
+    }
+
+    fn start(playlist: MediaPlaylist, sink: S) -> Self {
         let retention = match playlist.retention {
             Policy::Keep => None,
             Policy::Delete { margin } => Some(Retention::new(margin)),
         };
         let start = Instant::now();
         let may_have_old_state = retention.is_none();
-        Ok(Self {
+        Self {
             sink,
             playlist: Playlist::new(playlist),
             retention,
@@ -127,16 +132,17 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             may_have_old_state,
             notice_log: NoticeLog::default(),
             clock: Box::new(move || start.elapsed()),
-        })
+        }
     }
 
     /// A publisher that goes on with an existing playlist: its numbers continue, a discontinuity marks
     /// the seam, what it lists stays listed, and what it and its side file still have to delete is
-    /// deleted in due time, counted anew. Its target duration, version and kind win.
+    /// deleted in due time, counted anew. Its target duration, version and kind win; a target duration need
+    /// not be given.
     ///
     /// The initialisation segment and the keys that its last segment has hold until others come. So send the
     /// initialisation segment first, as every session does, and end keys that do not hold any more
-    /// (`#EXT-X-KEY:METHOD=NONE`).
+    /// (`#EXT-X-KEY:METHOD=NONE`). A key that had no IV of its own goes on with that of each segment's number.
     ///
     /// # Errors
     ///
@@ -154,7 +160,9 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             None => State::default(),
             Some(text) => State::read(text).map_err(|why| ResumeError::new(&state_path, why))?,
         };
-        let mut publisher = Self::new(playlist, sink).map_err(|error| refuse(error.to_string()))?;
+        let is_valid = playlist.validate();
+        is_valid.map_err(|error| refuse(error.to_string()))?;
+        let mut publisher = Self::start(playlist, sink);
         let number = read.next_number().unwrap_or_default();
         if number < state.published.number {
             return Err(refuse(
@@ -279,12 +287,18 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     ///
     /// EXT-X-KEY lines, for segments that are encrypted already, hold for all segments from the next one
     /// on, until others replace them; all that hold together are given together. Initialisation segments
-    /// are taken to be in the clear.
+    /// are taken to be in the clear: the publisher ends the keys before it names one (EXT-X-MAP).
+    ///
+    /// A key without an IV implies one for each segment: the number that it was encrypted with
+    /// (RFC 8216 §5.2). The publisher counts by itself, so that number need not be the one in the playlist.
+    /// Each segment therefore gets a line of its own, with the IV that its `sequence` implies: for keys of the
+    /// format `identity`, and for METHOD=AES-128 in any format. A key with an IV is written once.
     ///
     /// # Errors
     ///
-    /// A line that is not one, does not begin with `#`, or is a tag that the publisher writes itself. None
-    /// of the lines is taken then.
+    /// A line that is not one, does not begin with `#`, or is a tag that the publisher writes itself; or a key
+    /// that is no attribute list with a METHOD, that has no URI while its METHOD is not NONE, or whose IV is not
+    /// of 128 bits. None of the lines is taken then.
     pub fn tag_next<'a>(
         &mut self,
         lines: impl IntoIterator<Item = &'a str>,

@@ -14,6 +14,7 @@ use super::config::{Kind, MediaPlaylist};
 use super::date;
 use super::duration::{Micros, Rounding, to_duration};
 use super::entry::{Entry, Map};
+use super::key;
 use super::playlist::{NUMBERS_END, Playlist};
 use super::render::render;
 use super::tags;
@@ -63,6 +64,8 @@ struct Reading {
     /// Its EXTINF.
     micros: Option<Micros>,
     keys: Vec<String>,
+    /// Those of the last segment.
+    in_force: Arc<Vec<String>>,
     map: Option<Arc<Map>>,
 }
 
@@ -80,6 +83,7 @@ impl Reading {
             next: Entry::default(),
             micros: None,
             keys: Vec::new(),
+            in_force: Arc::default(),
             map: None,
         }
     }
@@ -124,11 +128,13 @@ impl Reading {
 
     fn passed_through(&mut self, line: &str) -> Result<(), Refusal> {
         match tags::check(line) {
-            Ok(tags::Kind::Key) => self.keys.push(line.to_owned()),
+            Ok(tags::Kind::Key) if key::read(line).is_some() => self.keys.push(line.to_owned()),
             Ok(tags::Kind::OfSegment | tags::Kind::WithDates) => {
                 self.next.tags.push(line.to_owned());
             }
-            Err(_) => return Err(format!("it was not written by this publisher: {line:?}")),
+            Ok(tags::Kind::Key) | Err(_) => {
+                return Err(format!("it was not written by this publisher: {line:?}"));
+            }
         }
         Ok(())
     }
@@ -167,10 +173,10 @@ impl Reading {
         if !entry.is_gap {
             entry.file = Some(self.file_of(uri)?);
         }
-        let next = &mut self.playlist.next;
         if !self.keys.is_empty() {
-            next.keys = Arc::new(tags::plain_keys(std::mem::take(&mut self.keys)));
+            self.in_force = Arc::new(key::plain(std::mem::take(&mut self.keys)));
         }
+        let next = &mut self.playlist.next;
         let known = next.date.take();
         let is_over = known.is_some_and(|known| {
             // A segment may be listed as shorter than it is, but lasts no longer than that.
@@ -185,7 +191,7 @@ impl Reading {
             uri: uri.to_owned(),
             micros,
             map: self.map.clone(),
-            keys: Arc::clone(&next.keys),
+            keys: Arc::clone(&self.in_force),
             ..entry
         });
         Ok(())
@@ -254,6 +260,8 @@ impl Reading {
     fn go_on(mut self) -> Playlist {
         let playlist = &mut self.playlist;
         playlist.next.sequence = playlist.next_number();
+        let keys = self.in_force.iter().filter_map(|line| key::read(line));
+        playlist.next.keys = Arc::new(keys.collect());
         let asked = playlist.config.date;
         if playlist.entries.is_empty() {
             playlist.next.date = asked;

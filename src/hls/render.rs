@@ -13,7 +13,7 @@ use quick_m3u8::{HlsLine, Writer};
 use super::config::Kind;
 use super::entry::Entry;
 use super::playlist::Playlist;
-use super::{date, duration, tags};
+use super::{date, duration, key};
 
 /// The whole text. The playlist must be settled.
 pub(super) fn render(playlist: &Playlist) -> io::Result<Vec<u8>> {
@@ -64,9 +64,9 @@ fn segment(entry: &Entry, previous: Option<&Entry>, text: &mut Writer<Vec<u8>>) 
     if let Some(map) = &entry.map
         && previous.and_then(|previous| previous.map.as_ref()) != Some(map)
     {
-        if known.iter().any(|line| line != tags::NO_KEY) {
+        if known.iter().any(|line| line != key::NO_KEY) {
             // A key holds for initialisation segments as well (§4.3.2.4), and this one is in the clear.
-            writeln!(text.get_mut(), "{}", tags::NO_KEY)?;
+            writeln!(text.get_mut(), "{}", key::NO_KEY)?;
             known = &[];
         }
         let tag = Map::builder().with_uri(map.uri.as_str()).finish();
@@ -78,7 +78,7 @@ fn segment(entry: &Entry, previous: Option<&Entry>, text: &mut Writer<Vec<u8>>) 
         entry.keys.as_slice()
     };
     if ends_a_format(known, keys) {
-        writeln!(text.get_mut(), "{}", tags::NO_KEY)?;
+        writeln!(text.get_mut(), "{}", key::NO_KEY)?;
     }
     for line in keys.iter().chain(&entry.tags) {
         writeln!(text.get_mut(), "{line}")?;
@@ -105,12 +105,12 @@ fn segment(entry: &Entry, previous: Option<&Entry>, text: &mut Writer<Vec<u8>>) 
 /// has to be ended.
 fn ends_a_format(known: &[String], keys: &[String]) -> bool {
     let replaces = |line: &String| {
-        let format = tags::key_format(line);
-        keys.iter().any(|key| tags::key_format(key) == format)
+        let format = key::format(line);
+        keys.iter().any(|it| key::format(it) == format)
     };
     !keys.is_empty()
-        && keys != [tags::NO_KEY]
+        && keys != [key::NO_KEY]
         && !known
             .iter()
-            .all(|line| line == tags::NO_KEY || replaces(line))
+            .all(|line| line == key::NO_KEY || replaces(line))
 }

@@ -11,6 +11,10 @@ use crate::uri;
 
 /// A sink for segments that refuses the names of a playlist and of its side file, before anything is
 /// written. Made by [`MediaPlaylist::reserve`].
+///
+/// It refuses every name that a file system may take for one of these: file systems such as FAT, exFAT, NTFS
+/// and APFS ignore the case of a name, and some of them dots and spaces at its end. So `LIVE.m3u8` and
+/// `live.m3u8.` are refused beside `live.m3u8` on every file system. (The case is compared in ASCII.)
 #[derive(Debug)]
 pub struct Reserved<S> {
     sink: S,
@@ -24,17 +28,15 @@ impl MediaPlaylist {
         let names = [self.path.clone(), self.state_path()];
         Reserved {
             sink,
-            names: names
-                .iter()
-                .filter_map(|name| uri::plain(name).ok())
-                .collect(),
+            names: names.into(),
         }
     }
 }
 
 impl<S: SegmentSink> Reserved<S> {
     fn check(&self, path: &Path) -> Result<(), SinkError> {
-        if uri::plain(path).is_ok_and(|path| self.names.contains(&path)) {
+        let is_own = |name: &PathBuf| uri::may_be_same(name, path);
+        if self.names.iter().any(is_own) {
             let cause = io::Error::new(
                 io::ErrorKind::InvalidInput,
                 "it is the name of the playlist or of its side file",

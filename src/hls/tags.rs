@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::key;
+
 /// Tags that the publisher writes itself, so that a line of the caller's could contradict them.
 const OURS: &[&str] = &[
     "#EXTM3U",
@@ -39,9 +41,6 @@ const OURS: &[&str] = &[
 
 const KEY: &str = "#EXT-X-KEY";
 const DATE_RANGE: &str = "#EXT-X-DATERANGE";
-
-/// Ends all keys that are in force.
-pub(super) const NO_KEY: &str = "#EXT-X-KEY:METHOD=NONE";
 
 /// A line that was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,32 +80,6 @@ impl TagError {
     }
 }
 
-/// The format of a key line (§4.3.2.4); keys of different formats are in force side by side.
-pub(super) fn key_format(line: &str) -> &str {
-    // Outside of quotes and inside, in turns.
-    let mut parts = line.split('"');
-    while let (Some(outside), Some(inside)) = (parts.next(), parts.next()) {
-        if outside.ends_with(",KEYFORMAT=") || outside.ends_with(":KEYFORMAT=") {
-            return inside;
-        }
-    }
-    "identity"
-}
-
-/// KEYFORMAT and KEYFORMATVERSIONS take version 5 (§7).
-pub(super) fn takes_version_5(line: &str) -> bool {
-    let mut outside_of_quotes = line.split('"').step_by(2);
-    outside_of_quotes.any(|part| part.contains("KEYFORMAT"))
-}
-
-/// A set of keys that replaces another one needs no line that ends it besides.
-pub(super) fn plain_keys(mut keys: Vec<String>) -> Vec<String> {
-    if keys.len() > 1 {
-        keys.retain(|line| line != NO_KEY);
-    }
-    keys
-}
-
 /// Takes one line of the caller's, or says why not.
 pub(super) fn check(line: &str) -> Result<Kind, TagError> {
     let refuse = |why| Err(TagError::new(line, why));
@@ -123,8 +96,10 @@ pub(super) fn check(line: &str) -> Result<Kind, TagError> {
     if OURS.contains(&name) {
         return refuse("the publisher writes that tag itself");
     }
+    if name == KEY {
+        return key::check(line).map_or_else(refuse, |()| Ok(Kind::Key));
+    }
     Ok(match name {
-        KEY => Kind::Key,
         DATE_RANGE => Kind::WithDates,
         _ => Kind::OfSegment,
     })
@@ -153,6 +128,7 @@ mod tests {
             assert!(error.starts_with(&shown), "{error}");
         }
         assert!(matches!(check("#EXT-X-KEY:METHOD=NONE"), Ok(Kind::Key)));
+        assert!(check("#EXT-X-KEY:METHOD=AES-128").is_err());
         for line in [
             "# a comment",
             "#EXT-OATCLS-SCTE35:abc",

@@ -10,17 +10,14 @@ use super::playlist::Playlist;
 impl Playlist {
     /// Fixes what a first publication fixes.
     pub(super) fn settle(&mut self) {
-        let listed = self.entries.iter().map(|entry| entry.micros).max();
-        let lost = Some(self.longest_lost).filter(|lost| *lost > 0);
-        let longest = listed.max(lost).unwrap_or(SECOND);
-        let bound = match self.config.kind {
-            Kind::Live { .. } | Kind::Event => longest.saturating_add(longest / 2),
-            Kind::Vod => longest,
-        };
         let version = self.version_needed();
         self.version.get_or_insert(version);
-        self.target_secs
-            .get_or_insert_with(|| whole_seconds_above(bound).max(1));
+        if self.target_secs.is_none() {
+            // Only of a VOD playlist, all of whose segments are known.
+            let listed = self.entries.iter().map(|entry| entry.micros).max();
+            let longest = listed.unwrap_or_default().max(self.longest_lost);
+            self.target_secs = Some(whole_seconds_above(longest).max(1));
+        }
     }
 
     /// Lets what is too much for the window slide out.

@@ -291,6 +291,7 @@ impl SegmentStream {
     ///
     /// # fn main() -> std::io::Result<()> {
     /// let (mut stream, sender) = SegmentStream::new(SegmentStreamConfig::default())?;
+    /// drop(sender); // Or give it to the encoder's thread.
     /// match stream.try_next() {
     ///     Ok(Ok(segment)) => println!("{} is stored", segment.sequence),
     ///     Ok(Err(error)) => eprintln!("{error}"),

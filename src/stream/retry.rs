@@ -31,7 +31,7 @@ use crate::segment::ProducedSegment;
 /// let patient = RetryPolicy { most: Duration::from_secs(60), ..RetryPolicy::default() };
 /// let config = SegmentStreamConfig { retry: patient, ..Default::default() };
 /// let once = SegmentStreamConfig { retry: RetryPolicy::never(), ..Default::default() };
-/// # assert_ne!(config, once);
+/// assert_ne!(config, once);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {

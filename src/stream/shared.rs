@@ -206,14 +206,15 @@ impl Shared {
     }
 
     pub(super) fn stats(&self) -> StreamStats {
-        let state = self.lock();
-        let mut stats = StreamStats {
-            waiting_senders: state.waiters.len() as u64,
-            ..state.slots.stats(now())
+        let mut taken = {
+            let state = self.lock();
+            StreamStats {
+                waiting_senders: state.waiters.len() as u64,
+                ..state.slots.stats(now())
+            }
         };
-        drop(state);
-        self.meter.read(&mut stats);
-        stats
+        self.meter.read(&mut taken);
+        taken
     }
 
     /// Segments that came out, as `Ok` or as `Err`.

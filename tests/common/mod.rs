@@ -18,3 +18,5 @@ pub mod segments;
 pub mod sinks;
 pub mod sync;
 pub mod threads;
+#[cfg(unix)]
+pub mod unprivileged;

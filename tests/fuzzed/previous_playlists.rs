@@ -139,7 +139,8 @@ fn go_on(playlist: &MediaPlaylist, previous: &Previous, base: &str) {
 /// A new playlist comes in the place of the old one, and deletes what that has left.
 fn take_over(playlist: &MediaPlaylist, previous: &Previous) {
     let folder = Folder::default();
-    let publisher = MediaPlaylistPublisher::new(playlist.clone(), folder.clone()).unwrap();
+    let playlist = playlist.clone().target_duration(Duration::from_secs(2));
+    let publisher = MediaPlaylistPublisher::new(playlist, folder.clone()).unwrap();
     if let Ok(publisher) = publisher.take_over(previous) {
         publish(publisher, |_| ());
         let listing = Listing::read(&folder.0.lock().unwrap().0).unwrap();

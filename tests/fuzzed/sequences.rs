@@ -306,13 +306,15 @@ fn on(
 fn playlist(bytes: &mut Bytes<'_>) -> (MediaPlaylist, bool) {
     let path = bytes.of(&["live.m3u8", "live/live.m3u8", "a b/ü.m3u8"]);
     let window = Duration::from_secs(bytes.of(&[10, 0, 60, u64::MAX]));
-    let mut playlist = match bytes.below(4) {
+    let kind = bytes.below(4);
+    let mut playlist = match kind {
         0 | 1 => MediaPlaylist::live(path, window),
         2 => MediaPlaylist::event(path),
         _ => MediaPlaylist::vod(path),
     };
     match bytes.below(8) {
-        0..=2 => {}
+        0..=2 if kind == 3 => {}
+        0..=2 => playlist = playlist.target_duration(Duration::from_secs(2)),
         3 => playlist = playlist.target_duration(Duration::from_nanos(1)),
         4 => playlist = playlist.target_duration(Duration::from_millis(2500)),
         5 => playlist = playlist.target_duration(Duration::from_secs(6)),

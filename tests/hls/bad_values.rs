@@ -23,14 +23,15 @@ fn a_duration_that_is_none_is_a_gap_of_one_target_duration() {
     }
 }
 
-/// Whatever the first push settles that one to be.
+/// Without a target duration it counts as a second, and that settles none longer.
 #[test]
-fn a_first_duration_that_is_none_is_one_target_duration_as_well() {
-    let mut bench = Bench::new(MediaPlaylist::event("live.m3u8"));
+fn a_first_duration_that_is_none_is_a_second_of_a_vod_playlist() {
+    let mut bench = Bench::new(MediaPlaylist::vod("live.m3u8"));
     let _ = bench.push(0, f64::NAN);
+    let _ = bench.publisher.finish().expect("it is published");
     let text = bench.text();
-    assert!(text.contains("#EXT-X-TARGETDURATION:2\n"), "{text}");
-    assert!(text.ends_with("#EXTINF:2.000000,\n0.ts\n"), "{text}");
+    assert!(text.contains("#EXT-X-TARGETDURATION:1\n"), "{text}");
+    assert!(text.contains("#EXTINF:1.000000,\n0.ts\n"), "{text}");
 }
 
 #[test]
@@ -70,6 +71,23 @@ fn a_gap_is_not_named_after_the_playlist() {
     ));
     let text = bench.text();
     assert!(!text.lines().any(|line| line == "live.m3u8"), "{text}");
+}
+
+/// Nor under a name that a file system which ignores case takes for the playlist's.
+#[test]
+fn a_segment_is_not_listed_under_another_spelling_of_the_playlists_name() {
+    let mut bench = Bench::new(event());
+    for own in ["LIVE.m3u8", "live.m3u8.", "live.m3u8 ", ".Live.m3u8.state"] {
+        let segment = media(0, 2.0).with_path(own);
+        let pushed = bench.publisher.push(&Ok(segment)).expect("published");
+        let is_told = |it: &Notice| matches!(it, Notice::NoName { sequence: 0 });
+        assert!(pushed.notices.iter().any(is_told), "{own:?}: {pushed:?}");
+        let text = bench.text();
+        assert!(
+            text.ends_with("#EXT-X-GAP\n#EXTINF:2.000000,\ngap\n"),
+            "{text}"
+        );
+    }
 }
 
 /// What can be listed can be gone on with.

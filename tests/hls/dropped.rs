@@ -69,13 +69,14 @@ fn each_is_a_gap_and_the_numbers_go_on_as_if_it_had_come_by_itself() {
 }
 
 #[test]
-fn before_there_is_a_target_duration_the_longest_of_them_settles_it() {
-    let playlist = MediaPlaylist::event("live.m3u8");
+fn the_target_duration_of_a_vod_playlist_is_that_of_the_longest_of_them() {
+    let playlist = MediaPlaylist::vod("live.m3u8");
     let mut bench = Bench::new(playlist);
-    let _ = bench.publisher.push(&dropped(100, 1.5)).expect("published");
+    let _ = bench.publisher.push(&dropped(100, 1.5)).expect("entered");
+    let _ = bench.publisher.finish().expect("published");
     let text = bench.text();
     assert_eq!(gaps(&text), (100, 150_000));
-    assert!(text.contains("#EXT-X-TARGETDURATION:3\n"), "{text}");
+    assert!(text.contains("#EXT-X-TARGETDURATION:2\n"), "{text}");
     assert!(text.contains("#EXT-X-MEDIA-SEQUENCE:64\n"), "{text}");
 }
 
@@ -92,7 +93,9 @@ fn a_duration_that_is_none_is_one_target_duration() {
 #[test]
 fn a_stall_of_days_leaves_a_live_playlist_of_its_window() {
     let window = Duration::from_secs(20);
-    let mut bench = Bench::new(MediaPlaylist::live("live.m3u8", window));
+    let mut bench = Bench::new(
+        MediaPlaylist::live("live.m3u8", window).target_duration(Duration::from_secs(2)),
+    );
     (60..64).for_each(|number| drop(bench.push(number, 2.0)));
     // 100,000 s, as 100 segments of 1,000 s: what is summed up does not matter.
     let _ = bench
@@ -117,9 +120,8 @@ fn a_stall_longer_than_the_target_duration_allows_is_split() {
 
 #[test]
 fn an_absurd_duration_counts_as_one_target_duration() {
-    let mut bench = Bench::new(MediaPlaylist::event("live.m3u8"));
+    let mut bench = Bench::new(event());
     let _ = bench.publisher.push(&dropped(3, 1e300)).expect("published");
-    assert!(bench.text().contains("#EXT-X-TARGETDURATION:2\n"));
     assert_eq!(gaps(&bench.text()), (3, 6_000));
 }
 

@@ -88,21 +88,46 @@ fn it_waits_for_its_playlists_and_refuses_what_they_must_share_and_do_not() {
     let mut folder = Folder::new(Path::new("main.m3u8"), Duration::ZERO, false);
     let main = main_playlist();
     let other = published("other.m3u8", &live());
+    let differ = "the media playlists \"audio/en.m3u8\" and \"video.m3u8\" differ: ";
     for (others, why) in [
-        (None, "no publisher"),
-        (Some(&other), "no publisher"),
-        (Some(&unpublished), "not published yet"),
-        (Some(&longer), "differ"),
-        (Some(&dated), "differ"),
-        (Some(&broken), "differ"),
+        (None, "\"audio/en.m3u8\" has no publisher"),
+        (Some(&other), "\"audio/en.m3u8\" has no publisher"),
+        (
+            Some(&unpublished),
+            "\"audio/en.m3u8\" was not published yet",
+        ),
+        (Some(&longer), "their target durations are 9 s and 2 s"),
+        (
+            Some(&dated),
+            "the first has dates (EXT-X-PROGRAM-DATE-TIME), the second has none",
+        ),
+        (
+            Some(&broken),
+            "their numbers of discontinuities are 1 and 0",
+        ),
     ] {
         let refused = match others {
             None => main.publish(&mut folder, &[&video]),
             Some(other) => main.publish(&mut folder, &[&video, other]),
         };
-        let error = refused.expect_err(why);
-        assert!(error.to_string().contains(why), "{error}");
+        let error = refused.expect_err(why).to_string();
+        assert!(error.contains(why), "{error}");
+        assert!(error.contains("main.m3u8"), "{error}");
+        assert_eq!(
+            error.contains(differ),
+            why.contains("first") || why.contains("their")
+        );
     }
+    // All that differs, and whatever comes first.
+    let both = live()
+        .program_date_time(std::time::SystemTime::UNIX_EPOCH)
+        .target_duration(Duration::from_secs(9));
+    let both = published("video.m3u8", &both);
+    let error = main.publish(&mut folder, &[&audio, &both]);
+    let error = error.expect_err("they differ").to_string();
+    let expected = "their target durations are 2 s and 9 s; the second has dates \
+                    (EXT-X-PROGRAM-DATE-TIME), the first has none";
+    assert!(error.ends_with(&format!("{differ}{expected}")), "{error}");
     for (odd, why) in [
         (
             main.clone()
@@ -180,4 +205,153 @@ fn it_never_replaces_what_it_names() {
     let published = main.publish(&mut bench.folder.clone(), &[&bench.publisher]);
     let refused = published.unwrap_err().to_string();
     assert!(refused.contains("would replace"), "{refused}");
+}
+
+/// Nor where the file system ignores case, or what a name ends with.
+#[test]
+fn it_never_replaces_what_it_names_in_another_spelling() {
+    let mut bench = Bench::new(live());
+    let _ = bench.push(0, 2.0);
+    for path in ["LIVE.m3u8", "live.M3U8", "live.m3u8.", "live.m3u8 "] {
+        let main = MultivariantPlaylist::new(path).variant(Variant::new("live.m3u8", 1));
+        let published = main.publish(&mut bench.folder.clone(), &[&bench.publisher]);
+        let refused = published.expect_err(path).to_string();
+        assert!(refused.contains("would replace"), "{refused}");
+        assert!(refused.contains("\"live.m3u8\""), "{refused}");
+    }
+}
+
+/// Of these one would replace the other there.
+#[test]
+fn it_does_not_name_one_media_playlist_in_two_spellings() {
+    let (lower, upper) = (published("a.m3u8", &live()), published("A.m3u8", &live()));
+    let mut folder = Folder::new(Path::new("main.m3u8"), Duration::ZERO, false);
+    let main = MultivariantPlaylist::new("main.m3u8").variant(Variant::new("a.m3u8", 1));
+    let twice = main.clone().variant(Variant::new("./a.m3u8", 2));
+    twice
+        .publish(&mut folder, &[&lower, &upper])
+        .expect("it is one");
+    let both = main.variant(Variant::new("A.m3u8", 2));
+    let refused = both.publish(&mut folder, &[&lower, &upper]);
+    let refused = refused.expect_err("they may be one").to_string();
+    for part in ["\"a.m3u8\"", "\"A.m3u8\"", "case"] {
+        assert!(refused.contains(part), "{refused}");
+    }
+}
+
+/// RFC 8216 §4.3.4.1.1: all groups have the same members, which differ in their URIs and channels alone.
+#[test]
+fn groups_with_different_members_are_refused() {
+    let mut bench = Bench::new(live());
+    let _ = bench.push(0, 2.0);
+    let audio = |group, name| AudioRendition::new("live.m3u8", group, name);
+    let publish = |second: Vec<AudioRendition>| {
+        let first = [
+            audio("aac", "English")
+                .language("en")
+                .channels(2)
+                .default_of_its_group(),
+            audio("aac", "French").language("fr").channels(2),
+        ];
+        let main = MultivariantPlaylist::new("main.m3u8")
+            .variant(Variant::new("live.m3u8", 1).audio_group("aac"))
+            .variant(Variant::new("live.m3u8", 2).audio_group("surround"));
+        let main = first
+            .into_iter()
+            .chain(second)
+            .fold(main, MultivariantPlaylist::audio);
+        let published = main.publish(&mut bench.folder.clone(), &[&bench.publisher]);
+        published.map_err(|error| error.to_string())
+    };
+    let english = || audio("surround", "English").language("en").channels(6);
+    let french = || audio("surround", "French").language("fr").channels(6);
+    let german = || audio("surround", "German").language("de").channels(6);
+    // In whatever order.
+    assert_eq!(
+        publish(vec![french(), english().default_of_its_group()]),
+        Ok(())
+    );
+    for (second, parts) in [
+        (
+            vec![english().default_of_its_group()],
+            &["\"surround\"", "\"French\"", "\"aac\""][..],
+        ),
+        (
+            vec![english().default_of_its_group(), french(), german()],
+            &["\"surround\"", "\"German\"", "\"aac\""],
+        ),
+        (
+            vec![english().default_of_its_group(), french().language("fr-CA")],
+            &[
+                "\"surround\"",
+                "\"French\"",
+                "\"aac\"",
+                "LANGUAGE",
+                "\"fr-CA\"",
+                "\"fr\"",
+            ],
+        ),
+        (
+            vec![english(), french().default_of_its_group()],
+            &[
+                "\"surround\"",
+                "\"English\"",
+                "\"aac\"",
+                "DEFAULT",
+                "NO",
+                "YES",
+            ],
+        ),
+    ] {
+        let error = publish(second).expect_err("they differ");
+        let missing: Vec<_> = parts
+            .iter()
+            .filter(|part| !error.contains(**part))
+            .collect();
+        assert!(missing.is_empty(), "{missing:?}: {error}");
+    }
+}
+
+#[test]
+fn an_error_names_what_is_wrong() {
+    let mut bench = Bench::new(live());
+    let _ = bench.push(0, 2.0);
+    let main = || MultivariantPlaylist::new("main.m3u8");
+    let english = || AudioRendition::new("live.m3u8", "a", "English").default_of_its_group();
+    for (main, parts) in [
+        (
+            main().variant(Variant::new("live.m3u8", 1).audio_group("x\ny")),
+            &["\"live.m3u8\"", "\"x\\ny\""][..],
+        ),
+        (
+            main().variant(Variant::new("live.m3u8", 1).codecs("a\"b")),
+            &["\"live.m3u8\"", "CODECS", "\"a\\\"b\""],
+        ),
+        (
+            main().variant(Variant::new("live.m3u8", 1).frame_rate(-1.0)),
+            &["\"live.m3u8\"", "frame rate", "-1"],
+        ),
+        (
+            main()
+                .variant(Variant::new("live.m3u8", 1))
+                .audio(english())
+                .audio(AudioRendition::new("live.m3u8", "a", "English")),
+            &["\"a\"", "the same name", "\"English\""],
+        ),
+        (
+            main()
+                .variant(Variant::new("live.m3u8", 1))
+                .audio(english())
+                .audio(AudioRendition::new("live.m3u8", "a", "French").default_of_its_group()),
+            &["\"a\"", "its default", "\"English\"", "\"French\""],
+        ),
+    ] {
+        let error = main.publish(&mut bench.folder.clone(), &[&bench.publisher]);
+        let error = error.expect_err("it is refused").to_string();
+        let missing: Vec<_> = parts
+            .iter()
+            .filter(|part| !error.contains(**part))
+            .collect();
+        assert!(missing.is_empty(), "{missing:?}: {error}");
+    }
 }

@@ -37,7 +37,18 @@ fn the_names_of_the_playlist_are_refused_and_all_else_goes_through() {
     let calls = Calls::default();
     let mut sink = MediaPlaylist::event("live/all.m3u8").reserve(&calls);
     let context = WriteContext::default();
-    for own in ["live/all.m3u8", "./live//all.m3u8", "live/.all.m3u8.state"] {
+    for own in [
+        "live/all.m3u8",
+        "./live//all.m3u8",
+        "live/.all.m3u8.state",
+        // FAT, exFAT, NTFS and APFS take these for the same.
+        "live/ALL.m3u8",
+        "Live/all.M3U8",
+        "live/all.m3u8.",
+        "live/all.m3u8 . ",
+        "live./all.m3u8",
+        "LIVE /.All.m3u8.STATE..",
+    ] {
         let written = sink.write(&media(0, 2.0).with_path(own), &context);
         for refused in [written, sink.remove(Path::new(own))] {
             let error = refused.expect_err(own).to_string();
@@ -45,6 +56,19 @@ fn the_names_of_the_playlist_are_refused_and_all_else_goes_through() {
         }
     }
     assert!(calls.0.lock().expect("no call panics").is_empty());
+
+    let near = [
+        "live/all.m3u",
+        " live/all.m3u8",
+        "live/ all.m3u8",
+        "live/.all.m3u8",
+    ];
+    for other in near {
+        let through = sink.write(&media(0, 2.0).with_path(other), &context);
+        let error = through.expect_err("the sink fails").to_string();
+        assert!(error.contains("it came through"), "{error}");
+    }
+    calls.0.lock().expect("no call panics").clear();
 
     let unnamed = ProducedSegment::media(0, Vec::new(), 2.0);
     for through in [

@@ -57,6 +57,63 @@ fn a_vod_playlist_is_published_once_and_its_target_is_the_longest_segment() {
     );
 }
 
+/// RFC 8216 §6.2.1: the target duration never changes, so no default can be right for segments that are
+/// still to come. With one derived from the first segment, each later one was listed as 1 s.
+#[test]
+fn a_short_first_segment_does_not_set_the_target_duration() {
+    for playlist in [
+        MediaPlaylist::live("live.m3u8", Duration::from_secs(30)),
+        MediaPlaylist::event("live.m3u8"),
+    ] {
+        let mut bench = Bench::new(playlist.target_duration(Duration::from_secs(6)));
+        for (number, secs) in [(0, 0.48), (1, 6.0), (2, 6.0)] {
+            let pushed = bench.push(number, secs);
+            assert!(pushed.notices.is_empty(), "{:?}", pushed.notices);
+        }
+        let text = bench.text();
+        assert!(text.contains("#EXT-X-TARGETDURATION:6\n"), "{text}");
+        let listed = "#EXTINF:0.480000,\n0.ts\n#EXTINF:6.000000,\n1.ts\n#EXTINF:6.000000,\n2.ts\n";
+        assert!(text.ends_with(listed), "{text}");
+    }
+}
+
+#[test]
+fn a_live_or_event_playlist_without_a_target_duration_is_refused() {
+    for (playlist, is_taken) in [
+        (MediaPlaylist::live("live.m3u8", Duration::ZERO), false),
+        (MediaPlaylist::event("live.m3u8"), false),
+        (MediaPlaylist::vod("live.m3u8"), true),
+    ] {
+        let folder = Folder::new(playlist.path(), Duration::ZERO, false);
+        let new = |playlist| MediaPlaylistPublisher::new(playlist, folder.clone());
+        assert!(new(playlist.clone().target_duration(Duration::from_secs(6))).is_ok());
+        match new(playlist.clone()) {
+            Ok(_) => assert!(is_taken, "{playlist:?} was taken"),
+            Err(error) => {
+                assert!(!is_taken, "{error}");
+                assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+                let message = error.to_string();
+                for part in ["\"live.m3u8\"", "target_duration", "upper bound"] {
+                    assert!(message.contains(part), "{message}");
+                }
+            }
+        }
+    }
+}
+
+/// The standing playlist has one, and it holds.
+#[test]
+fn a_session_that_resumes_takes_the_target_duration_of_the_playlist() {
+    let mut bench = Bench::new(event().target_duration(Duration::from_secs(6)));
+    let _ = bench.push(0, 2.0);
+    let mut bench = bench.go_on_with(MediaPlaylist::event("live.m3u8"));
+    let pushed = bench.push(1, 6.0);
+    assert!(pushed.notices.is_empty(), "{:?}", pushed.notices);
+    let text = bench.text();
+    assert!(text.contains("#EXT-X-TARGETDURATION:6\n"), "{text}");
+    assert!(text.ends_with("#EXTINF:6.000000,\n1.ts\n"), "{text}");
+}
+
 #[test]
 fn a_loss_is_gaps_that_add_up_to_it() {
     let mut bench = Bench::new(event());

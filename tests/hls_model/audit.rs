@@ -361,6 +361,6 @@ impl Audit {
         listed_as < micros
             && expected
                 .target
-                .is_none_or(|target| listed_as == longest(target, expected.version))
+                .is_some_and(|target| listed_as == longest(target, expected.version))
     }
 }

@@ -77,6 +77,8 @@ enum Initialisation {
 }
 
 /// What one session should list.
+pub(crate) const KEY_OF_NUMBERS: &str = "#EXT-X-KEY:METHOD=AES-128,URI=\"numbers\"";
+
 #[derive(Debug, Default)]
 pub(crate) struct Expected {
     pub(crate) pending: VecDeque<Pending>,
@@ -116,7 +118,7 @@ impl Expected {
             next_sequence: Some(text.end()),
             starts_discontinuity: true,
             date: Some(asked),
-            keys: last.keys.clone(),
+            keys: last.keys.iter().map(of_any_number).collect(),
             initialisation: match &map {
                 None => Initialisation::None,
                 Some(file) => Initialisation::Landed {
@@ -192,7 +194,7 @@ impl Expected {
                 },
             },
         };
-        self.enter(what);
+        self.enter(what, sequence);
         if let Some(target) = self.target
             && let Some(What::Segment { micros, .. }) = self.pending.back().map(|it| &it.what)
             && *micros > longest(target, self.version)
@@ -202,7 +204,7 @@ impl Expected {
         told
     }
 
-    fn enter(&mut self, what: What) {
+    fn enter(&mut self, what: What, sequence: u64) {
         let unknown = self.target.unwrap_or(3600) * SECOND;
         self.media_time += match &what {
             What::Segment { micros, .. } => *micros,
@@ -220,7 +222,11 @@ impl Expected {
             what,
             starts_discontinuity: std::mem::take(&mut self.starts_discontinuity),
             map: self.last_map.clone(),
-            keys: self.keys.clone(),
+            keys: self
+                .keys
+                .iter()
+                .map(|key| of_number(key, sequence))
+                .collect(),
             tags: std::mem::take(&mut self.tags),
             date: self.date.take(),
         });
@@ -332,6 +338,23 @@ impl What {
             }
         }
     }
+}
+
+/// What a key in force says of a segment of this number: its IV too, if it has none of its own (§5.2).
+fn of_number((format, line): (&String, &String), number: u64) -> (String, String) {
+    let iv = format!("METHOD=AES-128,IV=0x{number:032X}");
+    let line = match line.as_str() {
+        KEY_OF_NUMBERS => line.replace("METHOD=AES-128", &iv),
+        _ => line.clone(),
+    };
+    (format.clone(), line)
+}
+
+/// The key in force after a segment that says this.
+fn of_any_number((format, line): (&String, &String)) -> (String, String) {
+    let is_of_number = line.contains("METHOD=AES-128,IV=");
+    let line = if is_of_number { KEY_OF_NUMBERS } else { line };
+    (format.clone(), line.to_owned())
 }
 
 /// The longest printed duration (§4.3.3.1, §7).

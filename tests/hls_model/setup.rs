@@ -138,7 +138,8 @@ pub(crate) fn setup(kinds: &'static [Kind]) -> impl Strategy<Value = Setup> {
             kind,
             path,
             window_secs,
-            target,
+            // Only that of a VOD playlist has a default.
+            target: target.or((kind != Kind::Vod).then_some(3)),
             base,
             is_dated,
             is_independent,

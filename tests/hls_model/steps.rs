@@ -71,6 +71,8 @@ pub(crate) enum Tag {
     DateRange,
     Comment,
     Key(u8),
+    /// Without an IV.
+    KeyOfNumbers,
     NoKey,
 }
 
@@ -171,6 +173,7 @@ fn act() -> impl Strategy<Value = Act> {
         Tag::Comment,
         Tag::Key(0),
         Tag::Key(1),
+        Tag::KeyOfNumbers,
         Tag::NoKey,
     ]);
     prop_oneof![

@@ -98,6 +98,7 @@ fn pass<R: Returned>(
         return result;
     };
     let position = open.calls.len();
+    call.openings = open.openings;
     let fault = open.plan.as_mut().and_then(|plan| plan(position, &call));
     call.is_injected = matches!(fault, Some(Fault::Code(_) | Fault::Short(_)));
     let result = match fault {

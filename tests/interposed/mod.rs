@@ -64,6 +64,8 @@ pub struct Call {
     pub to: PathBuf,
     /// Which opening of the file it is, counted over all.
     pub handle: u64,
+    /// How many openings there were before.
+    pub openings: u64,
     /// Of a write, what it was asked to write; of a call that wrote, what it wrote.
     pub bytes: Vec<u8>,
     /// Of a truncation, the length.
@@ -81,6 +83,7 @@ impl Call {
             path,
             to: PathBuf::new(),
             handle: 0,
+            openings: 0,
             bytes: Vec::new(),
             length: 0,
             is_injected: false,

@@ -1,6 +1,8 @@
 //! The command as its user meets it.
 
 use super::common::listing::Listing;
+#[cfg(unix)]
+use super::common::unprivileged::{Unprivileged, Unreadable};
 use super::*;
 
 /// One line on standard error, and nothing else.
@@ -173,6 +175,37 @@ fn what_is_there_is_gone_on_with_or_left_alone() {
         ended.0 == Some(1) && ended.1.contains("it has ended"),
         "{ended:?}"
     );
+}
+
+/// As at the top of a disk (`lost+found`), or of a NAS (`.snapshot`).
+#[cfg(unix)]
+#[test]
+fn a_folder_in_the_output_that_cannot_be_read_is_no_obstacle() {
+    let test = "a_folder_in_the_output_that_cannot_be_read_is_no_obstacle";
+    let sample = fs::read(SAMPLE).unwrap();
+    for options in [&["--resume"][..], &["--resume", "--record"]] {
+        let Some(user) = Unprivileged::new(test, &example("live_hls")) else {
+            return;
+        };
+        let out = user.folder();
+        fs::create_dir(&out).unwrap();
+        let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        fs::set_permissions(&out, everybody).unwrap();
+        let _unreadable = Unreadable::make(out.join("lost+found"));
+        let input = out.join("input");
+        for (bytes, code) in [(&sample[..376_100], 1), (&sample, 0)] {
+            fs::write(&input, bytes).unwrap();
+            let mut command = user.command();
+            command.stdin(fs::File::open(&input).unwrap());
+            command.args(options).arg("-").arg(&out);
+            let packaged = output(command.env_remove("RUST_LOG"));
+            let said = text(&packaged.stderr);
+            assert_eq!(packaged.status.code(), Some(code), "{options:?}: {said}");
+            assert!(!said.contains("lost+found"), "{said}");
+        }
+        let listing = Listing::of_file(&out.join(LIVE));
+        assert!(listing.has_ended);
+    }
 }
 
 #[test]

@@ -160,7 +160,8 @@ fn publishes_on_a_full_ext4() {
     use super::common::listing::Listing;
 
     let root = folder();
-    let playlist = MediaPlaylist::live("live.m3u8", Duration::from_secs(60));
+    let playlist = MediaPlaylist::live("live.m3u8", Duration::from_secs(60))
+        .target_duration(Duration::from_secs(1));
     let sink = || DiskSink::rooted(&root).durability(Durability::File);
     let mut publisher = MediaPlaylistPublisher::new(playlist, sink()).unwrap();
     let (mut stream, sender) = SegmentStream::with_sink(once(), sink()).unwrap();

@@ -66,9 +66,14 @@ impl Image {
 
     /// Runs a part of a test with the file system mounted on its folder.
     pub(crate) fn run(&self, part: &str, writers: usize) -> String {
+        self.run_behind(&[], part, writers)
+    }
+
+    /// The same behind a prefix.
+    pub(crate) fn run_behind(&self, behind: &[&str], part: &str, writers: usize) -> String {
         let point = self.point().into_os_string().into_string().unwrap();
         let prefix = ["unshare", "-m", "sh", "-c", MOUNTED, &point];
-        let mut command = again(&prefix, part, &point);
+        let mut command = again(&[&prefix, behind].concat(), part, &point);
         command.env("SEGMENT_STREAM_TEST_WRITERS", writers.to_string());
         let output = must_pass(&mut command);
         String::from_utf8(output.stdout).unwrap()

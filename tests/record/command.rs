@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader, Write};
 
 use super::common::joined;
+#[cfg(unix)]
+use super::common::unprivileged::{Unprivileged, Unreadable};
 use super::*;
 
 fn record(arguments: &[&str]) -> Output {
@@ -123,6 +125,34 @@ fn a_recording_goes_on_where_an_earlier_one_ended_and_sweeps_up_after_it() {
         b"somebody's"
     );
     assert_eq!(names(folder.path()).len(), 10);
+}
+
+/// As at the top of a disk (`lost+found`), or of a NAS (`.snapshot`).
+#[cfg(unix)]
+#[test]
+fn a_folder_in_the_output_that_cannot_be_read_is_no_obstacle() {
+    let test = "a_folder_in_the_output_that_cannot_be_read_is_no_obstacle";
+    let Some(user) = Unprivileged::new(test, &example("record")) else {
+        return;
+    };
+    let out = user.folder();
+    fs::create_dir(&out).unwrap();
+    let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    fs::set_permissions(&out, everybody).unwrap();
+    let _unreadable = Unreadable::make(out.join("lost+found"));
+    fs::write(out.join(".segment-0123456789ab.tmp"), "half a segm").unwrap();
+    let mut command = user.command();
+    command.stdin(fs::File::open(SAMPLE).unwrap());
+    let output = output(command.arg("-").arg(&out).env_remove("RUST_LOG"));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let there = fs::read_dir(&out).unwrap();
+    let mut there: Vec<String> = there
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    there.retain(|name| name != "lost+found");
+    there.sort();
+    let expected: Vec<_> = (0..4).map(|it| format!("segment-{it:05}.ts")).collect();
+    assert_eq!(there, expected);
 }
 
 #[test]

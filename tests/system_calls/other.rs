@@ -1,7 +1,7 @@
 //! The sink behind a stream, and the sweep, each with a call that fails.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use segment_stream::{
     DiskSink, Durability, SegmentStream, SegmentStreamConfig, SinkError, Swept, WriteError,
@@ -80,22 +80,31 @@ pub(crate) fn sweep(faults: &[At]) -> (Vec<Call>, Result<Swept, SinkError>) {
     let left = TEMPS.iter().filter(|name| root.join(name).exists());
     let left: Vec<_> = left.map(|name| root.join(name)).collect();
     assert_eq!(others(), OTHERS.len(), "{}", why());
-    match &result {
-        Ok(swept) => {
-            // One that seemed to be in use stays, and so does one that seemed to be gone.
-            let was_lied_to = calls
-                .iter()
-                .any(|call| call.is_injected && call.code() == Some(libc::ENOENT));
-            let stays = |path: &_| swept.in_use.contains(path) || was_lied_to;
-            assert!(left.iter().all(stays), "{}", why());
-        }
-        Err(error) => {
-            let code = error.raw_os_error();
-            let is_injected = |call: &Call| call.is_injected && call.code() == code;
-            assert!(code.is_some() && calls.iter().any(is_injected), "{}", why());
-            assert!(error.operation().is_some(), "{}", why());
-            assert!(error.path().is_some_and(Path::is_absolute), "{}", why());
-        }
+    let (swept, errors) = match &result {
+        Ok(swept) => (Some(swept), &swept.errors[..]),
+        Err(error) => (None, std::slice::from_ref(error)),
+    };
+    for error in errors {
+        let code = error.raw_os_error();
+        let is_injected = |call: &Call| call.is_injected && call.code() == code;
+        assert!(code.is_some() && calls.iter().any(is_injected), "{}", why());
+        assert!(error.operation().is_some(), "{}", why());
+        assert!(error.path().is_some_and(Path::is_absolute), "{}", why());
+    }
+    if let Some(swept) = swept {
+        // One that seemed to be in use stays, and so does one that seemed to be gone.
+        let was_lied_to = calls
+            .iter()
+            .any(|call| call.is_injected && call.code() == Some(libc::ENOENT));
+        // And one that an error tells of, or of the folder that it is in.
+        let is_told = |path: &Path| {
+            let mut told = errors.iter().filter_map(SinkError::path);
+            told.any(|told| path.starts_with(told))
+        };
+        let stays = |path: &PathBuf| swept.in_use.contains(path) || was_lied_to || is_told(path);
+        assert!(left.iter().all(stays), "{}", why());
+        let removed = swept.removed.len();
+        assert_eq!(removed + left.len(), TEMPS.len(), "{}", why());
     }
     interposed::heal();
     DiskSink::sweep(root).unwrap();

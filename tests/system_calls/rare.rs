@@ -76,6 +76,58 @@ fn a_clone_does_not_rely_on_a_doubtful_folder_of_another() {
     );
 }
 
+/// As when a disk is unmounted between the look at the root and the write.
+#[test]
+fn a_root_that_goes_in_the_middle_of_a_write_is_not_made() {
+    let _alone = alone();
+    for durability in [Durability::None, Durability::Full] {
+        for hint in ["0.ts", "a/0.ts", "a/b/0.ts"] {
+            let base = in_memory();
+            let root = base.path().join("root");
+            fs::create_dir(&root).unwrap();
+            let sink = DiskSink::rooted(&root).durability(durability);
+            let mut sink = sink.root_must_exist();
+            let mut there = Some(root.clone());
+            interposed::begin(Box::new(move |_, call| {
+                if call.kind == Kind::Create
+                    && let Some(root) = there.take()
+                {
+                    fs::remove_dir_all(root).unwrap();
+                }
+                None
+            }));
+            let written = counted(|| sink.write(&segment(0, hint), &WriteContext::default()));
+            interposed::heal();
+            let error = written.unwrap_err();
+            assert_eq!(error.io_kind(), io::ErrorKind::NotFound, "{error}");
+            assert!(!root.exists(), "{durability:?}: {hint}");
+        }
+    }
+}
+
+/// A sync that fails is told to those that had the folder open, and only then surely to this writer.
+#[test]
+fn a_folder_is_opened_before_a_folder_in_it_gets_its_name() {
+    let _alone = alone();
+    let base = in_memory();
+    let mut sink = DiskSink::rooted(base.path().join("root")).durability(Durability::Full);
+    interposed::begin(Box::new(|_, _| None));
+    counted(|| sink.write(&segment(0, "a/b/0.ts"), &WriteContext::default())).unwrap();
+    let calls = interposed::recorded();
+    let made = (0..)
+        .zip(&calls)
+        .filter(|(_, call)| call.kind == Kind::MakeFolder);
+    let mut count = 0;
+    for (position, made) in made {
+        let above = made.path.parent().unwrap();
+        let mut later = calls[position..].iter();
+        let sync = later.find(|call| call.kind == Kind::Sync && call.path == above);
+        assert!(sync.unwrap().handle <= made.openings, "{made:?}");
+        count += 1;
+    }
+    assert_eq!(count, 3);
+}
+
 /// The first name is removed once more where the first removal failed, in each folder anew.
 #[test]
 fn by_links_no_second_name_stays() {
@@ -180,11 +232,14 @@ fn a_temp_file_that_must_not_be_written_is_swept_and_one_that_cannot_be_read_sta
     let (swept, left) = sweep_of_one(libc::EACCES);
     assert_eq!((swept.unwrap().removed.len(), left), (1, 0));
     let (swept, left) = sweep_of_one(libc::EIO);
-    assert_eq!(swept.unwrap_err().operation(), Some("open the temp file"));
+    let errors = swept.unwrap().errors;
+    assert_eq!(errors.len(), 1);
+    assert_eq!(errors[0].operation(), Some("open the temp file"));
     assert_eq!(left, 1);
     // Somebody else was first.
     let (swept, _) = sweep_of_one(libc::ENOENT);
-    assert_eq!(swept.unwrap(), Swept::default());
+    let swept = swept.unwrap();
+    assert_eq!((swept.removed.len(), swept.errors.len()), (0, 0));
 }
 
 #[test]

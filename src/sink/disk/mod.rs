@@ -7,6 +7,7 @@ mod allocate;
 mod folders;
 mod policy;
 mod publish;
+mod root;
 mod sweep;
 mod target;
 mod temp;
@@ -20,14 +21,16 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use log::Level;
 use tempfile::NamedTempFile;
 
 use self::folders::{Folders, Syncable};
 use self::publish::{Published, Publisher};
+use self::root::Root;
 use self::target::Target;
 use self::temp::TempFiles;
 use crate::error::SinkError;
-use crate::internal::sync::{self, Mutex, MutexGuard};
+use crate::internal::log::log as tell;
 use crate::segment::ProducedSegment;
 use crate::sink::{SegmentSink, WriteContext};
 
@@ -82,14 +85,24 @@ use crate::sink::{SegmentSink, WriteContext};
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct DiskSink {
-    root: Option<PathBuf>,
+    root: Option<Root>,
     durability: Durability,
     existing: Existing,
-    pre_allocate: bool,
+    pre_allocation: PreAllocation,
     /// Shared by clones, so that one writer does not rely on a folder that another one failed to sync.
-    folders: Arc<Mutex<Folders>>,
+    folders: Arc<Folders>,
     temps: TempFiles,
     publisher: Publisher,
+}
+
+/// Whether the length of a file is set before it is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum PreAllocation {
+    #[default]
+    Off,
+    On,
+    /// And that it failed was logged.
+    Failed,
 }
 
 impl DiskSink {
@@ -103,13 +116,68 @@ impl DiskSink {
     ///
     /// A hint must be relative and name a file below the root: a hint that is empty, absolute, has a
     /// `..` in it, ends in `/` or `.`, or passes through a symbolic link below the root, is an error.
-    /// The root itself may be a link, and is made if it is missing. (Against somebody who exchanges
-    /// folders for links while it works, only the permissions of the folder help.)
+    /// The root itself may be a link, and is made if it is missing.
+    ///
+    /// A relative root is resolved here, so that a later change of the current directory does not move it. If
+    /// the current directory is not known, each write is an error.
+    ///
+    /// **The limit.** The look at the path and the write are separate steps. A process that may write below the
+    /// root can replace a directory by a symbolic link between them, and so lead a write outside. Only
+    /// permissions prevent that: nobody else should be able to write below the root.
+    ///
+    /// **Recorders.** If the root is on a disk that may be unmounted, such as a NAS, a missing root would be
+    /// made on the system disk. Take a directory below the mount point as the root, and
+    /// [`root_must_exist`](DiskSink::root_must_exist) with it.
     pub fn rooted(root: impl Into<PathBuf>) -> Self {
         Self {
-            root: Some(root.into()),
+            root: Some(Root::new(root.into())),
             ..Self::default()
         }
+    }
+
+    /// Does not make the root: if it is missing, each write and removal is an error of kind
+    /// [`NotFound`](io::ErrorKind::NotFound), and nothing is written. By default it is made.
+    ///
+    /// The error [may heal](SinkError::may_heal), as the file system may be mounted again. The look is one call
+    /// before each write. It does not see that a mount point is empty; [`same_device`](DiskSink::same_device)
+    /// does, from the time on that the device is known. A sink without a root has none to look at.
+    ///
+    /// ```
+    /// use segment_stream::{DiskSink, ProducedSegment, SegmentSink, WriteContext};
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// let recordings = folder.path().join("nas/recordings");
+    /// let mut sink = DiskSink::rooted(&recordings).root_must_exist();
+    /// let segment = ProducedSegment::media(0, vec![0x47; 188], 2.0).with_path("00000.ts");
+    /// let error = sink.write(&segment, &WriteContext::default()).unwrap_err();
+    /// assert_eq!(error.io_kind(), std::io::ErrorKind::NotFound);
+    /// assert!(!recordings.exists());
+    ///
+    /// std::fs::create_dir_all(&recordings).unwrap();
+    /// assert!(sink.write(&segment, &WriteContext::default()).is_ok());
+    /// ```
+    pub fn root_must_exist(mut self) -> Self {
+        if let Some(root) = &mut self.root {
+            root.must_exist();
+        }
+        self
+    }
+
+    /// Demands that the root stays on the device that it is on now, and that it
+    /// [exists](DiskSink::root_must_exist). If another file system stands there, because the disk was unmounted
+    /// or another one was mounted, each write and removal is an error of kind
+    /// [`NotFound`](io::ErrorKind::NotFound), which may heal. Unix only: elsewhere there is no such function.
+    ///
+    /// If the root does not exist yet, its device is that of the first write that finds it. Clones share the
+    /// device. A network file system that is mounted again may have another device number, and then it takes a
+    /// new sink. The look comes before the write, so a disk that is unmounted between the two is seen by the
+    /// next write. Directories below the root may be on other devices.
+    #[cfg(unix)]
+    pub fn same_device(mut self) -> Self {
+        if let Some(root) = &mut self.root {
+            root.stays_on_its_device();
+        }
+        self
     }
 
     /// What survives a power cut; the default is [`Durability::None`].
@@ -125,13 +193,14 @@ impl DiskSink {
     }
 
     /// Sets the length of each temp file before it is written (`ftruncate`), as a hint to the file
-    /// system. By default it is not done.
+    /// system. By default it is not done. If it fails, a warning is logged once and the file is written
+    /// without it.
     ///
     /// It reserves nothing on most file systems: a length of 100 MB succeeds on a disk of 1 MB, and
     /// the disk is full all the same when the bytes come. And without [`Durability::File`] a power cut may
     /// leave a file of the right length and all zeros.
     pub fn pre_allocate(mut self) -> Self {
-        self.pre_allocate = true;
+        self.pre_allocation = PreAllocation::On;
         self
     }
 
@@ -144,17 +213,19 @@ impl DiskSink {
     /// keeps them to itself, sweep from where the writers are.) Symbolic links are not followed. A
     /// folder that does not exist is as good as swept.
     ///
+    /// A folder below that cannot be read (`lost+found`, `.snapshot`), or a temp file that cannot be removed,
+    /// stops nothing: it is logged, and returned in [`Swept::errors`]. On a file system without locks a
+    /// temp file cannot be told from one in use, so it stays and is such an error.
+    ///
     /// # Errors
     ///
-    /// The first folder that could not be read or temp file that could not be looked at or removed
-    /// (each one is logged); the rest is swept all the same. On a file system without locks a temp
-    /// file cannot be told from one in use, so it stays and is such an error.
+    /// `folder` itself is there and cannot be opened as a folder, so that nothing was swept.
     ///
     /// ```
     /// # fn main() -> std::io::Result<()> {
     /// # let folder = tempfile::tempdir()?;
     /// let swept = segment_stream::DiskSink::sweep(folder.path())?;
-    /// assert!(swept.removed.is_empty());
+    /// assert!(swept.removed.is_empty() && swept.errors.is_empty());
     /// # Ok(())
     /// # }
     /// ```
@@ -163,14 +234,15 @@ impl DiskSink {
     }
 
     fn target(&self, hint: &Path) -> Result<Target, SinkError> {
-        Target::resolve(self.root.as_deref(), hint)
+        let root = self.root.as_ref().map(Root::check).transpose()?;
+        Target::resolve(root, hint)
             .map_err(|cause| SinkError::during("use the path hint", hint, cause))
     }
 
     fn create_temp(&mut self, target: &Target) -> Result<NamedTempFile<File>, SinkError> {
         let folder = &target.folder;
         if self.durability == Durability::Full {
-            self.folders().make_durable(folder)?;
+            self.make_folder(folder)?;
         }
         let first = self.temps.create(folder);
         let created = match first {
@@ -184,16 +256,12 @@ impl DiskSink {
         created.map_err(|cause| SinkError::during("create a temp file for", &target.path, cause))
     }
 
-    fn make_folder(&mut self, folder: &Path) -> Result<(), SinkError> {
+    fn make_folder(&self, folder: &Path) -> Result<(), SinkError> {
+        let given = self.root.as_ref().and_then(Root::is_given);
         match self.durability {
-            Durability::Full => self.folders().make_durable(folder),
-            Durability::None | Durability::File => folders::make(folder, &mut |_| {}),
+            Durability::Full => self.folders.make_durable(folder, given),
+            Durability::None | Durability::File => folders::make(folder, given),
         }
-    }
-
-    // Whatever panics under the lock leaves names in there that are at worst not known.
-    fn folders(&self) -> MutexGuard<'_, Folders> {
-        sync::lock(&self.folders)
     }
 
     fn store(&mut self, data: &[u8], target: &Target) -> Result<Published, SinkError> {
@@ -221,11 +289,23 @@ impl DiskSink {
         Ok(published)
     }
 
-    fn fill(&self, mut file: &File, data: &[u8], target: &Path) -> Result<(), SinkError> {
-        if self.pre_allocate {
+    /// It was a hint. What keeps the file from having this length keeps the write from succeeding too.
+    fn tell_of_failed_pre_allocation(&mut self, error: &io::Error) {
+        if self.pre_allocation != PreAllocation::Failed {
+            self.pre_allocation = PreAllocation::Failed;
+            tell(
+                Level::Warn,
+                format_args!("cannot pre-allocate ({error}): files are written without it"),
+            );
+        }
+    }
+
+    fn fill(&mut self, mut file: &File, data: &[u8], target: &Path) -> Result<(), SinkError> {
+        if self.pre_allocation != PreAllocation::Off {
             // On the temp file and never on the final name, where a reader would see the zeros.
-            file.set_len(data.len() as u64)
-                .map_err(|cause| SinkError::during("pre-allocate", target, cause))?;
+            if let Err(error) = file.set_len(data.len() as u64) {
+                self.tell_of_failed_pre_allocation(&error);
+            }
         }
         file.write_all(data)
             .map_err(|cause| SinkError::during("write", target, cause))?;

@@ -17,7 +17,9 @@ pub enum Durability {
     /// Besides, the folder is synced after the file got its name, and so are the folders above every
     /// folder that the sink made: what was yielded as `Ok` is there after a power cut. (The names of
     /// folders that were there before are synced as well, once, where that can be done; where it
-    /// cannot, a warning is logged.) Unix only; elsewhere every write is an error.
+    /// cannot, a warning is logged.) On a file system that keeps no birth times (ext4 with 128-byte inodes, many
+    /// network file systems) a folder cannot be told from one that takes its place, so the folders above are
+    /// synced for each segment. Unix only; elsewhere every write is an error.
     Full,
 }
 

@@ -11,53 +11,55 @@ use crate::error::SinkError;
 use crate::internal::log::log as tell;
 
 /// What a [`DiskSink::sweep`](crate::DiskSink::sweep) found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Swept {
     /// The temp files that it removed.
     pub removed: Vec<PathBuf>,
     /// The temp files that a living writer is using, which it left alone.
     pub in_use: Vec<PathBuf>,
+    /// The directories that could not be read, and the temp files that could not be opened, locked or
+    /// removed. Each error names its path, and was logged as a warning.
+    pub errors: Vec<SinkError>,
 }
 
-pub(super) fn sweep(folder: &Path) -> Result<Swept, SinkError> {
-    let mut sweep = Sweep {
-        found: Swept::default(),
-        first_error: None,
-        folders: vec![folder.to_path_buf()],
-    };
+pub(super) fn sweep(root: &Path) -> Result<Swept, SinkError> {
+    let mut sweep = Sweep::default();
+    // A sweep that could not begin is no sweep. Below, each folder is one of many.
+    if let Err(error) = sweep.look_into(root) {
+        log(&error);
+        return Err(error);
+    }
     while let Some(folder) = sweep.folders.pop() {
-        sweep.look_into(&folder);
+        if let Err(error) = sweep.look_into(&folder) {
+            sweep.note(error);
+        }
     }
-    match sweep.first_error {
-        None => Ok(sweep.found),
-        Some(error) => Err(error),
-    }
+    Ok(sweep.found)
 }
 
+#[derive(Default)]
 struct Sweep {
     found: Swept,
-    first_error: Option<SinkError>,
     /// Still to be looked into; a stack and no recursion, since folders nest as deep as they like.
     folders: Vec<PathBuf>,
 }
 
 impl Sweep {
-    fn look_into(&mut self, folder: &Path) {
+    /// Fails if the folder cannot be opened.
+    fn look_into(&mut self, folder: &Path) -> Result<(), SinkError> {
+        let failed = |cause| SinkError::during("read the folder", folder, cause);
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(error) => return self.note("read the folder", folder, error),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(failed(error)),
         };
         for entry in entries {
-            let looked_at = match entry {
-                Ok(entry) => self.look_at(&entry),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = looked_at {
-                self.note("read the folder", folder, error);
+            if let Err(error) = entry.and_then(|entry| self.look_at(&entry)) {
+                self.note(failed(error));
             }
         }
+        Ok(())
     }
 
     fn look_at(&mut self, entry: &DirEntry) -> io::Result<()> {
@@ -84,26 +86,31 @@ impl Sweep {
         let file = match opened {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(error) => return self.note("open the temp file", &path, error),
+            Err(error) => {
+                return self.note(SinkError::during("open the temp file", &path, error));
+            }
         };
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return self.found.in_use.push(path),
             Err(TryLockError::Error(error)) => {
-                return self.note("lock the temp file", &path, error);
+                return self.note(SinkError::during("lock the temp file", &path, error));
             }
         }
         match fs::remove_file(&path) {
             Ok(()) => self.found.removed.push(path),
             // Its writer had finished with it in the meantime.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => self.note("remove the temp file", &path, error),
+            Err(error) => self.note(SinkError::during("remove the temp file", &path, error)),
         }
     }
 
-    fn note(&mut self, operation: &'static str, path: &Path, cause: io::Error) {
-        let error = SinkError::during(operation, path, cause);
-        tell(Level::Warn, format_args!("sweep: {error}"));
-        self.first_error.get_or_insert(error);
+    fn note(&mut self, error: SinkError) {
+        log(&error);
+        self.found.errors.push(error);
     }
+}
+
+fn log(error: &SinkError) {
+    tell(Level::Warn, format_args!("sweep: {error}"));
 }

@@ -1,0 +1,191 @@
+//! Keys of encrypted segments: EXT-X-KEY lines (RFC 8216 §4.3.2.4).
+//!
+//! A key without an IV implies one: the media sequence number (§5.2). The publisher counts those by itself, so a
+//! gap that is split or a number that is missing would shift the IV of all that follows. So a line is kept as
+//! it was given, and each segment gets it with the IV that its producer's number implies. That IV stands
+//! directly behind METHOD, and one that was given never does: so a line that is read from a playlist tells
+//! which of the two it has, and whether the next segment has the same.
+
+use std::borrow::Cow;
+
+const TAG: &str = "#EXT-X-KEY:";
+const IDENTITY: &str = "identity";
+
+/// Ends all keys that are in force.
+pub(super) const NO_KEY: &str = "#EXT-X-KEY:METHOD=NONE";
+
+/// An attribute list (§4.2) in its order, each value as it is written.
+struct Attributes<'a>(Vec<(&'a str, Cow<'a, str>)>);
+
+impl<'a> Attributes<'a> {
+    fn of(line: &'a str) -> Option<Self> {
+        let mut rest = line.strip_prefix(TAG)?;
+        let mut found = Self(Vec::new());
+        loop {
+            let (name, value) = rest.split_once('=')?;
+            let end = match value.strip_prefix('"') {
+                Some(quoted) => quoted.find('"')? + 2,
+                None => value.find(',').unwrap_or(value.len()),
+            };
+            let (value, after) = value.split_at(end);
+            // No attribute may come twice.
+            if !is_name(name) || !is_value(value) || found.get(name).is_some() {
+                return None;
+            }
+            found.0.push((name, value.into()));
+            if after.is_empty() {
+                return Some(found);
+            }
+            rest = after.strip_prefix(',')?;
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(its, _)| *its == name);
+        found.map(|(_, value)| value.as_ref())
+    }
+
+    fn format(&self) -> &str {
+        self.get("KEYFORMAT").and_then(unquoted).unwrap_or(IDENTITY)
+    }
+
+    /// §5.2 says so of the format `identity`. Players do the same with AES-128 of any format; what the other
+    /// methods take is up to a format of its own.
+    fn implies_iv(&self) -> bool {
+        let method = self.get("METHOD").unwrap_or_default();
+        let by_number = self.format() == IDENTITY || method == "AES-128";
+        method != "NONE" && by_number && self.get("IV").is_none()
+    }
+
+    /// Where the attribute behind METHOD is, if it is an IV.
+    fn iv_behind_method(&self) -> Option<usize> {
+        let behind = self.0.iter().position(|(name, _)| *name == "METHOD")? + 1;
+        let (name, _) = self.0.get(behind)?;
+        (*name == "IV").then_some(behind)
+    }
+
+    fn print(&self) -> String {
+        let pairs: Vec<_> = self
+            .0
+            .iter()
+            .map(|(name, it)| format!("{name}={it}"))
+            .collect();
+        format!("{TAG}{}", pairs.join(","))
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let is_in_one = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-';
+    !name.is_empty() && name.bytes().all(is_in_one)
+}
+
+fn is_value(value: &str) -> bool {
+    let is_in_one = |it: char| it != '"' && !it.is_whitespace();
+    unquoted(value).is_some() || (!value.is_empty() && value.chars().all(is_in_one))
+}
+
+fn unquoted(value: &str) -> Option<&str> {
+    value.strip_prefix('"')?.strip_suffix('"')
+}
+
+/// 128 bits.
+fn is_iv(value: &str) -> bool {
+    let digits = value.strip_prefix("0x").or(value.strip_prefix("0X"));
+    digits.is_some_and(|it| {
+        (1..=32).contains(&it.len()) && it.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
+}
+
+/// The IV that a number implies: big-endian, padded on the left with zeros (§5.2).
+fn implied(number: u64) -> String {
+    format!("0x{number:032X}")
+}
+
+/// Checks a key line, or says why it cannot be one.
+pub(super) fn check(line: &str) -> Result<(), &'static str> {
+    let list = Attributes::of(line).ok_or("it is no list of attributes")?;
+    match list.get("METHOD") {
+        None => return Err("a key has a METHOD"),
+        Some("NONE") if list.0.len() > 1 => {
+            return Err("a key with METHOD=NONE has no other attribute");
+        }
+        Some("NONE") => return Ok(()),
+        Some(method) if method.starts_with('"') => return Err("METHOD is not quoted"),
+        Some(_) => {}
+    }
+    let uri = list.get("URI").and_then(unquoted);
+    if uri.is_none_or(str::is_empty) {
+        return Err("a key has a quoted URI, unless its METHOD is NONE");
+    }
+    let are_quoted = ["KEYFORMAT", "KEYFORMATVERSIONS"]
+        .iter()
+        .all(|name| list.get(name).is_none_or(|value| unquoted(value).is_some()));
+    if !are_quoted {
+        return Err("KEYFORMAT and KEYFORMATVERSIONS are quoted");
+    }
+    if !list.get("IV").is_none_or(is_iv) {
+        return Err("an IV is 0x and up to 32 hexadecimal digits");
+    }
+    Ok(())
+}
+
+/// A line that was checked, as it is kept: with no IV behind METHOD.
+pub(super) fn kept(line: &str) -> String {
+    let Some(mut list) = Attributes::of(line) else {
+        return line.to_owned();
+    };
+    if let Some(at) = list.iv_behind_method() {
+        // A URI is left between them.
+        let iv = list.0.remove(at);
+        let method = list.0.remove(at - 1);
+        list.0.insert(0, method);
+        list.0.push(iv);
+    }
+    list.print()
+}
+
+/// The lines for the segment of this number; `None` if they are as they were kept.
+pub(super) fn of_segment(kept: &[String], number: u64) -> Option<Vec<String>> {
+    let with_iv = |line: &String| {
+        let mut list = Attributes::of(line).filter(Attributes::implies_iv)?;
+        let behind = list.0.iter().position(|(name, _)| *name == "METHOD")? + 1;
+        list.0.insert(behind, ("IV", implied(number).into()));
+        Some(list.print())
+    };
+    let lines: Vec<_> = kept.iter().map(with_iv).collect();
+    let is_any = lines.iter().any(Option::is_some);
+    let or_kept = |(line, kept): (Option<String>, &String)| line.unwrap_or_else(|| kept.clone());
+    is_any.then(|| lines.into_iter().zip(kept).map(or_kept).collect())
+}
+
+/// What a line of a playlist was kept as; `None` if this publisher does not write it so.
+pub(super) fn read(line: &str) -> Option<String> {
+    let mut list = Attributes::of(line)?;
+    let Some(at) = list.iv_behind_method() else {
+        return Some(line.to_owned());
+    };
+    let (_, iv) = list.0.remove(at);
+    let number = iv.strip_prefix("0x").map(|it| u64::from_str_radix(it, 16));
+    let is_ours = number.is_some_and(|it| it.is_ok_and(|number| implied(number) == iv));
+    (is_ours && list.implies_iv()).then(|| list.print())
+}
+
+/// The format of a key line; keys of different formats are in force side by side.
+pub(super) fn format(line: &str) -> String {
+    let list = Attributes::of(line);
+    list.map_or_else(|| IDENTITY.into(), |it| it.format().to_owned())
+}
+
+/// KEYFORMAT and KEYFORMATVERSIONS take version 5 (§7). An IV takes version 2, which every playlist here has.
+pub(super) fn takes_version_5(line: &str) -> bool {
+    let names = ["KEYFORMAT", "KEYFORMATVERSIONS"];
+    Attributes::of(line).is_some_and(|it| names.iter().any(|name| it.get(name).is_some()))
+}
+
+/// A set of keys that replaces another one needs no line that ends it besides.
+pub(super) fn plain(mut keys: Vec<String>) -> Vec<String> {
+    if keys.len() > 1 {
+        keys.retain(|line| line != NO_KEY);
+    }
+    keys
+}
