@@ -1,15 +1,20 @@
 //! What a publication settles, what slides out with it, and what it makes to be kept.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::config::Kind;
 use super::duration::{Micros, SECOND, longest_within, secs, whole_seconds_above};
-use super::entry::{Initialisation, Retired};
+use super::entry::Initialisation;
 use super::playlist::Playlist;
 
 impl Playlist {
     /// Fixes what a first publication fixes.
     pub(super) fn settle(&mut self) {
+        let version = self.version_needed();
+        self.version.get_or_insert(version);
+        if self.target_secs.is_some() {
+            return;
+        }
         let listed = self.entries.iter().map(|entry| entry.micros).max();
         let lost = Some(self.longest_lost).filter(|lost| *lost > 0);
         let longest = listed.max(lost).unwrap_or(SECOND);
@@ -17,10 +22,7 @@ impl Playlist {
             Kind::Live { .. } | Kind::Event => longest.saturating_add(longest / 2),
             Kind::Vod => longest,
         };
-        let version = self.version_needed();
-        self.version.get_or_insert(version);
-        self.target_secs
-            .get_or_insert_with(|| whole_seconds_above(bound).max(1));
+        self.target_secs = Some(whole_seconds_above(bound).max(1));
     }
 
     /// Lets what is too much for the window slide out.
@@ -38,9 +40,10 @@ impl Playlist {
             && let Some(gone) = self.entries.pop_front()
         {
             total -= gone.micros;
+            let longest_listing = self.listings.longest(self.media_sequence);
             self.media_sequence += 1;
             self.discontinuity_sequence += u64::from(gone.starts_discontinuity);
-            let stays = gone.micros.saturating_add(gone.longest_listing);
+            let stays = gone.micros.saturating_add(longest_listing);
             if let Some(file) = gone.file {
                 self.retire_listed(file, stays);
             }
@@ -61,8 +64,14 @@ impl Playlist {
 
     pub(super) fn retire(&mut self, file: PathBuf, stays: Micros) {
         if !self.names(&file) {
-            self.retired.push(Retired { file, stays });
+            self.retired.push(file, stays);
         }
+    }
+
+    /// Whether the file is named by the playlist to come, or by any that may stand now: a
+    /// publication that failed may have arrived.
+    pub(super) fn may_name(&self, file: &Path) -> bool {
+        self.names(file) || self.retired.has(file)
     }
 
     /// Enters that the playlist as it is now was published.
@@ -73,9 +82,8 @@ impl Playlist {
     /// Enters that what it lists stood in a playlist of this duration.
     pub(super) fn was_listed_for(&mut self, listing: Micros) {
         self.longest_published = self.longest_published.max(listing);
-        for entry in &mut self.entries {
-            entry.longest_listing = entry.longest_listing.max(listing);
-        }
+        let end = self.media_sequence + self.entries.len() as u64;
+        self.listings.add(end, listing);
     }
 
     /// For messages.
