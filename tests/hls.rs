@@ -17,6 +17,8 @@ mod keys;
 mod maps;
 #[path = "hls/multivariant.rs"]
 mod multivariant;
+#[path = "hls/no_space.rs"]
+mod no_space;
 #[path = "hls/previous.rs"]
 mod previous;
 #[path = "hls/reserved.rs"]
