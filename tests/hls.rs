@@ -27,6 +27,8 @@ mod reserved;
 mod resuming;
 #[path = "hls/retention.rs"]
 mod retention;
+#[path = "hls/reuse.rs"]
+mod reuse;
 #[path = "hls/texts.rs"]
 mod texts;
 #[path = "hls/told.rs"]
