@@ -17,6 +17,8 @@ mod keys;
 mod maps;
 #[path = "hls/multivariant.rs"]
 mod multivariant;
+#[path = "hls/no_space.rs"]
+mod no_space;
 #[path = "hls/previous.rs"]
 mod previous;
 #[path = "hls/reserved.rs"]
@@ -25,6 +27,8 @@ mod reserved;
 mod resuming;
 #[path = "hls/retention.rs"]
 mod retention;
+#[path = "hls/reuse.rs"]
+mod reuse;
 #[path = "hls/texts.rs"]
 mod texts;
 #[path = "hls/told.rs"]

@@ -22,6 +22,21 @@ pub enum Retention {
     /// [`waiting_for_deletion`](super::MediaPlaylistPublisher::waiting_for_deletion) has it: the new file could
     /// be stored just before the old one's deletion is due. After a restart that may be a file which is gone
     /// already. [`SegmentNames`](super::SegmentNames) gives no name twice.
+    ///
+    /// A ring of names must be longer than the segments that are listed, those that wait for
+    /// deletion and the stream's `channel_depth` together, since a segment is stored before it is
+    /// pushed. A push with a name that is still needed returns
+    /// [`Notice::NameReused`](super::Notice::NameReused). It cancels the pending deletion, and
+    /// the name waits anew once the new segment has slid out. From then on deletions are held
+    /// back for eight pushes, the default `channel_depth`, so that a new file which is stored and
+    /// not yet pushed is not deleted. Up to eight files may be lost before the first reuse is
+    /// pushed, and more if the stream is deeper.
+    ///
+    /// A push deletes 16 files at most, and for about 250 ms. If no space or quota is left, it
+    /// deletes files that are due and writes again, until the playlist is published, no file is
+    /// due, or two seconds are over. If no file is due, that is logged, and a later push
+    /// publishes as soon as there is space. A file that a published playlist names is never
+    /// deleted.
     Delete {
         /// How much longer they stay than the standard asks for.
         margin: Duration,

@@ -20,8 +20,14 @@ pub(super) struct Entry {
     pub(super) keys: Arc<Vec<String>>,
     pub(super) tags: Vec<String>,
     pub(super) date: Option<SystemTime>,
-    /// The duration of the longest published playlist that lists it.
-    pub(super) longest_listing: Micros,
+}
+
+impl Entry {
+    /// The files that it names: its own, and its initialisation segment's.
+    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let map = self.map.as_ref().and_then(|map| map.file.as_ref());
+        self.file.iter().chain(map)
+    }
 }
 
 /// An initialisation segment (EXT-X-MAP).
@@ -29,13 +35,6 @@ pub(super) struct Entry {
 pub(super) struct Map {
     pub(super) uri: String,
     pub(super) file: Option<PathBuf>,
-}
-
-/// A file that no published playlist will name any more, and for how long it must stay.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Retired {
-    pub(super) file: PathBuf,
-    pub(super) stays: Micros,
 }
 
 /// The initialisation segment that is in force for what comes next.

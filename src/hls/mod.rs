@@ -7,10 +7,13 @@
 mod config;
 mod date;
 mod duration;
+mod entries;
 mod entry;
 mod error;
 mod initialisation;
+mod journal;
 mod key;
+mod listings;
 mod multivariant;
 mod names;
 mod notice;
@@ -21,8 +24,11 @@ mod read;
 mod render;
 mod reserved;
 mod retention;
+mod retired;
+mod reuse;
 mod tags;
 mod texts;
+mod visits;
 mod window;
 
 pub use config::{MediaPlaylist, Retention};

@@ -8,8 +8,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::segment::ProducedSegment;
 
 /// Gives segments without a path hint one: unique within a session and across sessions, so that a
-/// session that is started again never meets what an earlier one left or is about to delete, and made of
-/// letters, digits, `-`, `_` and `.` alone.
+/// session that is started again never meets what an earlier one left or is about to delete, and
+/// made of letters, digits, `-`, `_` and `.` alone. A ring of names, which come again, must be
+/// long enough: see [`Retention::Delete`](super::Retention::Delete).
 ///
 /// ```
 /// use segment_stream::ProducedSegment;

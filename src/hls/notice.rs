@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::mem::{self, Discriminant};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use log::Level;
@@ -58,6 +59,20 @@ pub enum Notice {
         /// The segment's number.
         sequence: u64,
     },
+    /// The name of a segment was used before, and is still needed: a playlist may list it, its
+    /// deletion is pending, or it was deleted during the last eight pushes (the default
+    /// `channel_depth`).
+    ///
+    /// A pending deletion is cancelled, and further deletions are held back for eight pushes.
+    /// Clients that still load the older segment get the new one. If the name was deleted
+    /// already, the new file may have been stored before that and be gone. See
+    /// [`Retention::Delete`](super::Retention::Delete) for the length of a ring of names.
+    NameReused {
+        /// The segment's number.
+        sequence: u64,
+        /// The name, without detours.
+        path: PathBuf,
+    },
     /// A number is missing, repeated or lower than the last one. The playlist counts by itself, so
     /// nothing is renumbered.
     UnexpectedNumber {
@@ -89,7 +104,10 @@ pub enum Notice {
 
 /// Logs notices, and does not let one kind flood the log.
 #[derive(Debug, Default)]
-pub(super) struct NoticeLog(HashMap<Discriminant<Notice>, RateLimit>);
+pub(super) struct NoticeLog {
+    notices: HashMap<Discriminant<Notice>, RateLimit>,
+    no_space: RateLimit,
+}
 
 impl NoticeLog {
     pub(super) fn tell(&mut self, notices: &[Notice]) {
@@ -99,15 +117,37 @@ impl NoticeLog {
                 Notice::CannotDelete(_) => Level::Error,
                 _ => Level::Warn,
             };
-            let gate = self.0.entry(mem::discriminant(notice)).or_default();
+            let gate = self.notices.entry(mem::discriminant(notice)).or_default();
             if let Some(held_back) = gate.pass(Instant::now()) {
                 tell(level, format_args!("{notice}{}", and_more(held_back)));
             }
         }
     }
+
+    /// Logs that no space is left and no deletion can make any.
+    #[expect(
+        clippy::unnecessary_debug_formatting,
+        reason = "a name with a line break in it must not forge a line"
+    )]
+    pub(super) fn tell_no_space(&mut self, playlist: &Path, error: &SinkError, waiting: usize) {
+        if let Some(held_back) = self.no_space.pass(Instant::now()) {
+            tell(
+                Level::Error,
+                format_args!(
+                    "no space is left for the playlist {playlist:?}, and nothing more is due for deletion \
+                     (files that wait for their time: {waiting}): {error}{}",
+                    and_more(held_back)
+                ),
+            );
+        }
+    }
 }
 
 impl fmt::Display for Notice {
+    #[expect(
+        clippy::unnecessary_debug_formatting,
+        reason = "a name with a line break in it must not forge a line"
+    )]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lost {
@@ -146,6 +186,11 @@ impl fmt::Display for Notice {
             Self::NameInUse { sequence } => write!(
                 f,
                 "initialisation segment {sequence} replaced another one that is still needed"
+            ),
+            Self::NameReused { sequence, path } => write!(
+                f,
+                "segment {sequence} has the name {path:?} of an older one that is still needed, or was until \
+                 just now"
             ),
             Self::UnexpectedNumber { expected, found } => {
                 write!(f, "segment {found} came where {expected} was expected")

@@ -1,6 +1,5 @@
 //! What a media playlist lists, and how pushes change it. No I/O, no clock.
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -8,9 +7,12 @@ use std::time::SystemTime;
 use super::config::MediaPlaylist;
 use super::date;
 use super::duration::{Micros, Rounding, SECOND, longest_within, micros, to_duration};
-use super::entry::{Entry, Initialisation, Retired};
+use super::entries::Entries;
+use super::entry::{Entry, Initialisation};
 use super::key;
+use super::listings::Listings;
 use super::notice::Notice;
+use super::retired::RetiredFiles;
 use super::tags::{self, TagError};
 use crate::error::WriteError;
 use crate::segment::{ProducedSegment, usable};
@@ -33,15 +35,17 @@ pub(super) struct Playlist {
     pub(super) target_secs: Option<u64>,
     pub(super) media_sequence: u64,
     pub(super) discontinuity_sequence: u64,
-    pub(super) entries: VecDeque<Entry>,
+    pub(super) entries: Entries,
     pub(super) has_ended: bool,
     /// All that was ever pushed, together.
     pub(super) media_time: Micros,
     /// The longest that was ever published.
     pub(super) longest_published: Micros,
+    /// And by entry.
+    pub(super) listings: Listings,
     /// The longest segment among those that were dropped, of which a gap tells less.
     pub(super) longest_lost: Micros,
-    pub(super) retired: Vec<Retired>,
+    pub(super) retired: RetiredFiles,
     pub(super) next: Next,
 }
 
@@ -76,12 +80,13 @@ impl Playlist {
             target_secs: config.target_secs,
             media_sequence: 0,
             discontinuity_sequence: 0,
-            entries: VecDeque::new(),
+            entries: Entries::default(),
             has_ended: false,
             media_time: 0,
             longest_published: 0,
+            listings: Listings::default(),
             longest_lost: 0,
-            retired: Vec::new(),
+            retired: RetiredFiles::default(),
             next: Next {
                 date: config.date,
                 earliest: config.date,
@@ -108,7 +113,7 @@ impl Playlist {
     }
 
     pub(super) fn total(&self) -> Micros {
-        self.entries.iter().map(|entry| entry.micros).sum()
+        self.entries.total()
     }
 
     /// Whether a playlist that may be published from now on names the file.
@@ -121,11 +126,7 @@ impl Playlist {
             }
             Initialisation::None => false,
         };
-        in_force
-            || self
-                .entries
-                .iter()
-                .any(|entry| is(&entry.file) || entry.map.as_ref().is_some_and(|map| is(&map.file)))
+        in_force || self.entries.names(file)
     }
 
     /// The timeline breaks before the next segment; where there are dates, it is of this one.
@@ -338,7 +339,6 @@ impl Playlist {
             keys,
             tags: std::mem::take(&mut self.next.tags),
             date: date.filter(|date| date::is_printable(*date)),
-            longest_listing: 0,
         });
     }
 

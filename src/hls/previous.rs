@@ -1,6 +1,6 @@
 //! What a session before this one left.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::config::MediaPlaylist;
 use super::names;
 use super::read::read;
+use super::retired::Retired;
 use crate::sink::DiskSink;
 use crate::uri;
 
@@ -46,14 +47,15 @@ impl Previous {
         }))
     }
 
-    /// Whether its text names this file: as a segment, or as an initialisation segment.
-    pub(super) fn lists(&self, playlist: &MediaPlaylist, file: &Path) -> bool {
-        let Ok(uri) = playlist.uri_of(file) else {
-            return false;
-        };
-        let map = format!("#EXT-X-MAP:URI=\"{uri}\"");
-        let mut lines = self.playlist.split(|byte| *byte == b'\n');
-        lines.any(|line| line == uri.as_bytes() || line == map.as_bytes())
+    /// Takes out the files that its text names: as a segment, or as an initialisation segment.
+    pub(super) fn spare_listed(&self, playlist: &MediaPlaylist, retired: &mut Vec<Retired>) {
+        let lines: HashSet<&[u8]> = self.playlist.split(|byte| *byte == b'\n').collect();
+        retired.retain(|retired| {
+            playlist.uri_of(retired.file()).map_or(true, |uri| {
+                let map = format!("#EXT-X-MAP:URI=\"{uri}\"");
+                !lines.contains(uri.as_bytes()) && !lines.contains(map.as_bytes())
+            })
+        });
     }
 
     /// Looks for segments that a killed session had stored and not yet listed, up to its

@@ -1,5 +1,9 @@
 //! Publishes a media playlist of what the iterator yields.
 
+#[cfg(test)]
+mod cost;
+mod deletion;
+
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,24 +12,23 @@ use std::time::{Duration, Instant, SystemTime};
 use log::Level;
 
 use super::config::{Kind, MediaPlaylist, Retention as Policy};
-use super::entry::Retired;
 use super::error::{PublishError, ResumeError};
+use super::journal::{self, Published, State};
 use super::notice::{Notice, NoticeLog};
 use super::playlist::{NUMBERS_END, Playlist};
 use super::previous::Previous;
 use super::read::read;
 use super::render::render;
-use super::retention::{Moment, Published, Retention, State};
+use super::retention::{Moment, Retention};
+use super::retired::Retired;
+use super::reuse::Names;
 use super::tags::TagError;
 use super::texts::Texts;
 use crate::error::{SinkError, WriteError};
 use crate::internal::log::log as tell;
 use crate::segment::ProducedSegment;
 use crate::sink::{SegmentSink, WriteContext};
-
-/// How much deleting one push does. What is left over is done by the next ones.
-const DELETIONS_A_PUSH: usize = 16;
-const DELETING_A_PUSH: Duration = Duration::from_millis(250);
+use crate::uri;
 
 /// Publishes a media playlist of the segments that a [`SegmentStream`](crate::SegmentStream) yields.
 ///
@@ -34,8 +37,10 @@ const DELETING_A_PUSH: Duration = Duration::from_millis(250);
 /// [`finish`](MediaPlaylistPublisher::finish). Since the iteration yields a segment once it is stored,
 /// the playlist never names what is not there.
 ///
-/// What was not written, or cannot be listed, becomes one or more gaps (EXT-X-GAP) of its duration, and
-/// a [`Notice`]. What could not be published is published by the next push.
+/// What was not written, or cannot be listed, becomes one or more gaps (EXT-X-GAP) of its
+/// duration, and a [`Notice`]. What could not be published is published by the next push. On a
+/// full disk a push deletes files that are due and writes again, see
+/// [`Retention::Delete`](super::Retention::Delete).
 ///
 /// The publisher counts media sequence numbers by itself, from the first media segment's `sequence` on.
 ///
@@ -74,6 +79,7 @@ pub struct MediaPlaylistPublisher<S: SegmentSink> {
     playlist: Playlist,
     /// `None` where everything stays.
     retention: Option<Retention>,
+    names: Names,
     written_state: Vec<u8>,
     published: Published,
     texts: Texts,
@@ -125,6 +131,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             sink,
             playlist: Playlist::new(playlist),
             retention,
+            names: Names::default(),
             written_state: Vec::new(),
             published: Published::default(),
             texts: Texts::default(),
@@ -183,11 +190,9 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             longest: publisher.playlist.longest_published,
         };
         if let Some(retention) = &mut publisher.retention {
-            let strays = previous.strays.iter().map(|file| Retired {
-                file: file.clone(),
-                stays: 0,
-            });
-            retention.add(strays.collect(), Moment::default());
+            let strays = previous.strays.iter();
+            let strays = strays.map(|file| Retired::new(file.clone(), 0));
+            retention.add(strays, Moment::default());
             retention.add(state.retired, Moment::default());
             retention.spare(|file| publisher.playlist.names(file));
         }
@@ -214,7 +219,10 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         };
         // After a crash they may be noted already, though the playlist that stands is the one before.
         let mut retired = state.retired;
-        retired.retain(|it| !previous.lists(&self.playlist.config, &it.file));
+        previous.spare_listed(&self.playlist.config, &mut retired);
+        let used = retired.iter().map(Retired::file);
+        let used = used.filter(|file| self.playlist.may_name(file));
+        self.names.reused.extend(used.map(Path::to_path_buf));
         if let Some(retention) = &mut self.retention {
             retention.add(retired, since);
         }
@@ -238,7 +246,8 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         self.playlist.next_number().unwrap_or(NUMBERS_END)
     }
 
-    /// Enters what the iterator yielded, and publishes the playlist unless it is a VOD one.
+    /// Enters what the iterator yielded, and publishes the playlist unless it is a VOD one. Then
+    /// deletes files that are due, also after an `Err` item or a failed publication.
     ///
     /// # Errors
     ///
@@ -253,19 +262,26 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             return Err(refuse("the playlist has ended"));
         }
         if self.playlist.next_number().is_none() {
+            let mut notices = Vec::new();
             if self.is_unpublished && self.playlist.config.kind != Kind::Vod {
                 // What came before this one is still to be published.
-                drop(self.publish(Vec::new())?);
+                notices = self.publish(notices)?.notices;
+            } else {
+                self.delete_some(&mut notices);
+                self.notice_log.tell(&notices);
             }
-            return Err(refuse("the media sequence numbers are used up"));
+            let cause = SinkError::permanent("the media sequence numbers are used up");
+            return Err(PublishError::new(cause, notices));
         }
         let mut notices = Vec::new();
+        self.check_name(item, &mut notices);
         let before = self.playlist.next_number();
         self.playlist.push(item, &mut notices);
         self.is_unpublished |= self.playlist.next_number() != before;
         if self.is_unpublished && self.playlist.config.kind != Kind::Vod {
             self.publish(notices)
         } else {
+            self.delete_some(&mut notices);
             Ok(self.pushed(notices))
         }
     }
@@ -340,26 +356,19 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         if self.is_unpublished {
             return self.publish(Vec::new());
         }
-        if !self.playlist.retired.is_empty() {
-            self.write_state()
-                .map_err(|cause| PublishError::new(cause, Vec::new()))?;
+        let mut notices = Vec::new();
+        if !self.playlist.retired.is_empty()
+            && let Err(cause) = self.making_room(&mut notices, Self::write_state)
+        {
+            return Err(self.not_published(cause, notices));
         }
-        Ok(Pushed::default())
+        Ok(self.pushed(notices))
     }
 
     /// The files that no playlist names any more and that wait to be deleted.
     pub fn waiting_for_deletion(&self) -> impl Iterator<Item = &Path> {
-        self.retention.iter().flat_map(Retention::files)
-    }
-
-    /// Deletes what is due, as every push does that publishes. For after the end, and for pauses.
-    ///
-    /// After the end only the clock counts, since no media comes any more. When nothing waits any more
-    /// the side file goes as well.
-    pub fn delete_due(&mut self) -> Pushed {
-        let mut notices = Vec::new();
-        self.delete(&mut notices);
-        self.pushed(notices)
+        let waiting = self.retention.iter().flat_map(Retention::files);
+        waiting.filter(|file| !self.playlist.may_name(file))
     }
 
     pub(super) fn playlist_path(&self) -> &Path {
@@ -380,13 +389,19 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         self.playlist.settle();
         self.playlist.slide();
         self.remove_old_state(&mut notices);
-        match self.write() {
-            Ok(()) => {}
-            Err(cause) => {
-                self.notice_log.tell(&notices);
-                return Err(PublishError::new(cause, notices));
-            }
+        let written = self.write(&mut notices);
+        if written.is_ok() {
+            self.was_published();
         }
+        self.delete_some(&mut notices);
+        match written {
+            Ok(()) => Ok(self.pushed(notices)),
+            Err(cause) => Err(self.not_published(cause, notices)),
+        }
+    }
+
+    /// Files that are not listed any more begin to wait.
+    fn was_published(&mut self) {
         self.is_unpublished = false;
         self.published = Published {
             number: self.next_sequence(),
@@ -396,14 +411,50 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             media: self.playlist.media_time,
             clock: (self.clock)(),
         };
-        let retired = std::mem::take(&mut self.playlist.retired);
+        let retired = self.playlist.retired.take();
         if let Some(retention) = &mut self.retention {
             retention.add(retired, since);
-            // A name that is used again must not be deleted for what it was.
-            retention.spare(|file| self.playlist.names(file));
         }
-        self.delete(&mut notices);
-        Ok(self.pushed(notices))
+        // The published playlist lists a name that is used again, so a later session knows of it.
+        // Of an initialisation segment that no entry has needed yet only the side file tells.
+        let listed = |file: &PathBuf| self.playlist.entries.names(file);
+        for file in self.names.reused.extract_if(listed) {
+            if let Some(retention) = &mut self.retention {
+                retention.done(&file);
+            }
+        }
+        self.names.reused.retain(|file| self.playlist.names(file));
+    }
+
+    /// Reports a name that is still needed for another file, or was when the new one was stored.
+    fn check_name(
+        &mut self,
+        item: &Result<ProducedSegment, WriteError>,
+        notices: &mut Vec<Notice>,
+    ) {
+        self.names.next_push();
+        let Ok(segment) = item else {
+            // Nothing was stored.
+            return;
+        };
+        let hint = segment.path_hint.as_deref();
+        let Some(file) = hint.and_then(|hint| uri::plain(hint).ok()) else {
+            return;
+        };
+        let retention = self.retention.as_ref();
+        let waits = retention.is_some_and(|it| it.waits(&file)) || self.playlist.retired.has(&file);
+        // For an initialisation segment that may be right, see `Notice::NameInUse`.
+        let is_listed = !segment.is_init && self.playlist.names(&file);
+        if waits {
+            self.names.reused.insert(file.clone());
+        }
+        if waits || is_listed || self.names.may_be_gone(&file) {
+            self.names.was_reused();
+            notices.push(Notice::NameReused {
+                sequence: segment.sequence,
+                path: file,
+            });
+        }
     }
 
     /// Before the first publication.
@@ -423,22 +474,22 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     }
 
     /// The side file first: a crash between the two then leaves a file noted twice, and none forgotten.
-    fn write(&mut self) -> Result<(), SinkError> {
+    fn write(&mut self, notices: &mut Vec<Notice>) -> Result<(), SinkError> {
         let text = render(&self.playlist)?;
-        self.texts.add(&text);
-        self.write_state()?;
+        let published = Texts::only(&text);
+        self.texts.add(&published);
+        self.making_room(notices, Self::write_state)?;
         // Even if it fails, somebody may have seen it.
         self.playlist.was_published();
-        let path = self.playlist.config.path.clone();
-        let published = Texts::only(&text);
-        write(&mut self.sink, path, text)?;
+        let file = document(&self.playlist.config.path, text);
+        self.making_room(notices, |this| this.put(&file))?;
         self.texts = published;
         Ok(())
     }
 
     fn write_state(&mut self) -> Result<(), SinkError> {
-        let playlist = &mut self.playlist;
-        let Some(retention) = &mut self.retention else {
+        let playlist = &self.playlist;
+        let Some(retention) = &self.retention else {
             return Ok(());
         };
         // The one that is to be published counts already.
@@ -447,57 +498,20 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             longest,
             ..self.published
         };
-        let state = retention.render(published, &self.texts, &playlist.retired);
+        let retired = retention.retired().chain(playlist.retired.iter());
+        let state = journal::render(published, &self.texts, retired);
         if state != self.written_state {
-            let path = playlist.config.state_path();
-            write(&mut self.sink, path, state.clone())?;
-            self.written_state = state;
+            let file = document(playlist.config.state_path(), state);
+            // After a failure either of the two may be there.
+            self.written_state.clear();
+            self.put(&file)?;
+            self.written_state = file.data;
         }
         Ok(())
     }
 
-    fn delete(&mut self, notices: &mut Vec<Notice>) {
-        let now = self.now();
-        let Some(retention) = &mut self.retention else {
-            return;
-        };
-        let mut due = retention.due(now);
-        // A name that was used again, and one that a playlist may still name which is not replaced yet.
-        let may_be_named = |file: &PathBuf| {
-            let retired = &self.playlist.retired;
-            self.playlist.names(file) || retired.iter().any(|it| it.file == *file)
-        };
-        due.retain(|file| !may_be_named(file));
-        for file in due.into_iter().take(DELETIONS_A_PUSH) {
-            match self.sink.remove(&file) {
-                Ok(()) => retention.done(&file),
-                Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
-                    notices.push(Notice::CannotDelete(error));
-                    return retention.give_up();
-                }
-                Err(error) => {
-                    notices.push(Notice::NotDeleted(error));
-                    // The others get their turn first.
-                    retention.postpone(&file);
-                }
-            }
-            let so_far = (self.clock)().saturating_sub(now.clock);
-            if so_far > DELETING_A_PUSH {
-                break;
-            }
-        }
-        let is_done = retention.files().next().is_none() && !retention.has_given_up();
-        if self.playlist.has_ended && !self.is_unpublished && is_done {
-            let path = self.playlist.config.state_path();
-            match self.sink.remove(&path) {
-                Ok(()) => self.retention = None,
-                Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
-                    notices.push(Notice::CannotDelete(error));
-                    retention.give_up();
-                }
-                Err(error) => notices.push(Notice::NotDeleted(error)),
-            }
-        }
+    fn put(&mut self, file: &ProducedSegment) -> Result<(), SinkError> {
+        self.sink.write(file, &WriteContext::default())
     }
 
     fn pushed(&mut self, notices: Vec<Notice>) -> Pushed {
@@ -505,18 +519,9 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         Pushed { notices }
     }
 
-    /// How far the two clocks have come, for what waits to be deleted.
-    fn now(&self) -> Moment {
-        let media = if self.playlist.has_ended {
-            // No media comes any more, and none needs to be waited for.
-            u64::MAX
-        } else {
-            self.playlist.media_time
-        };
-        Moment {
-            media,
-            clock: (self.clock)(),
-        }
+    fn not_published(&mut self, cause: SinkError, notices: Vec<Notice>) -> PublishError {
+        self.notice_log.tell(&notices);
+        PublishError::new(cause, notices)
     }
 }
 
@@ -551,8 +556,11 @@ pub(super) fn write(
     path: PathBuf,
     data: Vec<u8>,
 ) -> Result<(), SinkError> {
-    let file = ProducedSegment::media(0, data, 0.0).with_path(path);
-    sink.write(&file, &WriteContext::default())
+    sink.write(&document(path, data), &WriteContext::default())
+}
+
+fn document(path: impl Into<PathBuf>, data: Vec<u8>) -> ProducedSegment {
+    ProducedSegment::media(0, data, 0.0).with_path(path)
 }
 
 fn refuse(why: &'static str) -> PublishError {

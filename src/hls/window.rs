@@ -1,10 +1,10 @@
 //! What a publication settles, what slides out with it, and what it makes to be kept.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::config::Kind;
 use super::duration::{Micros, SECOND, longest_within, secs, whole_seconds_above};
-use super::entry::{Initialisation, Retired};
+use super::entry::Initialisation;
 use super::playlist::Playlist;
 
 impl Playlist {
@@ -35,9 +35,10 @@ impl Playlist {
             && let Some(gone) = self.entries.pop_front()
         {
             total -= gone.micros;
+            let longest_listing = self.listings.longest(self.media_sequence);
             self.media_sequence += 1;
             self.discontinuity_sequence += u64::from(gone.starts_discontinuity);
-            let stays = gone.micros.saturating_add(gone.longest_listing);
+            let stays = gone.micros.saturating_add(longest_listing);
             if let Some(file) = gone.file {
                 self.retire_listed(file, stays);
             }
@@ -58,8 +59,14 @@ impl Playlist {
 
     pub(super) fn retire(&mut self, file: PathBuf, stays: Micros) {
         if !self.names(&file) {
-            self.retired.push(Retired { file, stays });
+            self.retired.push(file, stays);
         }
+    }
+
+    /// Whether the file is named by the playlist to come, or by any that may stand now: a
+    /// publication that failed may have arrived.
+    pub(super) fn may_name(&self, file: &Path) -> bool {
+        self.names(file) || self.retired.has(file)
     }
 
     /// Enters that the playlist as it is now was published.
@@ -70,9 +77,8 @@ impl Playlist {
     /// Enters that what it lists stood in a playlist of this duration.
     pub(super) fn was_listed_for(&mut self, listing: Micros) {
         self.longest_published = self.longest_published.max(listing);
-        for entry in &mut self.entries {
-            entry.longest_listing = entry.longest_listing.max(listing);
-        }
+        let end = self.media_sequence + self.entries.len() as u64;
+        self.listings.add(end, listing);
     }
 
     /// For messages.

@@ -18,6 +18,7 @@ mod slots;
 mod start;
 mod stats;
 mod waiters;
+mod with_info;
 mod writer;
 mod yielded;
 
@@ -28,7 +29,8 @@ pub use retry::{AtDeadline, RetryPolicy};
 pub use segment_writer::SegmentWriter;
 pub use sender::SegmentSender;
 pub use stats::{StreamStats, Tally};
-pub use yielded::{NoNext, WithInfo, Yielded};
+pub use with_info::WithInfo;
+pub use yielded::{NoNext, Yielded};
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -188,15 +190,11 @@ impl SegmentStream {
     /// # }
     /// ```
     pub fn with_info(&mut self) -> WithInfo<'_> {
-        WithInfo::new(self)
-    }
-
-    fn next_yielded(&mut self, deadline: Deadline) -> Result<Yielded, NoNext> {
-        self.iteration.next(deadline)
+        WithInfo::new(&mut self.iteration)
     }
 
     fn next_result(&mut self, deadline: Deadline) -> Result<Item, NoNext> {
-        self.next_yielded(deadline).map(|yielded| yielded.result)
+        self.iteration.next(deadline).map(|yielded| yielded.result)
     }
 }
 

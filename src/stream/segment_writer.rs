@@ -178,7 +178,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::stream::{SegmentStream, SegmentStreamConfig};
+    use crate::{SegmentStream, SegmentStreamConfig};
 
     #[derive(Debug, Clone)]
     enum Step {

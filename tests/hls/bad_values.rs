@@ -119,7 +119,8 @@ fn numbers_out_of_line_are_told_and_nothing_is_renumbered() {
     let mut bench = Bench::new(event());
     let _ = bench.push(7, 2.0);
     for (found, expected) in [(9, 8), (9, 10), (2, 10)] {
-        let pushed = bench.push(found, 2.0);
+        let name = format!("{found}-where-{expected}-was-expected.ts");
+        let pushed = bench.push_segment(media(found, 2.0).with_path(name));
         let [
             Notice::UnexpectedNumber {
                 expected: told,

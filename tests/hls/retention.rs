@@ -257,12 +257,10 @@ fn what_cannot_be_deleted_does_not_keep_the_rest_from_it() {
     }
     let _ = publisher.finish().expect("it is published");
     folder.wait(Duration::from_secs(1000));
-    // 27 have slid out, and a call deletes 16.
-    for _ in 0..2 {
-        let pushed = publisher.delete_due();
-        let is_told = |it: &Notice| matches!(it, Notice::NotDeleted(_));
-        assert!(!pushed.notices.is_empty() && pushed.notices.iter().all(is_told));
-    }
+    // Each of the 27 that have slid out is tried once.
+    let pushed = publisher.delete_due();
+    let is_told = |it: &Notice| matches!(it, Notice::NotDeleted(_));
+    assert!(pushed.notices.len() == 20 && pushed.notices.iter().all(is_told));
     let left: Vec<_> = publisher.waiting_for_deletion().collect();
     assert_eq!(left.len(), 20, "{left:?}");
 }
@@ -281,23 +279,51 @@ impl SegmentSink for Slow {
     }
 }
 
-/// A push does not wait for all that there is to delete where that takes long.
+/// A push does not wait for all that there is to delete where that takes long; a call to delete
+/// does.
 #[test]
-fn slow_deletions_are_spread_over_several_calls() {
+fn slow_deletions_are_spread_over_several_pushes() {
     let folder = Folder::new(live().path(), Duration::ZERO, false);
     let mut publisher = MediaPlaylistPublisher::new(live(), Slow(folder.clone()))
         .expect("a playlist that can be one")
         .with_clock(folder.clock());
-    for number in 0..6 {
+    let mut push = |number| {
         let _ = publisher.push(&Ok(media(number, 2.0))).expect("published");
+        publisher.waiting_for_deletion().count()
+    };
+    for number in 0..12 {
+        let _ = push(number);
+    }
+    folder.wait(Duration::from_secs(1000));
+    for number in 12..15 {
+        assert_eq!(push(number), 9, "one slides out and one is deleted");
     }
     let _ = publisher.finish().expect("it is published");
-    assert_eq!(publisher.waiting_for_deletion().count(), 3);
+    assert_eq!(publisher.waiting_for_deletion().count(), 8);
     folder.wait(Duration::from_secs(1000));
-    for left in [2, 1] {
-        let _ = publisher.delete_due();
-        assert_eq!(publisher.waiting_for_deletion().count(), left);
+    let _ = publisher.delete_due();
+    assert_eq!(publisher.waiting_for_deletion().count(), 0);
+}
+
+#[test]
+fn a_push_deletes_sixteen_files_and_a_call_to_delete_all_that_are_due() {
+    let mut bench = Bench::new(live());
+    for number in 0..100 {
+        let _ = bench.push(number, 2.0);
     }
+    bench.wait(1000);
+    let there = |bench: &Bench| {
+        let there = |number: &u64| bench.has(&format!("{number}.ts"));
+        (0..101).filter(there).count()
+    };
+    let _ = bench.push(100, 2.0);
+    assert_eq!(there(&bench), 101 - 16);
+    let pushed = bench.publisher.delete_due();
+    assert!(pushed.notices.is_empty(), "{:?}", pushed.notices);
+    // Three are listed, and of four that slid out last not as much media has come.
+    assert_eq!(there(&bench), 3 + 4);
+    let waiting: Vec<_> = bench.publisher.waiting_for_deletion().collect();
+    assert_eq!(waiting, ["94.ts", "95.ts", "96.ts", "97.ts"].map(Path::new));
 }
 
 /// It is counted from when it took over, not from the beginning of the clock.

@@ -150,3 +150,33 @@ fn what_a_push_that_failed_has_coped_with_is_logged() {
     assert!(bench.publisher.push(&Ok(media(44_000, f64::NAN))).is_err());
     assert_eq!(logged("segment 44000 is listed as a gap").len(), 1);
 }
+
+/// Where others' data fill the disk, only they can help.
+#[test]
+fn that_nothing_is_due_on_a_full_disk_is_logged_once_in_ten_seconds() {
+    start_logging();
+    let name = "nothing-is-due.m3u8";
+    let playlist =
+        MediaPlaylist::live(name, Duration::ZERO).target_duration(Duration::from_secs(2));
+    let mut bench = Bench::new(playlist);
+    for number in 0..4 {
+        let _ = bench.push(number, 2.0);
+    }
+    bench.fails(Answer::NoSpace);
+    for number in 4..20 {
+        assert!(bench.publisher.push(&Ok(media(number, 2.0))).is_err());
+        assert!(bench.has("0.ts"));
+    }
+    let found = logged(name);
+    let [(Level::Error, message)] = &found[..] else {
+        panic!("{found:?}");
+    };
+    let begins = format!(
+        "no space is left for the playlist \"{name}\", and nothing more is due for deletion (files that \
+         wait for their time: 1): "
+    );
+    assert!(message.starts_with(&begins), "{message}");
+    bench.fails(Answer::Done);
+    let _ = bench.push(20, 2.0);
+    assert!(bench.text().ends_with("\n20.ts\n"));
+}

@@ -14,6 +14,9 @@ use super::lost::lost;
 use super::setup::{Kind, Setup, first_date};
 use super::steps::{Act, Name, Number, Step, Tag, Unusable};
 
+/// For so many pushes after a name came again no file is deleted that has become due in them.
+const HELD_BACK: u64 = 9;
+
 type Checked<T = ()> = Result<T, String>;
 
 pub(crate) struct Case<'a> {
@@ -262,6 +265,9 @@ impl<'a> Case<'a> {
         }
         // So that what is stored is there before what is published.
         self.follow()?;
+        let is_reused = |file: &PathBuf| self.audit.is_listed(file, self.setup) && !segment.is_init;
+        let must_tell = !is_lost && file.as_ref().is_some_and(is_reused);
+        let may_tell = file.as_ref().is_some_and(|file| self.names.contains(file));
         let has_ended = self.audit.is_over;
         let are_used_up = self
             .expected
@@ -292,6 +298,16 @@ impl<'a> Case<'a> {
         if let (Some(file), false) = (file, is_lost) {
             self.names.push(file.clone());
             self.given.insert(file);
+        }
+        let notices = match &result {
+            Ok(pushed) => &pushed.notices[..],
+            Err(error) => error.notices(),
+        };
+        let tells = |it: &Notice| matches!(it, Notice::NameReused { .. });
+        match notices.iter().any(tells) {
+            true if !may_tell => return Err("a name that is new was told to come again".into()),
+            false if must_tell => return Err("a name that is listed came again, untold".into()),
+            _ => {}
         }
         let should_tell = self.expected.push(segment, is_lost, self.setup);
         self.outcome(result, should_tell)
@@ -420,12 +436,9 @@ impl<'a> Case<'a> {
         let margin = Duration::from_secs(self.setup.deletes.unwrap_or_default());
         self.folder
             .wait(Duration::from_micros(2 * longest) + margin);
-        let waiting = self.publisher().waiting_for_deletion().count();
-        for _ in 0..=waiting / 16 {
-            let pushed = self.publisher().delete_due();
-            self.deletions(&pushed.notices)?;
-            self.follow()?;
-        }
+        let pushed = self.publisher().delete_due();
+        self.deletions(&pushed.notices)?;
+        self.follow()?;
         if self.setup.deletes.is_none() || self.setup.never_removes {
             return Ok(());
         }
@@ -450,7 +463,7 @@ impl<'a> Case<'a> {
         let longest = self.audit.longest_ever().max(window * second) / second + target + 1;
         let margin = self.setup.deletes.unwrap_or_default();
         let waiting = self.publisher().waiting_for_deletion().count() as u64;
-        let pushes = (2 * longest + window + margin) / target + waiting / 16 + 4;
+        let pushes = (2 * longest + window + margin) / target + waiting / 16 + 4 + HELD_BACK;
         if pushes > 100 || number > (1 << 53) - 200 {
             return Ok(());
         }

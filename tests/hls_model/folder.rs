@@ -17,6 +17,21 @@ pub(crate) enum Answer {
     Refused,
     /// An error, and yet it was done: the answer was lost on its way.
     Unheard,
+    /// No space is left, and nothing has changed.
+    NoSpace,
+    /// The same, but there is some for the next call.
+    NoSpaceOnce,
+}
+
+impl Answer {
+    /// That of the next call.
+    fn take(&mut self) -> Self {
+        let answer = *self;
+        if answer == Self::NoSpaceOnce {
+            *self = Self::Done;
+        }
+        answer
+    }
 }
 
 /// What the folder does with the calls to come.
@@ -145,13 +160,16 @@ impl Inner {
             Some(left) => *left -= 1,
             None => {}
         }
-        if answer != Answer::Refused {
+        if matches!(answer, Answer::Done | Answer::Unheard) {
             self.apply(path, change);
         }
         if answer == Answer::Done {
             return Ok(());
         }
         self.failures += 1;
+        if matches!(answer, Answer::NoSpace | Answer::NoSpaceOnce) {
+            return Err(io::Error::from(io::ErrorKind::StorageFull).into());
+        }
         Err(SinkError::transient("it failed as it was told to"))
     }
 }
@@ -163,10 +181,11 @@ impl SegmentSink for Folder {
             .as_deref()
             .expect("all that is written has a path");
         let mut inner = self.inner();
+        let faults = &mut inner.faults;
         let answer = if path == self.playlist {
-            inner.faults.playlist
+            faults.playlist.take()
         } else {
-            inner.faults.state
+            faults.state.take()
         };
         inner.call(path, Change::Stored(segment.data.clone()), answer)
     }
@@ -177,7 +196,7 @@ impl SegmentSink for Folder {
             inner.failures += 1;
             return Err(io::Error::from(io::ErrorKind::Unsupported).into());
         }
-        let answer = inner.faults.removal;
+        let answer = inner.faults.removal.take();
         inner.call(path, Change::Removed, answer)
     }
 }

@@ -139,6 +139,8 @@ fn answer() -> impl Strategy<Value = Answer> {
         18 => Just(Answer::Done),
         1 => Just(Answer::Refused),
         1 => Just(Answer::Unheard),
+        1 => Just(Answer::NoSpace),
+        1 => Just(Answer::NoSpaceOnce),
     ]
 }
 

@@ -1,0 +1,222 @@
+//! Deletion by the publisher: within a bound after each push, and on a full disk before it writes
+//! again.
+
+use std::io;
+use std::time::Duration;
+
+use super::{MediaPlaylistPublisher, Pushed};
+use crate::error::SinkError;
+use crate::hls::notice::Notice;
+use crate::hls::retention::{Due, Moment, Ticket};
+use crate::sink::SegmentSink;
+
+/// How much is deleted at once.
+#[derive(Debug, Clone, Copy)]
+struct Bound {
+    files: usize,
+    time: Duration,
+}
+
+/// What is left over is done by the next pushes.
+const A_PUSH: Bound = Bound {
+    files: 16,
+    time: Duration::from_millis(250),
+};
+
+const ALL: Bound = Bound {
+    files: usize::MAX,
+    time: Duration::MAX,
+};
+
+/// For how long one push deletes and writes again on a full disk.
+const MAKING_ROOM: Duration = Duration::from_secs(2);
+
+/// One pass over the files that are due when it begins. It tries each once.
+#[derive(Debug)]
+struct Pass {
+    last: Option<Ticket>,
+    /// What fails is put behind this.
+    end: Ticket,
+    began: Duration,
+}
+
+/// What one part of a pass did.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    deleted: usize,
+    /// Nothing is left to be tried.
+    is_last: bool,
+}
+
+impl<S: SegmentSink> MediaPlaylistPublisher<S> {
+    /// Deletes all files that are due, each tried once. Blocks for as long as that takes, unlike
+    /// a push, which deletes 16 files at most and for about 250 ms. A file that cannot be deleted
+    /// stays due and is reported as [`Notice::NotDeleted`].
+    ///
+    /// Call it after the end and in pauses. After the end only the clock counts, since no media
+    /// comes any more. The side file is deleted as soon as no file waits.
+    pub fn delete_due(&mut self) -> Pushed {
+        let mut notices = Vec::new();
+        let mut pass = self.pass();
+        self.delete(&mut pass, ALL, &mut notices);
+        self.remove_state(&mut notices);
+        self.pushed(notices)
+    }
+
+    /// Deletes what is due, within the bound of a push.
+    pub(super) fn delete_some(&mut self, notices: &mut Vec<Notice>) {
+        let mut pass = self.pass();
+        self.delete(&mut pass, A_PUSH, notices);
+        self.remove_state(notices);
+    }
+
+    /// Writes. If no space is left, deletes what is due and writes again, in turns, until it is
+    /// written, nothing more is due, or [`MAKING_ROOM`] is over.
+    ///
+    /// The sink of the segments has no space either and frees none, so it pays to go on beyond the
+    /// bound of a push.
+    pub(super) fn making_room(
+        &mut self,
+        notices: &mut Vec<Notice>,
+        mut write: impl FnMut(&mut Self) -> Result<(), SinkError>,
+    ) -> Result<(), SinkError> {
+        let Err(mut error) = write(self) else {
+            return Ok(());
+        };
+        let mut pass = self.pass();
+        while is_no_space(&error) && self.make_room(&mut pass, notices) {
+            match write(self) {
+                Ok(()) => return Ok(()),
+                Err(again) => error = again,
+            }
+        }
+        if is_no_space(&error) && !self.is_over(&pass) {
+            let path = &self.playlist.config.path;
+            let waiting = self.waiting_for_deletion().count();
+            self.notice_log.tell_no_space(path, &error, waiting);
+        }
+        Err(error)
+    }
+
+    /// Deletes a part of what is due. Returns whether anything was deleted.
+    fn make_room(&mut self, pass: &mut Pass, notices: &mut Vec<Notice>) -> bool {
+        while !self.is_over(pass) {
+            let part = self.delete(pass, A_PUSH, notices);
+            if part.deleted > 0 || part.is_last {
+                return part.deleted > 0;
+            }
+        }
+        false
+    }
+
+    fn is_over(&self, pass: &Pass) -> bool {
+        (self.clock)().saturating_sub(pass.began) >= MAKING_ROOM
+    }
+
+    fn pass(&mut self) -> Pass {
+        let now = self.now();
+        let end = self.retention.as_mut().map_or(0, |retention| {
+            retention.advance(now, self.names.pushes());
+            retention.next_ticket()
+        });
+        Pass {
+            last: None,
+            end,
+            began: now.clock,
+        }
+    }
+
+    fn delete(&mut self, pass: &mut Pass, bound: Bound, notices: &mut Vec<Notice>) -> Part {
+        let began = (self.clock)();
+        let (mut tried, mut deleted) = (0, 0);
+        let Some(retention) = &mut self.retention else {
+            return Part {
+                deleted,
+                is_last: true,
+            };
+        };
+        while let Some(Due {
+            ticket,
+            since,
+            file,
+        }) = retention.next_due(pass.last)
+            && ticket < pass.end
+        {
+            if tried == bound.files || (self.clock)().saturating_sub(began) > bound.time {
+                return Part {
+                    deleted,
+                    is_last: false,
+                };
+            }
+            pass.last = Some(ticket);
+            let is_held = !self.playlist.has_ended && self.names.holds(since);
+            if is_held || self.playlist.may_name(&file) {
+                continue;
+            }
+            tried += 1;
+            match self.sink.remove(&file) {
+                Ok(()) => {
+                    deleted += 1;
+                    retention.done(&file);
+                    if !self.playlist.has_ended {
+                        self.names.was_deleted(file);
+                    }
+                }
+                Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
+                    notices.push(Notice::CannotDelete(error));
+                    retention.give_up();
+                }
+                Err(error) => {
+                    notices.push(Notice::NotDeleted(error));
+                    // The others get their turn first.
+                    retention.postpone(&file);
+                }
+            }
+        }
+        Part {
+            deleted,
+            is_last: true,
+        }
+    }
+
+    /// Deletes the side file, once it is of no use any more.
+    fn remove_state(&mut self, notices: &mut Vec<Notice>) {
+        let Some(retention) = &mut self.retention else {
+            return;
+        };
+        let is_done = retention.count() == 0 && !retention.has_given_up();
+        if !self.playlist.has_ended || self.is_unpublished || !is_done {
+            return;
+        }
+        match self.sink.remove(&self.playlist.config.state_path()) {
+            Ok(()) => self.retention = None,
+            Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
+                notices.push(Notice::CannotDelete(error));
+                retention.give_up();
+            }
+            Err(error) => notices.push(Notice::NotDeleted(error)),
+        }
+    }
+
+    /// How far the two clocks have come, for what waits to be deleted.
+    fn now(&self) -> Moment {
+        let media = if self.playlist.has_ended {
+            // No media comes any more, and none needs to be waited for.
+            u64::MAX
+        } else {
+            self.playlist.media_time
+        };
+        Moment {
+            media,
+            clock: (self.clock)(),
+        }
+    }
+}
+
+/// Whether it may help to delete something.
+fn is_no_space(error: &SinkError) -> bool {
+    matches!(
+        error.io_kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}

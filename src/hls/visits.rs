@@ -1,0 +1,24 @@
+//! Counts entries that are looked at, so that a test sees work that grows with the window. Empty
+//! in a release.
+
+#[cfg(test)]
+use std::cell::Cell;
+
+#[cfg(test)]
+thread_local!(static VISITS: Cell<usize> = const { Cell::new(0) });
+
+/// So many entries, or files that wait, are about to be looked at.
+#[cfg(test)]
+pub(super) fn count(more: usize) {
+    VISITS.set(VISITS.get() + more);
+}
+
+#[cfg(not(test))]
+#[inline]
+pub(super) fn count(_: usize) {}
+
+/// How many were looked at on this thread since the last call.
+#[cfg(test)]
+pub(super) fn take() -> usize {
+    VISITS.take()
+}
