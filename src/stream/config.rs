@@ -112,14 +112,12 @@ impl SegmentStreamConfig {
     }
 }
 
-/// What a stream does with a segment for which there is no room.
+/// What `send` does when the stream is full.
 ///
-/// [`try_send`](crate::SegmentSender::try_send) and
-/// [`send_timeout`](crate::SegmentSender::send_timeout) are the other two ways: they give the new
-/// segment back.
+/// [`try_send`](crate::SegmentSender::try_send) and [`send_timeout`](crate::SegmentSender::send_timeout) are two other
+/// ways: they give the new segment back.
 ///
-/// What each of them makes of a live source of 25 segments in a second, for 20 s, whose sink stands still
-/// for 10 s of them, with the default depth of 8:
+/// A live source of 25 segments in a second, for 20 s, whose sink stalls for 10 s of them, with the default depth of 8:
 ///
 /// | | delivered | lost | producer late by up to | what was queued when the stall ended |
 /// |---|---|---|---|---|
@@ -128,30 +126,27 @@ impl SegmentStreamConfig {
 /// | `try_send` | 258 | 242 | 0.00 s | 9.96 to 9.72 s old |
 /// | `send_timeout` of 20 ms | 258 | 242 | 0.02 s | 9.96 to 9.72 s old |
 ///
-/// (In simulated time. A deeper stream carries a longer stall: with a depth of 256 none of them would have
-/// lost anything, nor been late.)
+/// (In simulated time. A deeper stream carries a longer stall: with a depth of 256 none of the four loses a segment or is
+/// late.)
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WhenFull {
-    /// `send` waits until there is room: nothing is lost, and the producer is as slow as the sink.
+    /// `send` blocks until there is room: nothing is lost, and the producer is as slow as the sink.
     #[default]
     Block,
-    /// The oldest media segments that are still queued make room: the producer goes on, and what is
-    /// lost is what a live viewer would miss least.
+    /// The oldest queued media segments make room: the producer goes on, and the viewer gets the newest.
     ///
     /// A dropped segment is yielded in its place, as an `Err` of the kind
     /// [`Dropped`](crate::WriteErrorKind::Dropped) with everything but its payload. When more than 64 are
     /// dropped before they can be yielded, the last of these errors stands for all the rest
     /// ([`WriteError::segments`](crate::WriteError::segments)): a stall costs no memory, however long.
     ///
-    /// One stream should carry one rendition then: of several errors in one only the first one's path is
-    /// known.
+    /// One stream should then carry one rendition: an error that stands for several has the path of the first only.
     ///
-    /// Only what is queued is dropped, only as much as is needed, and nothing where even that would
-    /// not make room. An initialisation segment is never dropped, nor is what the sink has begun or
-    /// what waits to be yielded. Where nothing can be dropped, it is as with `Block`: `send` waits, and
-    /// `try_send` says full. So the depth should be above the number of writers (with a depth of 1
-    /// nothing is ever queued for long), and the consumer should keep up.
+    /// Only queued segments are dropped, only as many as are needed, and none if even that would not make room. An
+    /// initialisation segment is never dropped, nor a segment that the sink has begun or that waits to be yielded. If
+    /// nothing can be dropped, `send` waits and `try_send` is refused, as with `Block`. So the depth should be above
+    /// the number of writers, and the consumer should keep up.
     DropOldest,
 }
 

@@ -1,4 +1,4 @@
-//! What came out at the end without having been yielded.
+//! Everything that came out at the end without having been yielded.
 
 use std::error::Error;
 use std::fmt;
@@ -8,25 +8,23 @@ use super::yielded::Yielded;
 use crate::error::{SinkError, WriteError};
 use crate::segment::Submission;
 
-/// What `finish`, `finish_timeout` and `drain` found: all that had been accepted and was not yielded, and
-/// how the sink ended. Each list is in the order of acceptance.
+/// The result of `finish`, `finish_timeout` and `drain`: every accepted segment that was not yielded, and how the sinks
+/// ended. Each list is in the order of acceptance.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
-    /// The segments that are at their destination, or that the sink let pass because it had nowhere to
-    /// put them.
+    /// The segments that are at their destination, or that the sink let pass because it had nowhere to put them.
     pub written: Vec<Submission>,
-    /// The segments that are not, with the reason. Those that were dropped to make room are among them.
+    /// The segments that did not arrive, with the reason. Dropped and given-up segments are among them.
     pub failed: Vec<WriteError>,
-    /// The segments that were never begun, payload included: what `drain` discarded, and what
-    /// `finish_timeout` had no time for.
+    /// The segments that were never begun, payload included: discarded by `drain`, or left at the deadline of
+    /// `finish_timeout`.
     pub discarded: Vec<Submission>,
-    /// The segments, at most one for each writer, whose write was still under way when the time of
-    /// `finish_timeout` was over: they may yet arrive, so their names are not to be used for anything
-    /// else. Everything but the payload, which the sink still has.
+    /// The segments whose write was under way at the deadline of `finish_timeout`, at most one for each writer. They
+    /// may still arrive, so their names are not to be used again. The payload is with the sink.
     pub in_doubt: Vec<Submission>,
-    /// Why a sink did not end well: the error of its own `finish`, that it panicked, or that it had not
-    /// ended in time, or could not be waited for inside itself.
+    /// Errors of the ends of sinks: the error of `finish`, a panic, a sink that had not ended at the deadline, or one
+    /// that cannot wait for its own end.
     pub sink_errors: Vec<SinkError>,
 }
 
@@ -47,27 +45,27 @@ impl Report {
     }
 }
 
-/// Something that was not yielded has failed, or a sink did not end well, or not in time.
+/// A segment that was not yielded has failed, or a sink did not end well, or not in time.
 ///
-/// The whole [`Report`] is inside: what landed, what failed, and the segments of both.
+/// The whole [`Report`] is inside, with all segments.
 #[must_use = "it holds the segments that were not written"]
 pub struct FinishError(Box<Report>);
 
 impl FinishError {
-    /// What `finish`, `finish_timeout` or `drain` found.
+    /// The report.
     #[must_use]
     pub fn report(&self) -> &Report {
         &self.0
     }
 
-    /// What `finish`, `finish_timeout` or `drain` found, with its segments.
+    /// The report, with its segments.
     #[must_use]
     pub fn into_report(self) -> Report {
         *self.0
     }
 
-    /// Whether the time of [`finish_timeout`](crate::SegmentStream::finish_timeout) was over before a
-    /// sink had ended.
+    /// Whether a sink had not ended at the deadline of
+    /// [`finish_timeout`](crate::SegmentStream::finish_timeout).
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.0.sink_errors.iter().any(|error| {

@@ -20,8 +20,7 @@ pub(crate) use chosen::{Condvar, Lookout, Mutex, MutexGuard, channel, now, threa
 
 use ::std::sync::PoisonError;
 
-/// Locks it. For what is as good after a panic as before, because no code that could panic runs under the
-/// lock.
+/// Locks it. A poisoned lock is as good as any, for a value that no code which could panic changes.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
