@@ -92,7 +92,7 @@ impl Bench {
                 .content(self.playlist.path())
                 .expect("there is a playlist"),
             state: self.folder.content(&self.playlist.state_path()),
-            strays: Vec::new(),
+            orphans: Vec::new(),
         }
     }
 

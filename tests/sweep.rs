@@ -172,12 +172,12 @@ fn reads_a_previous_session_beside_an_unreadable_folder() {
     drop(first);
     let previous = Previous::read(&root, &playlist()).unwrap().unwrap();
     assert!(left.iter().all(|path| !path.exists()));
-    let with_strays = || previous.clone().with_strays(&root, &playlist());
-    assert_eq!(with_strays().unwrap(), previous);
+    let with_orphans = || previous.clone().with_orphans(&root, &playlist());
+    assert_eq!(with_orphans().unwrap(), previous);
 
-    // One that is gone has no strays.
+    // One that is gone has no orphans.
     fs::rename(root.join("video"), root.join("moved")).unwrap();
-    assert_eq!(with_strays().unwrap(), previous);
+    assert_eq!(with_orphans().unwrap(), previous);
     fs::rename(root.join("moved"), root.join("video")).unwrap();
 
     // A root that can be entered and not be read has both files all the same.

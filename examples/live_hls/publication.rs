@@ -45,7 +45,7 @@ impl Publication {
                 .and_then(|found| match found {
                     // Only what is about to delete old segments may look for stray ones.
                     Some(found) if options.playlists == Playlists::Live => {
-                        found.with_strays(folder, playlist).map(Some)
+                        found.with_orphans(folder, playlist).map(Some)
                     }
                     found => Ok(found),
                 })

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use super::duration::Micros;
+use super::fingerprint::Fingerprints;
 use super::retired::Retired;
-use super::texts::Texts;
 use crate::uri;
 
 const HEADER: &str = "#segment-stream-hls-state:1";
@@ -15,7 +15,7 @@ const HEADER: &str = "#segment-stream-hls-state:1";
 pub(super) struct State {
     pub(super) published: Published,
     /// What the playlist's text may be.
-    pub(super) texts: Texts,
+    pub(super) texts: Fingerprints,
     pub(super) retired: Vec<Retired>,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Published {
 /// The text of the side file, with all that is to be deleted.
 pub(super) fn render<'a>(
     published: Published,
-    texts: &Texts,
+    texts: &Fingerprints,
     retired: impl Iterator<Item = &'a Retired>,
 ) -> Vec<u8> {
     let Published { number, longest } = published;
@@ -60,7 +60,7 @@ impl State {
                     };
                 }
                 ["texts", ref words @ ..] => {
-                    state.texts = Texts::parse(words).ok_or_else(|| unreadable(line))?;
+                    state.texts = Fingerprints::parse(words).ok_or_else(|| unreadable(line))?;
                 }
                 ["delete", stays, name] => {
                     let stays = stays.parse().map_err(|_| unreadable(line))?;
@@ -99,10 +99,10 @@ mod tests {
             number: 7,
             longest: 9_000_000,
         };
-        let text = render(published, &Texts::only(b"text"), retired.iter());
+        let text = render(published, &Fingerprints::only(b"text"), retired.iter());
         let state = State::read(&text).unwrap();
         assert_eq!(state.published, published);
-        assert_eq!(state.texts, Texts::only(b"text"));
+        assert_eq!(state.texts, Fingerprints::only(b"text"));
         assert_eq!(state.retired, retired);
         let text = String::from_utf8(text).unwrap();
         for (line, odd) in [

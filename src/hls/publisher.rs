@@ -13,17 +13,17 @@ use log::Level;
 
 use super::config::{Kind, MediaPlaylist, Retention as Policy};
 use super::error::{PublishError, ResumeError};
+use super::fingerprint::Fingerprints;
 use super::journal::{self, Published, State};
 use super::notice::{Notice, NoticeLog};
+use super::parse::parse;
 use super::playlist::{NUMBERS_END, Playlist};
-use super::previous::Previous;
-use super::read::read;
 use super::render::render;
+use super::resume::Previous;
 use super::retention::{Moment, Retention};
 use super::retired::Retired;
 use super::reuse::Names;
 use super::tags::TagError;
-use super::texts::Texts;
 use crate::error::{SinkError, WriteError};
 use crate::internal::log::log as tell;
 use crate::segment::ProducedSegment;
@@ -82,7 +82,7 @@ pub struct MediaPlaylistPublisher<S: SegmentSink> {
     names: Names,
     written_state: Vec<u8>,
     published: Published,
-    texts: Texts,
+    texts: Fingerprints,
     is_unpublished: bool,
     /// Where everything is kept there is no side file, and one that an earlier session left would be taken
     /// for this one's.
@@ -134,7 +134,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             names: Names::default(),
             written_state: Vec::new(),
             published: Published::default(),
-            texts: Texts::default(),
+            texts: Fingerprints::default(),
             is_unpublished: false,
             may_have_old_state,
             notice_log: NoticeLog::default(),
@@ -162,7 +162,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     ) -> Result<Self, ResumeError> {
         let (path, state_path) = (playlist.path.clone(), playlist.state_path());
         let refuse = |why: String| ResumeError::new(&path, why);
-        let read = read(&previous.playlist, playlist.clone()).map_err(refuse)?;
+        let parsed = parse(&previous.playlist, playlist.clone()).map_err(refuse)?;
         let state = match &previous.state {
             None => State::default(),
             Some(text) => State::read(text).map_err(|why| ResumeError::new(&state_path, why))?,
@@ -170,7 +170,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         let is_valid = playlist.validate();
         is_valid.map_err(|error| refuse(error.to_string()))?;
         let mut publisher = Self::start(playlist, sink);
-        let number = read.next_number().unwrap_or_default();
+        let number = parsed.next_number().unwrap_or_default();
         if number < state.published.number {
             return Err(refuse(
                 "it is cut: segments that were published are missing".into(),
@@ -181,18 +181,18 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
                 "it is cut, or not the one that its side file is of".into(),
             ));
         }
-        publisher.texts = Texts::only(&previous.playlist);
+        publisher.texts = Fingerprints::only(&previous.playlist);
         publisher.may_have_old_state &= previous.state.is_some();
-        publisher.playlist = read;
+        publisher.playlist = parsed;
         publisher.playlist.was_listed_for(state.published.longest);
         publisher.published = Published {
             number,
             longest: publisher.playlist.longest_published,
         };
         if let Some(retention) = &mut publisher.retention {
-            let strays = previous.strays.iter();
-            let strays = strays.map(|file| Retired::new(file.clone(), 0));
-            retention.add(strays, Moment::default());
+            let orphans = previous.orphans.iter();
+            let orphans = orphans.map(|file| Retired::new(file.clone(), 0));
+            retention.add(orphans, Moment::default());
             retention.add(state.retired, Moment::default());
             retention.spare(|file| publisher.playlist.names(file));
         }
@@ -202,7 +202,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     /// Takes over what an earlier playlist of the same name, which has ended or is given up, still has to
     /// delete. For a new playlist in the place of one that is not gone on with; what the old one lists
     /// stays. (Where that was written by [`SegmentNames`](super::SegmentNames) into the same folders, a later
-    /// [`Previous::with_strays`] would take it for strays.)
+    /// [`Previous::with_orphans`] would take it for orphans.)
     ///
     /// # Errors
     ///
@@ -476,7 +476,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     /// The side file first: a crash between the two then leaves a file noted twice, and none forgotten.
     fn write(&mut self, notices: &mut Vec<Notice>) -> Result<(), SinkError> {
         let text = render(&self.playlist)?;
-        let published = Texts::only(&text);
+        let published = Fingerprints::only(&text);
         self.texts.add(&published);
         self.making_room(notices, Self::write_state)?;
         // Even if it fails, somebody may have seen it.

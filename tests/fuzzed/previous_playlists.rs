@@ -37,7 +37,7 @@ pub(crate) fn check(data: &[u8]) {
     let previous = Previous {
         playlist: parts.next().unwrap_or_default().to_vec(),
         state: parts.next().map(<[u8]>::to_vec),
-        strays: vec!["stray.ts".into()],
+        orphans: vec!["stray.ts".into()],
     };
     let playlist = playlist(*asked);
     let base = if asked & HAS_BASE != 0 { BASE } else { "" };

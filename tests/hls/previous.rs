@@ -66,7 +66,7 @@ fn strays_are_the_files_with_names_of_ours_that_are_not_listed() {
         fs::create_dir(at(below)).expect("a folder");
     }
     let init = |number| format!("{SESSION}-init-{number}.mp4");
-    let strays = [name(2), init(1), format!("video/{}", name(3))];
+    let orphans = [name(2), init(1), format!("video/{}", name(3))];
     let others = [
         name(0),
         init(0),
@@ -75,24 +75,24 @@ fn strays_are_the_files_with_names_of_ours_that_are_not_listed() {
         "5.ts".into(),
         "video/6.ts".into(),
     ];
-    for file in strays.iter().chain(&others) {
+    for file in orphans.iter().chain(&others) {
         fs::write(at(file), "").expect("it is written");
     }
     fs::create_dir(at(&name(7))).expect("a folder");
     fs::write(at("live.m3u8"), text_of_two()).expect("it is written");
 
-    let with_strays = |previous: Previous| {
-        let found = previous.with_strays(folder.path(), &live());
+    let with_orphans = |previous: Previous| {
+        let found = previous.with_orphans(folder.path(), &live());
         let mut found = found.expect("the folders can be read");
-        found.strays.sort();
+        found.orphans.sort();
         found
     };
     let previous = Previous::read(folder.path(), &live());
     let previous = previous.expect("it can be read").expect("a playlist");
-    let found = with_strays(previous.clone());
-    let mut expected: Vec<PathBuf> = strays.iter().map(PathBuf::from).collect();
+    let found = with_orphans(previous.clone());
+    let mut expected: Vec<PathBuf> = orphans.iter().map(PathBuf::from).collect();
     expected.sort();
-    assert_eq!(found.strays, expected);
+    assert_eq!(found.orphans, expected);
     assert_eq!(found.playlist, previous.playlist);
 
     // Of one that is not gone on with nothing is known to be a stray.
@@ -100,5 +100,5 @@ fn strays_are_the_files_with_names_of_ours_that_are_not_listed() {
         playlist: b"#EXTM3U\n".to_vec(),
         ..previous
     };
-    assert_eq!(with_strays(cut.clone()), cut);
+    assert_eq!(with_orphans(cut.clone()), cut);
 }

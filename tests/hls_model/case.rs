@@ -102,7 +102,7 @@ impl<'a> Case<'a> {
         let previous = Previous {
             playlist,
             state,
-            strays: Vec::new(),
+            orphans: Vec::new(),
         };
         let begun = Duration::from_secs(self.setup.clock_secs);
         let now = (self.folder.clock())().saturating_sub(begun);

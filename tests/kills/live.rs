@@ -166,7 +166,7 @@ impl Victim for Live {
         let found = self.look_at(out);
         if found.as_ref().is_some_and(|found| found.has_ended) {
             // It was killed while it waited to delete: what is left over is known, at least.
-            assert_eq!(strays(out), [""; 0]);
+            assert_eq!(orphans(out), [""; 0]);
             return;
         }
         self.run_to_its_end(out);
@@ -175,7 +175,7 @@ impl Victim for Live {
             self.run_to_its_end(out);
         }
         if found.is_some() || self.ending == Ending::BrokenOff {
-            assert_eq!(strays(out), [""; 0]);
+            assert_eq!(orphans(out), [""; 0]);
         }
         if self.ending == Ending::WithTheInput {
             assert!(!out.join(SIDE_FILE).exists(), "it waited for all of them");
@@ -227,7 +227,7 @@ fn assert_goes_on(before: &Listing, now: &Listing) {
 }
 
 /// The files that neither the playlist lists nor the side file has to be deleted.
-fn strays(out: &Path) -> Vec<String> {
+fn orphans(out: &Path) -> Vec<String> {
     let listing = Listing::of_file(&out.join(PLAYLIST));
     let noted = fs::read_to_string(out.join(SIDE_FILE)).unwrap_or_default();
     let noted = noted

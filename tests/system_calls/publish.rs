@@ -43,7 +43,7 @@ struct Case<'a> {
     /// How far the model has come.
     seen: usize,
     /// Stored, although their folder could not be synced: nobody knows of them.
-    strays: BTreeSet<PathBuf>,
+    orphans: BTreeSet<PathBuf>,
     was_left_unpublished: bool,
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn run(setup: LiveSetup, faults: &[At]) -> Vec<Call> {
         root: base.path().join("root"),
         disk: Disk::of(base.path()),
         seen: 0,
-        strays: BTreeSet::new(),
+        orphans: BTreeSet::new(),
         was_left_unpublished: false,
     };
     let started = Instant::now();
@@ -141,7 +141,7 @@ impl Case<'_> {
                 "a segment that was not stored is there",
             );
             if failed_sync {
-                self.strays.insert(hint(number));
+                self.orphans.insert(hint(number));
             }
         }
         for notice in step.published.iter().flat_map(|pushed| &pushed.notices) {
@@ -242,7 +242,7 @@ impl Case<'_> {
             left.as_ref().map(drop).map_err(PublishError::sink_error),
         );
         let Some(text) = self.playlist() else {
-            self.strays.extend(found(&self.root).into_keys());
+            self.orphans.extend(found(&self.root).into_keys());
             return live.begin_anew();
         };
         self.was_left_unpublished = left.is_err();
@@ -254,7 +254,7 @@ impl Case<'_> {
                 .map(|it| Path::new("live").join(it))
                 .collect();
             let there = found(&self.root).into_keys();
-            self.strays
+            self.orphans
                 .extend(there.filter(|path| !named.contains(path)));
         }
         if let Err(error) = live.resume() {
@@ -283,7 +283,7 @@ impl Case<'_> {
         let there: BTreeSet<_> = found(&self.root).into_keys().collect();
         let left: Vec<_> = there
             .difference(&named)
-            .filter(|path| !self.strays.contains(*path))
+            .filter(|path| !self.orphans.contains(*path))
             .collect();
         self.check(
             left.is_empty() || was_lied_to,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::MediaPlaylistPublisher;
 use crate::error::SinkError;
 use crate::hls::config::MediaPlaylist;
-use crate::hls::previous::Previous;
+use crate::hls::resume::Previous;
 use crate::hls::retention::Retention;
 use crate::hls::visits;
 use crate::segment::ProducedSegment;
@@ -36,7 +36,7 @@ impl Memory {
         Previous {
             playlist,
             state: Some(state),
-            strays: Vec::new(),
+            orphans: Vec::new(),
         }
     }
 }
@@ -164,8 +164,8 @@ fn what_the_search_for_strays_looks_at_is_linear() {
             std::fs::write(folder.path().join(name), "").expect("it is written");
         }
         let _ = visits::take();
-        let found = previous.with_strays(folder.path(), &playlist(window));
-        assert_eq!(found.expect("a folder").strays.len() as u64, window);
+        let found = previous.with_orphans(folder.path(), &playlist(window));
+        assert_eq!(found.expect("a folder").orphans.len() as u64, window);
         visits::take()
     });
     assert!(looked_at[1] <= 9 * looked_at[0], "{looked_at:?}");

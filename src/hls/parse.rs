@@ -24,7 +24,7 @@ use crate::segment::{LONGEST_SECS, usable};
 type Refusal = String;
 
 /// The playlist that this text was made of. What the text does not hold is as in a new one.
-pub(super) fn read(text: &[u8], config: MediaPlaylist) -> Result<Playlist, Refusal> {
+pub(super) fn parse(text: &[u8], config: MediaPlaylist) -> Result<Playlist, Refusal> {
     let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8")?;
     if text.is_empty() {
         return Err("it is empty".into());

@@ -6,7 +6,7 @@ const REMEMBERED: usize = 16;
 /// Fingerprints of the texts of which one is at the destination: the one that was published last, and
 /// those whose publication failed since, as a failure may come after the text has arrived.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) enum Texts {
+pub(super) enum Fingerprints {
     /// None was ever published.
     #[default]
     None,
@@ -14,7 +14,7 @@ pub(super) enum Texts {
     Unknown,
 }
 
-impl Texts {
+impl Fingerprints {
     pub(super) fn only(text: &[u8]) -> Self {
         Self::OneOf(vec![fingerprint(text)])
     }
@@ -77,8 +77,8 @@ mod tests {
 
     #[test]
     fn every_text_that_may_be_there_is_known_and_no_other() {
-        let mut texts = Texts::only(b"one");
-        let add = |texts: &mut Texts, text: &[u8]| texts.add(&Texts::only(text));
+        let mut texts = Fingerprints::only(b"one");
+        let add = |texts: &mut Fingerprints, text: &[u8]| texts.add(&Fingerprints::only(text));
         add(&mut texts, b"two");
         for (text, is_known) in [
             (&b"one"[..], true),
@@ -89,14 +89,14 @@ mod tests {
             assert_eq!(texts.may_be(text), is_known);
             let printed = texts.print();
             let words: Vec<_> = printed.split_whitespace().collect();
-            assert_eq!(Texts::parse(&words).unwrap().may_be(text), is_known);
+            assert_eq!(Fingerprints::parse(&words).unwrap().may_be(text), is_known);
         }
         // One that is tried again is still one.
         (0..REMEMBERED).for_each(|_| add(&mut texts, b"two"));
         (2..REMEMBERED).for_each(|number| add(&mut texts, number.to_string().as_bytes()));
         assert!(texts.may_be(b"one") && !texts.may_be(b"on"));
         add(&mut texts, b"one too many");
-        assert_eq!(texts, Texts::Unknown);
+        assert_eq!(texts, Fingerprints::Unknown);
         assert!(texts.may_be(b"anything"));
         assert_eq!(fingerprint(b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fingerprint(b"a"), 0xaf63_dc4c_8601_ec8c);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::config::MediaPlaylist;
 use super::names;
-use super::read::read;
+use super::parse::parse;
 use super::retired::Retired;
 use crate::sink::DiskSink;
 use crate::uri;
@@ -20,7 +20,7 @@ pub struct Previous {
     /// The text of the side file, if there is one.
     pub state: Option<Vec<u8>>,
     /// Path hints of segments that were stored and never listed, to be deleted.
-    pub strays: Vec<PathBuf>,
+    pub orphans: Vec<PathBuf>,
 }
 
 impl Previous {
@@ -43,7 +43,7 @@ impl Previous {
         Ok(Some(Self {
             playlist: text,
             state,
-            strays: Vec::new(),
+            orphans: Vec::new(),
         }))
     }
 
@@ -64,19 +64,19 @@ impl Previous {
     /// [`resume`](super::MediaPlaylistPublisher::resume) then has them deleted, unless everything is kept.
     ///
     /// Only for a playlist that has these folders to itself: the segments of another one, listed there or
-    /// just being recorded, would be taken for strays; so would those of an earlier playlist of the same name
+    /// just being recorded, would be taken for orphans; so would those of an earlier playlist of the same name
     /// that this one has replaced.
     ///
     /// # Errors
     ///
     /// One of these folders is there and cannot be read, or the playlist is not below the root.
-    pub fn with_strays(
+    pub fn with_orphans(
         mut self,
         root: impl AsRef<Path>,
         playlist: &MediaPlaylist,
     ) -> io::Result<Self> {
         // One that cannot be read is not gone on with anyway.
-        let Ok(known) = read(&self.playlist, playlist.clone()) else {
+        let Ok(known) = parse(&self.playlist, playlist.clone()) else {
             return Ok(self);
         };
         let mut folders = BTreeSet::from([uri::plain(playlist.folder())?]);
@@ -97,7 +97,7 @@ impl Previous {
                 let file = folder.join(entry.file_name());
                 let is_ours = entry.file_name().to_str().is_some_and(names::is_made_up);
                 if is_ours && entry.file_type()?.is_file() && !known.names(&file) {
-                    self.strays.push(file);
+                    self.orphans.push(file);
                 }
             }
         }
