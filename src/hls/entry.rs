@@ -45,10 +45,12 @@ pub(super) enum Initialisation {
     None,
     Landed {
         map: Arc<Map>,
-        content: Vec<u8>,
+        /// `None` once media has overwritten the file.
+        content: Option<Vec<u8>>,
     },
     /// The last one did not arrive. Until one does, no media can be decoded.
     Lost {
-        before: Option<(Arc<Map>, Vec<u8>)>,
+        /// The last one that did arrive, with its content as above.
+        before: Option<(Arc<Map>, Option<Vec<u8>>)>,
     },
 }

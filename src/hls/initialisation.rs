@@ -1,5 +1,6 @@
 //! The initialisation segment that is in force, and what becomes of it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::entry::{Initialisation, Map};
@@ -41,7 +42,7 @@ impl Playlist {
             Initialisation::None => None,
         };
         if let Some((map, content)) = known
-            && *content == segment.data
+            && content.as_ref() == Some(&segment.data)
         {
             let map = Arc::clone(map);
             if map.file.as_ref() != Some(&file) {
@@ -56,7 +57,7 @@ impl Playlist {
             }
             self.next.initialisation = Initialisation::Landed {
                 map,
-                content: segment.data.clone(),
+                content: Some(segment.data.clone()),
             };
             return;
         }
@@ -80,7 +81,7 @@ impl Playlist {
         };
         let landed = Initialisation::Landed {
             map: Arc::new(map),
-            content: segment.data.clone(),
+            content: Some(segment.data.clone()),
         };
         let before = match std::mem::replace(&mut self.next.initialisation, landed) {
             Initialisation::Landed { map, .. }
@@ -92,6 +93,19 @@ impl Playlist {
         if let Some(file) = before {
             // If no media came after it, nothing ever named it.
             self.retire(file, 0);
+        }
+    }
+
+    /// Media was stored under this name. An initialisation segment that had it is not there any more,
+    /// so the same content under another name is another one.
+    pub(super) fn overwritten_by_media(&mut self, name: &Path) {
+        if let Initialisation::Landed { map, content }
+        | Initialisation::Lost {
+            before: Some((map, content)),
+        } = &mut self.next.initialisation
+            && map.file.as_deref() == Some(name)
+        {
+            *content = None;
         }
     }
 
