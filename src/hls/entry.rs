@@ -50,7 +50,8 @@ pub(super) enum Initialisation {
     },
     /// The last one did not arrive. Until one does, no media can be decoded.
     Lost {
-        /// The last one that did arrive, with its content as above.
+        /// The last one that did arrive. Its content is known only if the last entry lists it and
+        /// nothing has overwritten it. Only then is it still in force if the same content comes again.
         before: Option<(Arc<Map>, Option<Vec<u8>>)>,
     },
 }

@@ -111,9 +111,15 @@ impl Playlist {
 
     pub(super) fn initialisation_lost(&mut self) {
         self.next.initialisation = match std::mem::take(&mut self.next.initialisation) {
-            Initialisation::Landed { map, content } => Initialisation::Lost {
-                before: Some((map, content)),
-            },
+            Initialisation::Landed { map, content } => {
+                // The entries until the next one go on with the map of the last entry. After these
+                // any other map is a change, which takes a discontinuity.
+                let last = self.entries.back().and_then(|last| last.map.as_ref());
+                let content = content.filter(|_| last == Some(&map));
+                Initialisation::Lost {
+                    before: Some((map, content)),
+                }
+            }
             lost @ Initialisation::Lost { .. } => lost,
             Initialisation::None => Initialisation::Lost { before: None },
         };

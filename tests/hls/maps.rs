@@ -212,3 +212,25 @@ fn one_that_took_the_name_of_media_goes_on_when_that_media_slides_out() {
         "{text}"
     );
 }
+
+/// The discontinuity of one that was lost before any media stands before the first gap, which still
+/// has the map before it (RFC 8216 §4.3.2.3, §4.3.2.5).
+#[test]
+fn every_other_map_begins_with_a_discontinuity() {
+    let mut bench = Bench::new(event());
+    let _ = bench.push_segment(init(0, "0.mp4"));
+    let _ = bench.push(0, 2.0);
+    let _ = bench.push_segment(init(1, "1.mp4"));
+    let _ = bench.lose(init(2, "2.mp4"));
+    let _ = bench.push(1, 2.0);
+    let _ = bench.push_segment(init(1, "again.mp4"));
+    let _ = bench.push(2, 2.0);
+    let text = bench.text();
+    assert!(
+        text.ends_with(
+            "#EXT-X-DISCONTINUITY\n#EXT-X-GAP\n#EXTINF:2.000000,\n1.ts\n\
+             #EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI=\"again.mp4\"\n#EXTINF:2.000000,\n2.ts\n"
+        ),
+        "{text}"
+    );
+}

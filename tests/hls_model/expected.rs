@@ -316,7 +316,7 @@ impl Expected {
             Initialisation::Landed {
                 file,
                 content: Some(content),
-            } => Initialisation::Lost {
+            } if self.last_map.as_ref() == Some(&file) => Initialisation::Lost {
                 before: Some((file, content)),
             },
             lost @ Initialisation::Lost { .. } => lost,
