@@ -45,10 +45,13 @@ pub(super) enum Initialisation {
     None,
     Landed {
         map: Arc<Map>,
-        content: Vec<u8>,
+        /// `None` once media has overwritten the file.
+        content: Option<Vec<u8>>,
     },
     /// The last one did not arrive. Until one does, no media can be decoded.
     Lost {
-        before: Option<(Arc<Map>, Vec<u8>)>,
+        /// The last one that did arrive. Its content is known only if the last entry lists it and
+        /// nothing has overwritten it. Only then is it still in force if the same content comes again.
+        before: Option<(Arc<Map>, Option<Vec<u8>>)>,
     },
 }

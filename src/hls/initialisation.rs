@@ -1,5 +1,6 @@
 //! The initialisation segment that is in force, and what becomes of it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::entry::{Initialisation, Map};
@@ -41,7 +42,7 @@ impl Playlist {
             Initialisation::None => None,
         };
         if let Some((map, content)) = known
-            && *content == segment.data
+            && content.as_ref() == Some(&segment.data)
         {
             let map = Arc::clone(map);
             if map.file.as_ref() != Some(&file) {
@@ -56,7 +57,7 @@ impl Playlist {
             }
             self.next.initialisation = Initialisation::Landed {
                 map,
-                content: segment.data.clone(),
+                content: Some(segment.data.clone()),
             };
             return;
         }
@@ -80,7 +81,7 @@ impl Playlist {
         };
         let landed = Initialisation::Landed {
             map: Arc::new(map),
-            content: segment.data.clone(),
+            content: Some(segment.data.clone()),
         };
         let before = match std::mem::replace(&mut self.next.initialisation, landed) {
             Initialisation::Landed { map, .. }
@@ -95,11 +96,30 @@ impl Playlist {
         }
     }
 
+    /// Media was stored under this name. An initialisation segment that had it is not there any more,
+    /// so the same content under another name is another one.
+    pub(super) fn overwritten_by_media(&mut self, name: &Path) {
+        if let Initialisation::Landed { map, content }
+        | Initialisation::Lost {
+            before: Some((map, content)),
+        } = &mut self.next.initialisation
+            && map.file.as_deref() == Some(name)
+        {
+            *content = None;
+        }
+    }
+
     pub(super) fn initialisation_lost(&mut self) {
         self.next.initialisation = match std::mem::take(&mut self.next.initialisation) {
-            Initialisation::Landed { map, content } => Initialisation::Lost {
-                before: Some((map, content)),
-            },
+            Initialisation::Landed { map, content } => {
+                // The entries until the next one go on with the map of the last entry. After these
+                // any other map is a change, which takes a discontinuity.
+                let last = self.entries.back().and_then(|last| last.map.as_ref());
+                let content = content.filter(|_| last == Some(&map));
+                Initialisation::Lost {
+                    before: Some((map, content)),
+                }
+            }
             lost @ Initialisation::Lost { .. } => lost,
             Initialisation::None => Initialisation::Lost { before: None },
         };

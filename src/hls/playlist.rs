@@ -213,6 +213,7 @@ impl Playlist {
         let Some((uri, file)) = self.name(segment, notices) else {
             return self.gap(segment);
         };
+        self.overwritten_by_media(&file);
         let Some(duration) = usable(segment.duration_secs) else {
             notices.push(Notice::UnusableDuration {
                 sequence: segment.sequence,

@@ -49,9 +49,11 @@ impl Playlist {
     }
 
     /// Retires what slid out. The initialisation segment before a lost one, which may come again, does not
-    /// hold on to a file that a listed segment had as well.
+    /// hold on to a file that a listed segment had as well, unless it is listed itself.
     fn retire_listed(&mut self, file: PathBuf, stays: Micros) {
-        if let Initialisation::Lost { before } = &mut self.next.initialisation {
+        if let Initialisation::Lost { before } = &mut self.next.initialisation
+            && !self.entries.names(&file)
+        {
             before.take_if(|(map, _)| map.file.as_ref() == Some(&file));
         }
         self.retire(file, stays);

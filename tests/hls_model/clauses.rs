@@ -73,7 +73,7 @@ fn of_entry(entry: &Entry, text: &Text, setup: &Setup) -> Result<(), String> {
     Ok(())
 }
 
-/// Once there is a map, there is one for all that comes.
+/// Once there is a map, there is one for all that comes; and another one is another encoding.
 fn of_maps(text: &Text) -> Result<(), String> {
     let mut has_map = false;
     for entry in &text.entries {
@@ -83,6 +83,13 @@ fn of_maps(text: &Text) -> Result<(), String> {
             entry.map.is_some() || !needs,
             "{} has no EXT-X-MAP (§3.3)",
             entry.uri
+        );
+    }
+    for pair in text.entries.windows(2) {
+        ask!(
+            pair[0].map == pair[1].map || pair[1].starts_discontinuity,
+            "another EXT-X-MAP at {} without a discontinuity (§4.3.2.3)",
+            pair[1].uri
         );
     }
     Ok(())

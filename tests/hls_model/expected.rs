@@ -168,6 +168,9 @@ impl Expected {
         let sequence = segment.sequence;
         self.number(sequence, &mut told);
         let file = nameable(segment.path_hint.as_deref(), setup);
+        if let (Some(file), false) = (&file, is_lost) {
+            self.overwrite(file);
+        }
         let micros = self.round(segment.duration_secs);
         let what = match file {
             _ if is_lost => {
@@ -313,12 +316,21 @@ impl Expected {
             Initialisation::Landed {
                 file,
                 content: Some(content),
-            } => Initialisation::Lost {
+            } if self.last_map.as_ref() == Some(&file) => Initialisation::Lost {
                 before: Some((file, content)),
             },
             lost @ Initialisation::Lost { .. } => lost,
             _ => Initialisation::Lost { before: None },
         };
+    }
+
+    /// Media took the name of the initialisation segment, of which nothing is left.
+    fn overwrite(&mut self, name: &Path) {
+        match &mut self.initialisation {
+            Initialisation::Landed { file, content } if file == name => *content = None,
+            Initialisation::Lost { before } => drop(before.take_if(|(file, _)| file == name)),
+            _ => {}
+        }
     }
 }
 
