@@ -1,4 +1,4 @@
-//! A recorder that is killed leaves whole segments and nothing that a sweep does not take.
+//! A killed recorder leaves whole segments, and temp files that a sweep deletes.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -19,7 +19,7 @@ use tempfile::{TempDir, tempdir};
 
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sample.ts");
 
-/// What a recording of the input looks like that nobody disturbs.
+/// The undisturbed recording of the input.
 struct Reference {
     input: Vec<u8>,
     folder: TempDir,

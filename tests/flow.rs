@@ -77,7 +77,7 @@ fn produce(sender: SegmentSender, each: u64) -> Vec<thread::JoinHandle<u64>> {
         .collect()
 }
 
-/// What came out so far, each checked as it is noted.
+/// The segments that came out so far, each checked as it is noted.
 #[derive(Default)]
 struct Seen {
     next: BTreeMap<u64, u64>,

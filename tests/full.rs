@@ -1,4 +1,4 @@
-//! What a full stream does: the bound in bytes, the line of senders, and dropping the oldest.
+//! A full stream: the bound in bytes, the line of senders, and dropping the oldest.
 
 mod common;
 
@@ -65,7 +65,7 @@ fn the_bound_in_bytes_is_exact() {
         assert!(sender.try_send(of_size(3, 1)).unwrap_err().is_full());
         sender.try_send(of_size(3, 0)).unwrap();
         gate.open();
-        // What is written and not yet yielded counts as well.
+        // A written segment that was not yielded yet counts as well.
         assert_eq!(stream.next().unwrap().unwrap().sequence, 0);
         assert!(sender.try_send(of_size(4, 11)).unwrap_err().is_full());
         sender.try_send(of_size(4, 10)).unwrap();

@@ -1,8 +1,9 @@
-//! Killed before every system call that changes a file or a folder, and at random; then gone on with.
+//! Programs are killed before every system call that changes a file or a directory, and at random;
+//! then they resume.
 //!
-//! After each kill no file is torn, the playlist is whole and names only whole files, and the next session
-//! goes on with it, sweeps, and leaves no file that nobody knows of. `cargo test` tries a sample of the
-//! positions; all of them, and 200 kills at random:
+//! After each kill no file is torn, and the playlist is whole and names only whole files. The next
+//! session resumes it, sweeps, and leaves no unknown file. `cargo test` tries a sample of the
+//! positions. All of them, and 200 kills at random:
 //! `SEGMENT_STREAM_THOROUGH=1 cargo test --all-features --test kills -- --nocapture`.
 #![cfg(all(target_os = "linux", feature = "hls"))]
 
@@ -36,7 +37,7 @@ use thorough::{is_thorough, several};
 
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sample.ts");
 
-/// A program that is killed and gone on with.
+/// A program that is killed and resumed.
 trait Victim: Send + Sync + 'static {
     /// A session that works in `out`, behind `prefix`, and reads its standard input.
     fn command(&self, prefix: &[&str], out: &Path) -> Command;
@@ -214,7 +215,7 @@ fn a_recording_killed_before_each_call() {
     kill_before_calls("record, anew", &record, Path::new("/nonexistent"), calls());
     let start = left_by_a_killed_session(&*record, Watched::Writer);
     kill_before_calls(
-        "record, gone on with",
+        "record, resumed",
         &record,
         &start.path().join("out"),
         calls(),

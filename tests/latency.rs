@@ -1,5 +1,5 @@
-//! Several writers carry what one cannot where a sink's cost is latency, and a slow write holds up nobody
-//! but whoever waits for it.
+//! If the cost of a sink is latency, several writers do what one cannot. A slow write delays only
+//! the segments that wait for it.
 
 mod common;
 
@@ -25,7 +25,7 @@ struct Measured {
     segments: u32,
     /// From the first `send` to the last yield.
     took: Duration,
-    /// What the sinks slept, all of them together.
+    /// The time that all sinks together slept.
     slept: Duration,
 }
 
@@ -40,7 +40,7 @@ impl Measured {
     }
 }
 
-/// What so many writers do with [`ROUNDS`] segments each.
+/// Measures this many writers with [`ROUNDS`] segments each.
 fn measure(writers: u8) -> Measured {
     let slept = Arc::new(Mutex::new(Duration::ZERO));
     let distant = |_| {
@@ -128,7 +128,7 @@ fn a_slow_write_holds_up_the_yield_and_not_the_other_writes() {
             assert!(written.into_iter().eq(others));
             gate.wait_for_arrivals(1);
 
-            // What comes before it is yielded, and it and the rest are not.
+            // The segments before it are yielded; it and the later ones are not.
             for number in 0..slow {
                 assert_eq!(stream.next().unwrap().unwrap(), segment(number));
             }

@@ -1,4 +1,4 @@
-//! What nobody takes is logged, and a logger that panics does no harm.
+//! Errors that no caller receives are logged, and a panicking logger does no harm.
 
 mod common;
 

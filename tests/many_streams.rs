@@ -1,4 +1,4 @@
-//! A thousand streams in one process: each keeps its promises, and what it costs.
+//! A thousand streams in one process: each keeps its promises, and their cost is measured.
 
 mod common;
 

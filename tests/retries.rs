@@ -1,4 +1,4 @@
-//! What may heal is tried again, for as long as the segment lasts.
+//! Transient errors are retried for as long as the segment lasts.
 
 mod common;
 
@@ -34,7 +34,7 @@ fn at_once() -> RetryPolicy {
     }
 }
 
-/// Pauses for ever.
+/// Pauses forever.
 fn after_ages() -> RetryPolicy {
     RetryPolicy {
         first_pause: Duration::from_secs(1_000_000),

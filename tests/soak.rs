@@ -41,7 +41,8 @@ fn sends() -> u64 {
 #[test]
 fn a_million_segments_leave_nothing_behind() {
     let work = in_memory();
-    // In a process of its own, whose memory, descriptors and threads are nobody else's.
+    // In a separate process, so that its memory, descriptors and threads are not shared with other
+    // tests.
     let mut command = again(&[], "records_a_million_segments", work.path());
     // One heap for all threads: those of the test itself come and go, and would each warm up one of its own.
     command.env("MALLOC_ARENA_MAX", "1");

@@ -1,4 +1,4 @@
-//! A sweep takes the temp files of killed processes, and nothing that anybody is using.
+//! A sweep deletes the temp files of killed processes, and no file that is in use.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -56,7 +56,7 @@ fn only_left_over_temp_files_are_taken() {
             .unwrap()
             .success()
     );
-    // What a link leads to is somebody else's.
+    // The target of a link belongs to somebody else.
     let elsewhere = tempdir().unwrap();
     fs::write(elsewhere.path().join(left_over[0]), b"content").unwrap();
     symlink(elsewhere.path(), at("link")).unwrap();

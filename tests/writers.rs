@@ -1,4 +1,4 @@
-//! Several writers: in order, bounded, never two at one path, and each with an end of its own.
+//! Several writers: in order, bounded, never two at one path, each with its own end.
 
 mod common;
 

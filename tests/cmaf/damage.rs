@@ -1,4 +1,4 @@
-//! Damaged input: boxes that cannot be what they say.
+//! Damaged input: boxes with impossible contents.
 
 use super::faults::{fault, fault_behind_good, good_len, kind};
 use super::maker::{

@@ -1,4 +1,4 @@
-//! Input that ends too early, or is left before its end.
+//! Input that ends too early, or is stopped before its end.
 
 use super::faults::good_len;
 use super::maker::{
@@ -67,7 +67,7 @@ fn input_that_ends_anywhere() {
         };
         match outcome {
             Ok(()) => {
-                // What leads a fragment that does not come stays.
+                // The boxes before a fragment that does not come are kept.
                 assert_eq!(joined(&ended), whole[..len]);
                 assert_eq!(seconds(&ended), seconds(&stopped));
                 assert!(is_boundary && !lacks_data() && kept > 0, "{len}");
@@ -120,7 +120,7 @@ fn a_fault_stays() {
     }
 }
 
-/// What is left out of the middle does not hold up what comes after it.
+/// A part that is left out of the middle does not delay the later parts.
 #[test]
 fn stopping_behind_a_repeated_initialisation() {
     let free = plain("free", &[]);

@@ -1,5 +1,5 @@
-//! What cut segments have to be: the input, byte for byte, but for what no longer holds once it is cut.
-//! Knows nothing of the code that cuts.
+//! Checks that cut segments are the input, byte for byte, except for parts that are invalid after
+//! the cut. Independent of the code that cuts.
 
 use std::ops::Range;
 

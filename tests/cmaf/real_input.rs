@@ -1,4 +1,5 @@
-//! What ffmpeg writes: nothing of it is lost, and each segment stands alone behind its initialisation.
+//! The output of ffmpeg: no byte is lost, and each segment can be decoded behind its
+//! initialisation.
 
 use std::fs;
 use std::io::Read;
@@ -276,7 +277,7 @@ fn av1() {
     check_made("av1", &arguments, &[2.0, 2.0, 2.0, 1.0]);
 }
 
-/// What is said of the sample as ffmpeg writes it with these arguments: it cannot be cut.
+/// The error for the sample as ffmpeg writes it with these arguments: it cannot be cut.
 fn refused(test: &str, arguments: &[&str]) -> Option<CutError> {
     let made = Made::of_sample(test, arguments)?;
     let (cuts, outcome) = try_cut(&made.bytes, Duration::from_secs(2));

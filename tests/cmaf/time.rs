@@ -1,4 +1,4 @@
-//! How long segments last.
+//! The durations of segments.
 
 use super::maker::{
     NON_SYNC, Part, Run, SYNC, Track, fragment, ftyp, initialisation, moov, second,

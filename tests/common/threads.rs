@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
 
-/// Far more than any test here needs; only what hangs for ever comes to it.
+/// Far more than any test here needs. Only a hanging test waits this long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// `SEGMENT_STREAM_PATIENCE` says it otherwise, in seconds: where the crate is broken on purpose, a test that

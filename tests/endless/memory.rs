@@ -1,4 +1,4 @@
-//! How much memory this process has, for tests that demand that it does not grow.
+//! The memory of this process, for tests that require it not to grow.
 
 use std::fs;
 

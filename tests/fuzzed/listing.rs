@@ -1,4 +1,4 @@
-//! What a published media playlist lists, and what must hold for it and for its change.
+//! The entries of a published media playlist, with the rules for it and for its change.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const SECOND: u64 = 1_000_000;
 /// The first millisecond of the year 10000, since 1970.
 const END_OF_DATES: i64 = 253_402_300_800_000;
-/// What a segment lasts at most, in milliseconds, and one for what was rounded.
+/// The longest duration of a segment in milliseconds, plus one for rounding.
 const LONGEST: i64 = 3_600_001;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Listing {
             .collect()
     }
 
-    /// What must hold for it by itself (RFC 8216 §4.3.3.1 and §7).
+    /// The rules for the playlist itself (RFC 8216 §4.3.3.1 and §7).
     pub(crate) fn check(&self) -> Result<(), String> {
         if ![3, 5, 6].contains(&self.version) {
             return Err(format!("version {}", self.version));
@@ -118,7 +118,7 @@ impl Listing {
         Ok(())
     }
 
-    /// What must not change from one publication to the next (§6.2.1 and §6.2.2).
+    /// The rules for its change from one publication to the next (§6.2.1 and §6.2.2).
     pub(crate) fn check_change(&self, before: &Self) {
         assert_eq!(self.version, before.version, "the version");
         assert_eq!(self.target, before.target, "the target duration");
@@ -138,7 +138,7 @@ impl Listing {
         let increment = self
             .discontinuity_sequence
             .checked_sub(before.discontinuity_sequence);
-        // What came and went between the two may have had discontinuities as well.
+        // Entries that came and went between the two may have had discontinuities as well.
         let unseen = self.media_sequence.saturating_sub(before.end());
         assert!(
             increment.is_some_and(|it| (gone..=gone + unseen).contains(&it)),

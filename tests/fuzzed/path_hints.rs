@@ -15,7 +15,7 @@ use tempfile::TempDir;
 const LONGEST: usize = 300;
 const PAYLOAD: &[u8] = b"the payload of the segment";
 
-/// What stands at a path.
+/// The entry at a path.
 #[derive(Debug, PartialEq, Eq)]
 enum What {
     Folder,

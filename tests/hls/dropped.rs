@@ -1,4 +1,4 @@
-//! What a full stream dropped, many segments in one error, is listed as gaps that add up to it.
+//! Segments that a full stream dropped, many in one error, are listed as gaps that add up to them.
 
 use std::sync::mpsc;
 

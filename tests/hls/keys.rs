@@ -1,4 +1,5 @@
-//! Lines of the caller's: keys, date ranges, and what a playlist of its version may not hold.
+//! Lines of the caller: keys, date ranges, and lines that the version of the playlist does not
+//! allow.
 
 use super::*;
 

@@ -109,7 +109,7 @@ fn the_same_bytes_after_two_that_were_lost_are_no_discontinuity() {
     );
 }
 
-/// What was read from a playlist has its initialisation segment from there.
+/// A resumed playlist keeps the initialisation segment of its text.
 #[test]
 fn what_comes_after_a_restart_goes_on_with_the_map_that_is_listed() {
     let mut bench = Bench::new(live());

@@ -1,4 +1,4 @@
-//! The playlist that names the others.
+//! The multivariant playlist.
 
 use segment_stream::hls::{AudioRendition, MultivariantPlaylist, Variant};
 

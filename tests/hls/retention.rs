@@ -1,4 +1,4 @@
-//! What becomes of segments that slid out.
+//! The deletion of segments that slid out.
 
 use segment_stream::hls::{Notice, Retention};
 use segment_stream::{SegmentSink, SinkError, WriteContext};
@@ -53,7 +53,7 @@ fn a_clock_that_did_not_begin_at_zero_deletes_nothing_early_after_a_restart() {
     assert!(bench.has("0.ts"), "no time has passed");
 }
 
-/// What left the playlist with the very publication that ended it is deleted, too.
+/// A segment that left the playlist with its last publication is deleted, too.
 #[test]
 fn what_slides_out_at_the_end_is_deleted() {
     let mut bench = Bench::new(live());
@@ -143,7 +143,7 @@ fn a_recorder_keeps_everything_and_needs_no_side_file() {
     assert!(bench.has("0.ts") && !bench.has(".live.m3u8.state"));
 }
 
-/// After ENDLIST nothing is gone on with, but what was still to be deleted is not left for ever.
+/// After ENDLIST the playlist cannot be resumed, but pending deletions are not lost.
 #[test]
 fn a_new_playlist_takes_over_what_an_ended_one_had_to_delete() {
     let mut bench = Bench::new(live());

@@ -1,4 +1,4 @@
-//! What is told: by errors, in the log, and in few words.
+//! The messages of errors and of the log, kept short.
 
 use std::error::Error;
 use std::sync::Mutex;

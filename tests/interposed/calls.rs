@@ -22,7 +22,7 @@ use libc::{AT_FDCWD, DIR, c_long, dirent64, iovec, mode_t, off64_t, size_t, ssiz
 
 use super::{Call, Fault, IS_COUNTED, Kind, Session, session};
 
-/// What a call that failed returns.
+/// The return value of a failed call.
 trait Returned: Copy {
     const FAILED: Self;
     fn has_failed(self) -> bool;
@@ -204,7 +204,7 @@ macro_rules! own {
             let found = libc::dlsym(libc::RTLD_NEXT, $name.as_ptr());
             assert!(
                 !found.is_null(),
-                "libc lacks a function that it has had for ever"
+                "libc lacks a function that every version has"
             );
             std::mem::transmute::<*mut c_void, $kind>(found)
         }
@@ -637,8 +637,8 @@ unsafe extern "C" fn linkat(
     )
 }
 
-/// What the code under test is not known to call. Should it ever, the tests know no faults of it, and say
-/// so. By handle, and by path.
+/// Calls that the code under test is not known to make. The tests have no faults for them, and
+/// fail if one is made. By handle, and by path.
 macro_rules! unknown_by_handle {
     ($($name:ident($($argument:ident: $kind:ty),*) = $number:ident;)*) => {$(
         #[unsafe(no_mangle)]

@@ -21,7 +21,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use segment_stream::{ProducedSegment, SegmentSink, SinkError, WriteContext};
 
-/// What a call does, as far as its ways to fail differ.
+/// The effect of a call, as far as its errors differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Opens a file that must not be there yet.
@@ -48,7 +48,7 @@ pub enum Kind {
     OpenFolder,
     ReadFolder,
     CloseFolder,
-    /// What the code under test is not known to do.
+    /// A call that the code under test is not known to make.
     Unknown,
 }
 
@@ -71,7 +71,7 @@ pub struct Call {
     /// Of a truncation, the length.
     pub length: u64,
     pub is_injected: bool,
-    /// What it returned, or the code of the error.
+    /// The returned value, or the code of the error.
     pub outcome: Result<i64, i32>,
 }
 
@@ -126,7 +126,7 @@ impl Call {
     }
 }
 
-/// What happens instead of the call.
+/// The effect instead of the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// It fails with this code. (A `close` closes all the same, as on Linux.)
@@ -195,12 +195,12 @@ pub fn position() -> usize {
     session().as_ref().map_or(0, |session| session.calls.len())
 }
 
-/// What was recorded so far.
+/// The calls recorded so far.
 pub fn recorded() -> Vec<Call> {
     recorded_since(0)
 }
 
-/// What was recorded from this position on.
+/// The calls recorded from this position on.
 pub fn recorded_since(position: usize) -> Vec<Call> {
     session()
         .as_ref()
@@ -241,7 +241,7 @@ impl<S: SegmentSink> SegmentSink for Counted<S> {
     }
 }
 
-/// What `path` is below the folder; `None` where it is not.
+/// The path below the directory; `None` if `path` is not below it.
 pub fn below<'a>(folder: &Path, path: &'a Path) -> Option<&'a Path> {
     path.strip_prefix(folder).ok()
 }

@@ -1,4 +1,4 @@
-//! Kills at moments that nobody knows.
+//! Kills at random moments.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};

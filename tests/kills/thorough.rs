@@ -1,4 +1,4 @@
-//! How much is tried.
+//! The number of cases.
 
 use std::env;
 use std::sync::{Arc, Mutex};

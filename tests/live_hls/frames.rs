@@ -1,4 +1,4 @@
-//! What a decoder makes of an input.
+//! The frames that a decoder makes of an input.
 
 use std::ffi::OsStr;
 use std::process::Command;

@@ -22,7 +22,7 @@ const UNPLAYED: usize = 2;
 /// Before the player starts. The window is a good half of it.
 const WITHOUT_PLAYER: usize = 25;
 
-/// What the packager said of each file: its name, its duration, its size.
+/// The lines of the packager for each file: name, duration, size.
 #[derive(Default)]
 struct Said {
     state: Mutex<State>,
@@ -216,7 +216,7 @@ fn broadcast(input: Vec<u8>) {
         "else it shows nothing that no segment was missing"
     );
 
-    // What is left in the end is what is listed.
+    // In the end the directory has exactly the listed files.
     let listing = Listing::of_file(&out.join(LIVE));
     let mut listed: Vec<_> = listing.files().chain([LIVE]).collect();
     listed.sort_unstable();

@@ -1,4 +1,4 @@
-//! What was done and promised when, and whether what a power cut leaves is as it must be.
+//! The history of calls and promises, and the check of the state after a power cut.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -25,7 +25,7 @@ pub(crate) enum Wrong {
 /// A file that was asked for.
 #[derive(Debug, Default)]
 struct File {
-    /// What it may hold, in order.
+    /// The contents that it may have, in order.
     versions: Vec<Vec<u8>>,
     /// At which position which version was said to be stored.
     promised: Vec<(usize, usize)>,
@@ -41,7 +41,7 @@ pub(crate) struct History {
     files: BTreeMap<PathBuf, File>,
 }
 
-/// What was found of all cuts.
+/// The findings of all cuts.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) cuts: usize,
@@ -85,7 +85,7 @@ impl History {
         self.file(path).versions.push(content.to_vec());
     }
 
-    /// What was asked for last was said to be stored, after so many calls.
+    /// The last requested content was reported as stored, after this many calls.
     pub(crate) fn promised(&mut self, path: impl Into<PathBuf>, position: usize) {
         let file = self.file(path);
         let version = file.versions.len() - 1;
@@ -259,7 +259,7 @@ impl History {
     }
 }
 
-/// What a sweep takes, by its documentation.
+/// The files that a sweep deletes, by its documentation.
 fn is_temp(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.strip_prefix(".segment-")

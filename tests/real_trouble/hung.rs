@@ -323,8 +323,8 @@ fn a_hung_disk_holds_up_no_writer_of_another_disk() {
     ));
 }
 
-/// What is remembered of a file is good for so long: the kernel then answers a look by itself, and the first
-/// call that hangs is the one that opens the folder above the new file's, to sync it.
+/// The lifetime of cached attributes: the kernel then answers a look by itself. The first call
+/// that hangs is the one that opens the parent directory of the new file, to sync it.
 const REMEMBERS: &str = "entry_timeout=3600,attr_timeout=3600";
 
 #[test]

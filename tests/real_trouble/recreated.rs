@@ -13,7 +13,7 @@ use super::common::means::have_tools;
 use super::image::Image;
 use super::{LENGTH, segment};
 
-/// Who makes the folder again.
+/// The possible recreators of the directory.
 const MAKERS: [&str; 2] = ["somebody", "the-sink"];
 
 #[test]

@@ -1,4 +1,5 @@
-//! What will not heal is tried once, by several writers as by one, and what may heal is tried now and then.
+//! A permanent error is not retried, by several writers as by one; a transient one is retried at
+//! intervals.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! What a process has at a moment, and its folder.
+//! The resources of a process at a moment, and its directory.
 
 use std::fmt;
 use std::fs;

@@ -35,7 +35,7 @@ const MOMENT: Duration = Duration::from_millis(1);
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Way {
     Send(WhenFull),
-    /// What comes back is thrown away.
+    /// A refused segment is thrown away.
     TrySend,
     /// The same, after this time.
     SendTimeout(Millis),
@@ -64,7 +64,7 @@ pub(crate) struct Case {
     pub(crate) may_wait: bool,
 }
 
-/// What came of it.
+/// The outcome of a simulation.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     /// Yielded as `Ok`.
@@ -344,7 +344,7 @@ impl Source {
         }
     }
 
-    /// What the stream said to the segment; `None` if the source waits in the line.
+    /// The stream's answer to the segment; `None` if the source waits in the line.
     fn send(&self, segment: ProducedSegment, stream: &SegmentStream) -> Option<Answer> {
         let (orders, answers) = match self {
             Self::Here(way, sender) => return Some(way.send(sender, segment)),
@@ -365,7 +365,7 @@ impl Source {
         }
     }
 
-    /// What the stream says to the segment that waited.
+    /// The stream's answer to the segment that waited.
     fn answer(&self) -> Answer {
         let Self::Apart { answers, .. } = self else {
             unreachable!("it never waits");

@@ -1,4 +1,4 @@
-//! What no error says is logged, as nobody else is left to be told.
+//! Failures that no error reports are logged, because no caller is left to receive them.
 
 use std::sync::Mutex;
 use std::thread;
@@ -13,7 +13,7 @@ use super::*;
 struct Listener(Mutex<Option<Vec<String>>>);
 
 static LISTENER: Listener = Listener(Mutex::new(None));
-/// What a logger that is told of a sync waits for.
+/// The gate at which a logger waits that receives the message of a sync.
 static GATE: Mutex<Option<Gate>> = Mutex::new(None);
 
 impl log::Log for Listener {

@@ -1,4 +1,4 @@
-//! Turns that a single failure does not lead to.
+//! Combinations that a single failure does not reach.
 
 use std::io;
 
@@ -193,7 +193,7 @@ fn a_segment_takes_so_many_calls() {
     assert_eq!(kinds_of(Durability::Full), full);
 }
 
-/// What cannot be looked at is not taken for gone.
+/// A file that cannot be looked at is not assumed to be gone.
 #[test]
 fn what_cannot_be_looked_at_is_not_replaced() {
     let _alone = alone();

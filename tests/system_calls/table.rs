@@ -15,7 +15,7 @@ use crate::interposed::{Call, Fault, Kind, Plan};
 ///
 /// # Panics
 ///
-/// If the kind of call is not known. Whoever adds one to the crate adds here how it may fail.
+/// If the kind of call is not known. A new kind of call in the crate needs its codes here.
 pub(crate) fn codes(call: &Call) -> &'static [i32] {
     match call.kind {
         Kind::Create => &[
