@@ -180,7 +180,8 @@ fn a_recording_goes_on_after_a_kill() {
             .write_all(&reference.input)
             .unwrap();
         assert!(child.wait().unwrap().success());
-        // Nothing that was there was touched, the new session counts on, and its sweep took the rest.
+        // Nothing that was there was touched, the new session counts on, and its sweep took the
+        // rest.
         assert!(temps(folder.path()).is_empty());
         let found = entries(folder.path());
         assert_eq!(found.len(), before + reference.segments.len());

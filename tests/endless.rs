@@ -76,7 +76,8 @@ fn run(test: &str) {
     eprint!("{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Sends them all, one tenth after the other, and looks at the memory after the first and after the last.
+/// Sends them all, one tenth after the other, and looks at the memory after the first and after
+/// the last.
 fn memory_stays(when_full: WhenFull) -> Seen {
     let config = SegmentStreamConfig {
         when_full,

@@ -29,8 +29,8 @@ use proptest::test_runner::RngSeed;
 
 use setup::Kind;
 
-/// As many cases as `PROPTEST_CASES` says, else so many. They are the same on every run, so that what fails
-/// is what was changed; `PROPTEST_RNG_SEED` chooses others.
+/// As many cases as `PROPTEST_CASES` says, else so many. They are the same on every run, so that
+/// what fails is what was changed; `PROPTEST_RNG_SEED` chooses others.
 fn cases(cases: u32) -> ProptestConfig {
     let mut config = ProptestConfig {
         failure_persistence: None,

@@ -32,8 +32,8 @@ fn name(number: u64) -> String {
     format!("{number:08}.ts")
 }
 
-/// Reads the playlist over and over until told to stop, as a player that loses no time; returns the
-/// versions that it saw, by the number after the last one.
+/// Reads the playlist over and over until told to stop, as a player that loses no time; returns
+/// the versions that it saw, by the number after the last one.
 fn read_all_the_time(folder: &Path, stop: &AtomicBool) -> BTreeSet<u64> {
     let path = folder.join(PLAYLIST);
     let mut seen = BTreeSet::new();

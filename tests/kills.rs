@@ -47,16 +47,16 @@ trait Victim: Send + Sync + 'static {
     /// How a session ends that nobody disturbs.
     fn exit_code(&self) -> i32;
 
-    /// Demands of a folder that was like `start` when a session began there that was killed: what is there
-    /// is whole, and nothing that was there has changed.
+    /// Demands of a folder that was like `start` when a session began there that was killed: what
+    /// is there is whole, and nothing that was there has changed.
     fn check(&self, start: &Path, out: &Path);
 
     /// Goes on, and demands that it does so properly.
     fn go_on(&self, start: &Path, out: &Path);
 }
 
-/// An example behind `prefix`, fed by the test. It is killed at the latest when the thread ends that starts it,
-/// so that no test that fails leaves it running.
+/// An example behind `prefix`, fed by the test. It is killed at the latest when the thread ends
+/// that starts it, so that no test that fails leaves it running.
 fn session_of(program: &'static str, prefix: &[&str]) -> Command {
     let mut command = Command::new("setpriv");
     command
@@ -86,7 +86,8 @@ fn copy_of(start: &Path) -> TempDir {
     copy
 }
 
-/// Kills sessions that begin with a copy of `start`, before each call in turn, and goes on after each.
+/// Kills sessions that begin with a copy of `start`, before each call in turn, and goes on after
+/// each.
 fn kill_before_calls<V: Victim>(what: &str, victim: &Arc<V>, start: &Path, calls: &[&'static str]) {
     let mut kills = 0;
     let mut positions = Vec::new();
@@ -130,9 +131,9 @@ fn killed_at(victim: &impl Victim, position: &Position, start: &Path) -> bool {
     true
 }
 
-/// A folder in which a session was killed, with all that such a folder may have in it: what an earlier
-/// session still has to delete, a temp file, and, where the publisher was about to list it, a segment that no
-/// playlist names.
+/// A folder in which a session was killed, with all that such a folder may have in it: what an
+/// earlier session still has to delete, a temp file, and, where the publisher was about to list
+/// it, a segment that no playlist names.
 fn left_by_a_killed_session(victim: &impl Victim, thread: Watched) -> TempDir {
     let folder = in_memory();
     let out = folder.path().join("out");
@@ -182,8 +183,8 @@ fn a_resumed_live_session_killed_before_each_call() {
     );
 }
 
-/// The deletions: those of a session that ends, which come when the players need the segments no more, some
-/// seconds later. So the sessions run side by side.
+/// The deletions: those of a session that ends, which come when the players need the segments no
+/// more, some seconds later. So the sessions run side by side.
 #[test]
 fn a_live_session_killed_before_each_deletion() {
     let test = "a_live_session_killed_before_each_deletion";

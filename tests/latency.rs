@@ -17,8 +17,8 @@ use segment_stream::{NoNext, SegmentStream, sink};
 const LATENCY: Duration = Duration::from_millis(50);
 const WRITERS: u8 = 16;
 const DEPTH: usize = 32;
-/// How often each writer writes in a measurement: a beginning or an end that takes a millisecond is not
-/// seen in that.
+/// How often each writer writes in a measurement: a beginning or an end that takes a millisecond
+/// is not seen in that.
 const ROUNDS: u32 = 40;
 
 struct Measured {
@@ -83,8 +83,9 @@ fn sixteen_writers_carry_fifteen_times_as_much_as_one() {
         for _ in 0..3 {
             let (one, sixteen) = (measure(1), measure(WRITERS));
             let ratio = sixteen.per_second() / one.per_second();
-            // Where there is more to do than processors, a sleeper is woken late, and sixteen of them later
-            // than one. That is the sinks' latency, and no sink's latency is the stream's doing.
+            // Where there is more to do than processors, a sleeper is woken late, and sixteen of
+            // them later than one. That is the sinks' latency, and no sink's latency is the
+            // stream's doing.
             let at_equal_latency = ratio * sixteen.latency() / one.latency();
             println!(
                 "{} segments in {:.2?} by one writer, {} in {:.2?} by {WRITERS}: {ratio:.2} times as many, \

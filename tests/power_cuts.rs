@@ -205,7 +205,8 @@ fn without_durability_everything_may_happen_and_is_found() {
     tell("the disk sink, none", &all);
     let both = BTreeSet::from([Wrong::Missing, Wrong::Torn]);
     assert_eq!(all.ways(), both, "{:#?}", all.wrong);
-    // Each thing that `Durability::None` says may happen does, so the model leaves none of them out.
+    // Each thing that `Durability::None` says may happen does, so the model leaves none of them
+    // out.
     let expected = ["missing", "empty", "zeros", "cut", "whole", "with a hole"];
     assert_eq!(seen, BTreeSet::from(expected));
 }
@@ -289,8 +290,8 @@ mod live {
         (history, stores)
     }
 
-    /// The session as it was, and as it may have been with the stream ahead of the publisher, the more so
-    /// the more seeds there are.
+    /// The session as it was, and as it may have been with the stream ahead of the publisher, the
+    /// more so the more seeds there are.
     fn sessions(setup: LiveSetup, seeds: u64) -> Vec<History> {
         let (history, stores) = session(setup);
         let others = (1..=seeds)

@@ -195,7 +195,8 @@ fn a_temp_file_in_use_in_this_process_stays() {
     held.lock().unwrap();
     let swept = DiskSink::sweep(work.path()).unwrap();
     assert_eq!((swept.removed.len(), swept.in_use), (0, vec![path.clone()]));
-    // Closing it is not enough: a process that another test is just starting may have a copy of the handle.
+    // Closing it is not enough: a process that another test is just starting may have a copy of
+    // the handle.
     held.unlock().unwrap();
     assert_eq!(DiskSink::sweep(work.path()).unwrap().removed, [path]);
 }

@@ -65,8 +65,8 @@ fn is_slow(call: &Call, code: i32) -> bool {
     call.kind == Kind::Create && code == EEXIST
 }
 
-/// Another call is hit in the same run, so only those that may follow the first failure: all until the
-/// clean-up is over, and a few of the next segment.
+/// Another call is hit in the same run, so only those that may follow the first failure: all until
+/// the clean-up is over, and a few of the next segment.
 const STACKED_WITHIN: usize = 14;
 
 /// In how many ways was what failed.
@@ -242,8 +242,8 @@ fn a_write_that_takes_nothing_is_an_error_and_no_spin() {
     }
 }
 
-/// Behind a stream without retries each failure is seen; with the default policy those that may heal are
-/// not, but for the sync of a folder, which is not to be repeated.
+/// Behind a stream without retries each failure is seen; with the default policy those that may
+/// heal are not, but for the sync of a folder, which is not to be repeated.
 #[test]
 fn behind_a_stream_what_may_heal_is_tried_again() {
     let _alone = alone();
@@ -291,7 +291,8 @@ fn behind_a_stream_what_may_heal_is_tried_again() {
     eprintln!("behind a stream: {retried} cases were tried again");
 }
 
-/// The sync of a folder may be called a success on a disk that has gone meanwhile, which then opens nothing.
+/// The sync of a folder may be called a success on a disk that has gone meanwhile, which then
+/// opens nothing.
 #[test]
 fn a_folder_that_cannot_be_opened_after_its_sync_was_not_synced() {
     let _alone = alone();
@@ -366,7 +367,8 @@ fn a_sweep_takes_what_it_can_and_says_what_it_could_not() {
     figures.tell("sweeps");
 }
 
-/// Once `renameat2` is unknown to the kernel, `tempfile` uses links for as long as the process lives.
+/// Once `renameat2` is unknown to the kernel, `tempfile` uses links for as long as the process
+/// lives.
 #[test]
 fn a_kernel_without_that_rename_is_no_obstacle() {
     // A child's pipes are descriptors as well.

@@ -221,8 +221,8 @@ fn writes_without_permission() {
     store(sink(), error.into_segment()).unwrap();
     assert_eq!(entries(&root).len(), 2);
 
-    // Ancestors that may be passed through and not read are no obstacle, and folders that could not
-    // be synced are not left behind.
+    // Ancestors that may be passed through and not read are no obstacle, and folders that could
+    // not be synced are not left behind.
     let hidden = folder().join("hidden");
     fs::create_dir_all(hidden.join("root")).unwrap();
     fs::set_permissions(&hidden, Permissions::from_mode(0o111)).unwrap();

@@ -6,8 +6,8 @@ use super::maker::{
 };
 use super::*;
 
-/// A stream, and where a segment of it may end: where all that came is whole and belongs to what came
-/// before.
+/// A stream, and where a segment of it may end: where all that came is whole and belongs to what
+/// came before.
 fn stream_and_ends() -> (Vec<u8>, Vec<usize>) {
     let free = || plain("free", &[]);
     let moof = |start: u64| moof(&[Part::video(1000 * start, 25, SYNC)]);
@@ -35,8 +35,8 @@ fn cut_and_stop(bytes: &[u8]) -> Vec<Cut> {
     cuts
 }
 
-/// Wherever the input ends, what was whole is handed out, and that it was cut short is said. Who stops
-/// there gets the same.
+/// Wherever the input ends, what was whole is handed out, and that it was cut short is said. Who
+/// stops there gets the same.
 #[test]
 fn input_that_ends_anywhere() {
     let (whole, ends) = stream_and_ends();
@@ -128,8 +128,8 @@ fn stopping_behind_a_repeated_initialisation() {
     assert_eq!(joined(&cut_and_stop(&repeated)), [stream(1), free].concat());
 }
 
-/// Before the first fragment that a decoder can begin with is whole, nothing is a segment: neither media data
-/// that belongs to no fragment nor fragments that only go on.
+/// Before the first fragment that a decoder can begin with is whole, nothing is a segment: neither
+/// media data that belongs to no fragment nor fragments that only go on.
 #[test]
 fn what_comes_before_the_first_whole_fragment_is_no_segment() {
     let moof = moof(&[Part::video(1000, 25, SYNC)]);

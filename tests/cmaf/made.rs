@@ -178,7 +178,8 @@ fn complaints(inputs: &[PathBuf]) -> BTreeSet<String> {
     text(&output.stderr).lines().map(without_numbers).collect()
 }
 
-/// Whether the first stream of each, which is the video where there is some, begins with a key frame.
+/// Whether the first stream of each, which is the video where there is some, begins with a key
+/// frame.
 fn begin_with_key_frames(inputs: &[PathBuf]) -> Vec<bool> {
     let mut ffmpeg = reading(inputs);
     (0..inputs.len()).for_each(|input| {
@@ -187,7 +188,8 @@ fn begin_with_key_frames(inputs: &[PathBuf]) -> Vec<bool> {
     // Without the option, ffmpeg would leave out what comes before the first key frame.
     let output = run(ffmpeg.args(["-c", "copy", "-copyinkf", "-f", "framecrc", "-"]));
     assert!(output.status.success(), "{}", text(&output.stderr));
-    // A line for each packet, the number of the stream in front; its flags are there if it is no key frame.
+    // A line for each packet, the number of the stream in front; its flags are there if it is no
+    // key frame.
     let packets = text(&output.stdout);
     let first = |input: usize| {
         let of = format!("{input},");

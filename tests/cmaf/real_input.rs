@@ -77,7 +77,8 @@ fn cmaf_with_a_moov_that_waits_for_the_first_fragment() {
     check_flags(test, "+cmaf+delay_moov+frag_keyframe");
 }
 
-/// The first track of a fragment counts from its `moof`, the next one from the end of the first one's data.
+/// The first track of a fragment counts from its `moof`, the next one from the end of the first
+/// one's data.
 #[test]
 fn data_that_is_counted_without_saying_from_where() {
     let test = "data_that_is_counted_without_saying_from_where";

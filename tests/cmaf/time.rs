@@ -113,7 +113,8 @@ fn any_timescale() {
     }
 }
 
-/// 30000/1001 pictures a second: neither their duration nor the target is a whole number of nanoseconds.
+/// 30000/1001 pictures a second: neither their duration nor the target is a whole number of
+/// nanoseconds.
 #[test]
 fn a_target_is_reached_exactly() {
     let track = Track {

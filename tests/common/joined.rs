@@ -40,8 +40,8 @@ pub fn pmt_pids(bytes: &[u8]) -> BTreeSet<u16> {
     pids
 }
 
-/// Checks that the joined segments are the input and inserted tables, counters included, and returns
-/// how many segments got tables inserted.
+/// Checks that the joined segments are the input and inserted tables, counters included, and
+/// returns how many segments got tables inserted.
 ///
 /// Tables may be inserted in front of any segment. If the input continues with the same packet,
 /// they count as the input's.
@@ -92,8 +92,8 @@ pub fn check(input: &[u8], segments: &[Vec<u8>]) -> usize {
     segments_with_tables
 }
 
-/// Checks that a segment begins with a PAT, a PMT and then the start of a picture, or of audio; returns
-/// where that packet is.
+/// Checks that a segment begins with a PAT, a PMT and then the start of a picture, or of audio;
+/// returns where that packet is.
 pub fn check_beginning(segment: &[u8], track_pid: u16) -> Range<usize> {
     let pmt_pids = pmt_pids(segment);
     let found: Vec<_> = packets(segment)

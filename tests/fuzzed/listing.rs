@@ -32,7 +32,8 @@ pub(crate) struct Entry {
 }
 
 impl Listing {
-    /// Reads it with another reader than the crate's own; the durations, which that one rounds, by hand.
+    /// Reads it with another reader than the crate's own; the durations, which that one rounds, by
+    /// hand.
     pub(crate) fn read(text: &[u8]) -> Result<Self, String> {
         let (rest, read) = m3u8_rs::parse_media_playlist(text).map_err(|why| format!("{why:?}"))?;
         if !rest.is_empty() {
@@ -67,8 +68,8 @@ impl Listing {
         self.media_sequence + self.entries.len() as u64
     }
 
-    /// The files that it names, from a playlist in this folder, by URIs that begin with `base`. A gap names
-    /// none.
+    /// The files that it names, from a playlist in this folder, by URIs that begin with `base`. A
+    /// gap names none.
     pub(crate) fn files(&self, folder: &Path, base: &str) -> Vec<PathBuf> {
         let there = self.entries.iter().filter(|entry| !entry.is_gap);
         let uris = there.map(|entry| &entry.uri).chain(&self.maps);

@@ -128,8 +128,8 @@ impl Surroundings {
         self.clean_up(hint);
     }
 
-    /// Checks that a removal has removed nothing but what was written, or would have been replaced; and
-    /// makes everything as it was.
+    /// Checks that a removal has removed nothing but what was written, or would have been
+    /// replaced; and makes everything as it was.
     fn clean_up(&self, hint: &Path) {
         let kept = self.root.join("kept");
         if !kept.exists() {

@@ -70,7 +70,8 @@ fn playlist(asked: u8) -> MediaPlaylist {
     playlist
 }
 
-/// The text without the lines that a caller had put into it, which may be anything that begins with `#`.
+/// The text without the lines that a caller had put into it, which may be anything that begins
+/// with `#`.
 fn ours(text: &[u8]) -> Vec<u8> {
     let lines = text.split_inclusive(|byte| *byte == b'\n');
     let is_ours = |line: &&[u8]| {

@@ -213,7 +213,8 @@ impl Books {
         );
     }
 
-    /// Each list of the report is in the order of acceptance, and together they are all that was left.
+    /// Each list of the report is in the order of acceptance, and together they are all that was
+    /// left.
     fn end(mut self, report: Report, may_discard: bool) {
         assert!(may_discard || report.discarded.len() + report.in_doubt.len() == 0);
         let mut written = report.written.into_iter().map(|it| it.segment).peekable();

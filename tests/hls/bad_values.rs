@@ -184,7 +184,8 @@ fn dates(text: &str) -> Vec<Option<&str>> {
     dates
 }
 
-/// A year has four digits (ISO 8601). A client reckons by the durations from the last date that there is.
+/// A year has four digits (ISO 8601). A client reckons by the durations from the last date that
+/// there is.
 #[test]
 fn a_segment_after_the_year_9999_has_no_date_and_that_is_said_once() {
     let mut bench = Bench::new(event().program_date_time(from_year_10000(-3)));

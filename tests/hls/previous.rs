@@ -11,7 +11,8 @@ fn name(number: u64) -> String {
     format!("{SESSION}-{number:08}.ts")
 }
 
-/// The text of a playlist that lists two segments with names that were made up, one of them in a folder.
+/// The text of a playlist that lists two segments with names that were made up, one of them in a
+/// folder.
 fn text_of_two() -> Vec<u8> {
     let mut bench = Bench::new(live());
     let _ = bench.push_segment(init(0, &format!("{SESSION}-init-0.mp4")));

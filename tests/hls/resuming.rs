@@ -165,7 +165,8 @@ fn a_target_duration_of_nothing_is_refused() {
     assert!(refused.to_string().contains("TARGETDURATION"), "{refused}");
 }
 
-/// No number that a player could not count with comes of it, neither of segments nor of discontinuities.
+/// No number that a player could not count with comes of it, neither of segments nor of
+/// discontinuities.
 #[test]
 fn a_playlist_whose_numbers_are_at_their_end_is_refused() {
     let mut bench = Bench::new(live());
@@ -196,7 +197,8 @@ fn a_playlist_whose_numbers_are_at_their_end_is_refused() {
     }
 }
 
-/// After so many failures which text stands there is not known any more, but how many segments it has is.
+/// After so many failures which text stands there is not known any more, but how many segments it
+/// has is.
 #[test]
 fn a_cut_playlist_is_refused_after_many_failures_too() {
     let mut bench = Bench::new(live());

@@ -8,7 +8,8 @@ use segment_stream::hls::Notice;
 
 use super::*;
 
-/// Remembers the messages. Every test here knows its own by a number or a path, as they run side by side.
+/// Remembers the messages. Every test here knows its own by a number or a path, as they run side
+/// by side.
 struct Remembering(Mutex<Vec<(Level, String)>>);
 
 static LOGGER: Remembering = Remembering(Mutex::new(Vec::new()));

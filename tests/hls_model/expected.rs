@@ -149,7 +149,8 @@ impl Expected {
         }
     }
 
-    /// The number of the entry that comes next. A gap is one entry where there is no target duration yet.
+    /// The number of the entry that comes next. A gap is one entry where there is no target
+    /// duration yet.
     pub(crate) fn next_number(&self) -> Option<u64> {
         let target = self.target.unwrap_or(u64::from(u32::MAX));
         let pieces = |it: &Pending| it.what.pieces(target).len() as u64;
@@ -324,8 +325,8 @@ impl Expected {
 }
 
 impl What {
-    /// The durations of the entries that it makes; `None` for one of one target duration, where that
-    /// was not known when it was pushed.
+    /// The durations of the entries that it makes; `None` for one of one target duration, where
+    /// that was not known when it was pushed.
     pub(crate) fn pieces(&self, target: u64) -> Vec<u64> {
         let most = target * SECOND;
         match self {

@@ -70,7 +70,8 @@ enum Uncertain {
 }
 
 impl Disk {
-    /// One on which everything below `root` that is there now is durable, the folder itself included.
+    /// One on which everything below `root` that is there now is durable, the folder itself
+    /// included.
     pub fn of(root: &Path) -> Self {
         let mut disk = Self {
             root: root.to_path_buf(),
@@ -351,9 +352,9 @@ impl Disk {
         files
     }
 
-    /// Tells `found` of the states that a power cut may leave: of all, where there are no more than
-    /// `most`; else of those in which everything, nothing, or all but one thing are there or not,
-    /// and of as many others as there is room for, always the same.
+    /// Tells `found` of the states that a power cut may leave: of all, where there are no more
+    /// than `most`; else of those in which everything, nothing, or all but one thing are there or
+    /// not, and of as many others as there is room for, always the same.
     pub fn states(&self, most: usize, mut found: impl FnMut(Files)) {
         let uncertain = self.uncertain();
         let contents = self.all_contents();

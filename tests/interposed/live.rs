@@ -1,6 +1,6 @@
-//! A live session, whose segments go through a stream and whose playlist is published, with the calls of
-//! both counted; and beside it a publisher that writes into memory, where nothing fails. What that one
-//! publishes is what the other has to.
+//! A live session, whose segments go through a stream and whose playlist is published, with the
+//! calls of both counted; and beside it a publisher that writes into memory, where nothing fails.
+//! What that one publishes is what the other has to.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,8 +1,9 @@
-//! System calls of the code under test on their way to the kernel: counted, recorded, and made to fail.
+//! System calls of the code under test on their way to the kernel: counted, recorded, and made to
+//! fail.
 //!
-//! The test binary defines the functions of libc that change files ([`calls`]), and std and `tempfile` bind
-//! to them. A call counts where the thread has said so ([`counted`]); all others pass as if nothing stood
-//! in the way. What becomes of a counted one is decided by a [`Plan`].
+//! The test binary defines the functions of libc that change files ([`calls`]), and std and
+//! `tempfile` bind to them. A call counts where the thread has said so ([`counted`]); all others
+//! pass as if nothing stood in the way. What becomes of a counted one is decided by a [`Plan`].
 #![allow(
     dead_code,
     unreachable_pub,
@@ -133,7 +134,8 @@ pub enum Fault {
     Code(i32),
     /// It takes no more than so many bytes.
     Short(usize),
-    /// It fails with this code because the system is one that does not know it, and so is not a fault.
+    /// It fails with this code because the system is one that does not know it, and so is not a
+    /// fault.
     Unknown(i32),
 }
 

@@ -24,7 +24,8 @@ pub(crate) enum Ending {
 pub(crate) struct Live {
     ending: Ending,
     input: Vec<u8>,
-    /// The segments of the whole input: what they hold, and how long the playlist says that they last.
+    /// The segments of the whole input: what they hold, and how long the playlist says that they
+    /// last.
     segments: Vec<(Vec<u8>, u64)>,
 }
 
@@ -157,7 +158,8 @@ impl Victim for Live {
         }
         if out.exists() {
             let left_over = temps(out);
-            // Of the writer and of the publisher, of this session and of one before it that was killed.
+            // Of the writer and of the publisher, of this session and of one before it that was
+            // killed.
             assert!(left_over.len() <= 4, "{left_over:?}");
         }
     }

@@ -17,7 +17,8 @@ use super::*;
 const SECONDS: u32 = 40;
 /// How far the input is ahead of what was packaged of it, at most.
 const AHEAD: usize = 24 * 1024;
-/// How many segments are listed that the player has not asked for, at most, but for those in `AHEAD`.
+/// How many segments are listed that the player has not asked for, at most, but for those in
+/// `AHEAD`.
 const UNPLAYED: usize = 2;
 /// Before the player starts. The window is a good half of it.
 const WITHOUT_PLAYER: usize = 25;
@@ -128,8 +129,8 @@ impl Broadcast {
         }
     }
 
-    /// Feeds on, for as long as not too many segments would wait. Returns how many are packaged, or none
-    /// at the end of the input.
+    /// Feeds on, for as long as not too many segments would wait. Returns how many are packaged,
+    /// or none at the end of the input.
     fn step(&mut self) -> Option<usize> {
         let rest = &self.input[self.fed..];
         let piece = &rest[..rest.len().min(4096)];

@@ -87,8 +87,8 @@ fn session_of(name: &str) -> (&str, &str) {
 /// A file in the directory that the playlist does not list must never have been listed: the kill
 /// came between its write and its publication. Returns the number of such files.
 fn check_unlisted(out: &Path, history: &History) -> usize {
-    // The last one of each session that was seen in a playlist. A session lists what it stores in order,
-    // and after its kill the playlist still ends with what it listed last.
+    // The last one of each session that was seen in a playlist. A session lists what it stores in
+    // order, and after its kill the playlist still ends with what it listed last.
     let mut last = BTreeMap::new();
     for uri in history.by_uri.keys() {
         let (session, number) = session_of(uri);

@@ -126,8 +126,9 @@ fn what_a_segment_costs_with_a_thousand_streams_and_with_one() {
         per_segment(&mut one, 1, || {});
         let writer = told.recv().unwrap();
 
-        // All sides in turn, so that what else goes on meets all of them. Of a thousand streams each has
-        // a writer that sleeps when it is its turn, and the one stream has none unless it is waited for.
+        // All sides in turn, so that what else goes on meets all of them. Of a thousand streams
+        // each has a writer that sleeps when it is its turn, and the one stream has none unless it
+        // is waited for.
         let mut ratios = [vec![], vec![]];
         for _ in 0..5 {
             let awake = per_segment(&mut one, STREAMS, || {});

@@ -9,7 +9,8 @@ use crate::common::listing::Listing;
 use crate::interposed::disk::{Chance, Disk, Files};
 use crate::interposed::{Call, Kind};
 
-/// In which way a state is not as it must be in [`Durability::Full`](segment_stream::Durability::Full).
+/// In which way a state is not as it must be in
+/// [`Durability::Full`](segment_stream::Durability::Full).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Wrong {
     /// Something was said to be stored, and is not there or older.
@@ -101,8 +102,8 @@ impl History {
         self.file(path).is_playlist = true;
     }
 
-    /// Cuts the power before each call and after the last, and looks at the states that this may leave, no
-    /// more than `most` each time. `look` sees each distinct one.
+    /// Cuts the power before each call and after the last, and looks at the states that this may
+    /// leave, no more than `most` each time. `look` sees each distinct one.
     pub(crate) fn cut_everywhere(&self, most: usize, mut look: impl FnMut(&Files)) -> Found {
         let mut found = Found::default();
         let mut disk = self.start.clone();
@@ -146,9 +147,10 @@ impl History {
             && !self.files.values().any(is_promised)
     }
 
-    /// The same calls as another run may have made them, in which the calls of `ahead` are made by a thread
-    /// of their own that is up to `most` of these ranges ahead of the other one, which in turn comes to no
-    /// call before those that stand in front of it in here. What was promised when goes with the calls.
+    /// The same calls as another run may have made them, in which the calls of `ahead` are made by
+    /// a thread of their own that is up to `most` of these ranges ahead of the other one, which in
+    /// turn comes to no call before those that stand in front of it in here. What was promised
+    /// when goes with the calls.
     pub(crate) fn interleave(&self, ahead: &[Range<usize>], most: usize, seed: u64) -> Self {
         let (mut leading, mut following) = (Vec::new(), Vec::new());
         for position in 0..self.calls.len() {

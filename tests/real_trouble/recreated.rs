@@ -1,5 +1,5 @@
-//! A folder that takes the place of another, on a file system where nothing tells the two apart: an ext4 that
-//! keeps no birth times, and gives the number of a removed folder to the next one.
+//! A folder that takes the place of another, on a file system where nothing tells the two apart:
+//! an ext4 that keeps no birth times, and gives the number of a removed folder to the next one.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;

@@ -232,8 +232,8 @@ fn ac_3_alone() {
     check_audio("ac_3_alone", "ac3");
 }
 
-/// The first segment begins as the input does, with the end of a group. It has the tables in front,
-/// which the input has later; the pictures that nobody can decode stay.
+/// The first segment begins as the input does, with the end of a group. It has the tables in
+/// front, which the input has later; the pictures that nobody can decode stay.
 #[test]
 fn input_that_begins_in_the_middle_of_a_group() {
     let whole = fs::read(SAMPLE).unwrap();

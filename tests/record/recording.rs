@@ -42,7 +42,8 @@ impl Recording {
         }
     }
 
-    /// Everything that is promised of every recording. Returns how many segments got tables inserted.
+    /// Everything that is promised of every recording. Returns how many segments got tables
+    /// inserted.
     pub(crate) fn check(&self, decoder: Decoder) -> usize {
         let folder = self.folder.path();
         let input = fs::read(&self.input).unwrap();

@@ -1,5 +1,5 @@
-//! Several writers that make the same folders at the same time, while syncs fail, and folders cannot be taken
-//! back.
+//! Several writers that make the same folders at the same time, while syncs fail, and folders
+//! cannot be taken back.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -118,7 +118,8 @@ fn that_the_name_of_a_folder_of_others_is_not_synced_is_logged() {
     assert!(written.is_ok() && count > 0, "{written:?}, {count}");
 }
 
-/// A writer that is logging has a folder to tell of: that its name is not synced, or that it stays.
+/// A writer that is logging has a folder to tell of: that its name is not synced, or that it
+/// stays.
 fn logs_and_holds_up_nobody(log: &'static str, others: &'static [&'static str]) {
     let _alone = alone();
     let base = in_memory();
@@ -192,8 +193,8 @@ fn that_a_temp_file_stays_is_logged() {
     }
 }
 
-/// Where a file gets its name as a link, the first name is removed twice at most: this fails so, and says how
-/// many messages that led to.
+/// Where a file gets its name as a link, the first name is removed twice at most: this fails so,
+/// and says how many messages that led to.
 fn second_name_fails_to_go(code: i32) -> usize {
     let base = in_memory();
     let mut sink = DiskSink::rooted(base.path());

@@ -6,7 +6,8 @@ use segment_stream::{Existing, Swept};
 
 use super::*;
 
-/// Where neither that rename nor links are known (FUSE, exFAT), only the look is left to refuse by.
+/// Where neither that rename nor links are known (FUSE, exFAT), only the look is left to refuse
+/// by.
 #[test]
 fn what_is_there_is_refused_where_only_a_look_can_tell() {
     let _alone = alone();
@@ -105,7 +106,8 @@ fn a_root_that_goes_in_the_middle_of_a_write_is_not_made() {
     }
 }
 
-/// A sync that fails is told to those that had the folder open, and only then surely to this writer.
+/// A sync that fails is told to those that had the folder open, and only then surely to this
+/// writer.
 #[test]
 fn a_folder_is_opened_before_a_folder_in_it_gets_its_name() {
     let _alone = alone();

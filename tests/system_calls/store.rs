@@ -86,7 +86,8 @@ pub(crate) enum Step {
     Remove(&'static str),
 }
 
-/// A new folder and another file in it; a file that is there already; another folder; and one that goes.
+/// A new folder and another file in it; a file that is there already; another folder; and one that
+/// goes.
 const STEPS: [Step; 5] = [
     Step::Write("new/a/0.ts", 0),
     Step::Write("new/a/1.ts", 1),
@@ -327,8 +328,8 @@ impl Case<'_> {
         }
     }
 
-    /// A new folder's name could not be synced, and it could not be taken back either: nothing is put into
-    /// it any more.
+    /// A new folder's name could not be synced, and it could not be taken back either: nothing is
+    /// put into it any more.
     fn is_doubtful(&self, calls: &[Call]) -> bool {
         self.setup.durability == Durability::Full
             && calls
@@ -336,8 +337,8 @@ impl Case<'_> {
                 .any(|call| call.kind == Kind::RemoveFolder && call.is_injected)
     }
 
-    /// No temp file is left but those whose removal was made to fail; a sweep takes these, and nothing
-    /// else.
+    /// No temp file is left but those whose removal was made to fail; a sweep takes these, and
+    /// nothing else.
     fn nothing_is_left(&self, calls: &[Call]) {
         let there = temps(&self.root);
         let may_stay = calls

@@ -10,8 +10,8 @@ use libc::{
 
 use crate::interposed::{Call, Fault, Kind, Plan};
 
-/// The codes that such a call may fail with, by its manual page, the most telling first. An interruption
-/// is not among them: it is no failure, see [`may_be_interrupted`].
+/// The codes that such a call may fail with, by its manual page, the most telling first. An
+/// interruption is not among them: it is no failure, see [`may_be_interrupted`].
 ///
 /// # Panics
 ///
