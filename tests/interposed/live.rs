@@ -1,6 +1,6 @@
-//! A live session, whose segments go through a stream and whose playlist is published, with the
-//! calls of both counted; and beside it a publisher that writes into memory, where nothing fails.
-//! What that one publishes is what the other has to.
+//! A live session. Its segments go through a stream, its playlist is published, and the calls of
+//! both are counted. Beside it a publisher writes into memory, where nothing fails; the session
+//! must publish the same texts.
 
 use std::collections::BTreeMap;
 use std::io;
