@@ -1,4 +1,4 @@
-//! What a user of the API relies on at compile time, and what errors say.
+//! The guarantees of the API at compile time, and the texts of its errors.
 
 mod common;
 

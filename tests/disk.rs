@@ -1,4 +1,4 @@
-//! Files as a user expects them, and a clear error where there can be none.
+//! Files with the expected names, contents and modes, and a clear error if there can be none.
 #![cfg(unix)]
 
 mod common;
@@ -337,7 +337,7 @@ fn writes_where_nothing_is() {
     }
 }
 
-/// What is known of folders is bounded, and what is within the bound is kept.
+/// The number of remembered directories is bounded, and those within the bound are kept.
 #[test]
 fn a_sink_remembers_a_thousand_folders_and_no_more() {
     let folder = common::folder::in_memory();

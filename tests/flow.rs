@@ -52,8 +52,8 @@ fn moody() -> impl segment_stream::SegmentSink {
     })
 }
 
-/// Sends from several threads until each has sent its share or the stream refuses; returns, for each
-/// producer, how many were accepted.
+/// Sends from several threads until each has sent its share or the stream refuses; returns, for
+/// each producer, how many were accepted.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "it is the last sender of its own"
@@ -77,7 +77,7 @@ fn produce(sender: SegmentSender, each: u64) -> Vec<thread::JoinHandle<u64>> {
         .collect()
 }
 
-/// What came out so far, each checked as it is noted.
+/// The segments that came out so far, each checked as it is noted.
 #[derive(Default)]
 struct Seen {
     next: BTreeMap<u64, u64>,

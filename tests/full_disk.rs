@@ -1,5 +1,5 @@
-//! A live session on a disk that others fill up: the publisher deletes what is due, and so the
-//! session goes on by itself. On a small tmpfs, and on an ext4 in a file.
+//! A live session on a disk that others fill up: the publisher deletes due files, so the session
+//! recovers by itself. On a small tmpfs, and on an ext4 in a file.
 #![cfg(all(feature = "hls", target_os = "linux"))]
 
 mod common;
@@ -71,8 +71,8 @@ fn runs_on_a_full_disk() {
         let ballast = session.root.join("ballast");
         fill_up(&ballast);
 
-        // With each segment one is due, so each makes room for the next. Where one was lost there
-        // is nothing to delete in its turn; then it goes on within two.
+        // One file is due with each segment, so each segment makes room for the next. After a loss
+        // nothing is due in its turn; the session then recovers within two segments.
         let good: Vec<bool> = (0..30).map(|_| session.step_is_good()).collect();
         let longest = good.split(|is_good| *is_good).map(<[_]>::len).max();
         assert!(longest <= Some(3), "{good:?}");
@@ -82,7 +82,7 @@ fn runs_on_a_full_disk() {
         fs::remove_file(&ballast).unwrap();
         assert!(session.step().is_ok(), "there is room again");
 
-        // What is due for long makes room for many.
+        // Files that have been due for long make room for many.
         fill_up(&ballast);
         session.seconds_pass(1_000);
         let good: Vec<bool> = (0..10).map(|_| session.step_is_good()).collect();

@@ -1,4 +1,4 @@
-//! What the publisher of media playlists writes, rule by rule.
+//! The output of the publisher of media playlists, rule by rule.
 #![cfg(feature = "hls")]
 
 #[path = "hls_model/folder.rs"]

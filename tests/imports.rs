@@ -1,4 +1,4 @@
-//! Imports go one way only: a module uses what stands above it in [`ORDER`], and nothing below.
+//! Imports go one way: a module uses the modules above it in [`ORDER`], and none below.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -121,7 +121,7 @@ fn named_in(module: &str, text: &str) -> Vec<String> {
         });
     let mut named = Vec::new();
     for statement in statements.lines() {
-        // What a module re-exports of its children is its face, not its foundation.
+        // The re-exports of a module's children are its interface, not its dependencies.
         if statement.contains("pub use ") || statement.contains("include_str!") {
             continue;
         }
@@ -159,7 +159,7 @@ fn named_in(module: &str, text: &str) -> Vec<String> {
     named
 }
 
-/// What the module names that stands below it.
+/// The uses of modules that stand below it.
 fn downward(module: &str, text: &str) -> Vec<String> {
     let own = place(module).unwrap_or_else(|| panic!("{module} has no place in ORDER"));
     named_in(module, text)

@@ -1,4 +1,4 @@
-//! What nobody takes is logged, and a logger that panics does no harm.
+//! Errors that no caller receives are logged, and a panicking logger does no harm.
 
 mod common;
 
@@ -316,7 +316,8 @@ impl SegmentSink for Hanging {
     }
 }
 
-/// The writer ends too late to say what was held back, and too late for its sink's end to be reported.
+/// The writer ends too late to say what was held back, and too late for its sink's end to be
+/// reported.
 #[test]
 fn who_gives_a_stream_up_is_told_what_was_held_back_and_how_the_sink_ended_at_last() {
     start_logging();

@@ -1,4 +1,4 @@
-//! The README and the crate's documentation say the same, as their common parts have one source.
+//! The common parts of the README and the crate's documentation have one source.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What may heal is tried again, for as long as the segment lasts.
+//! Transient errors are retried for as long as the segment lasts.
 
 mod common;
 
@@ -34,7 +34,7 @@ fn at_once() -> RetryPolicy {
     }
 }
 
-/// Pauses for ever.
+/// Pauses forever.
 fn after_ages() -> RetryPolicy {
     RetryPolicy {
         first_pause: Duration::from_secs(1_000_000),
@@ -185,7 +185,8 @@ fn what_a_sink_says_goes_before_the_table() {
     assert!(!SinkError::from(io::Error::other("a text")).may_heal());
 }
 
-/// One row of the table of [`Recovery`] for each kind that it names, and the codes by their numbers.
+/// One row of the table of [`Recovery`] for each kind that it names, and the codes by their
+/// numbers.
 #[test]
 fn the_table_is_what_its_documentation_says() {
     let text = include_str!("../src/error/recovery.rs");
@@ -251,7 +252,8 @@ fn the_table_is_what_its_documentation_says() {
         assert_eq!(may_heal, heals.contains(&name), "{name}");
         found += usize::from(heals.contains(&name)) + usize::from(does_not.contains(&name));
     }
-    // Each name of the table was tried; `Other` and `io::Error` stand in the last row for the rest.
+    // Each name of the table was tried; `Other` and `io::Error` stand in the last row for the
+    // rest.
     assert_eq!(
         found,
         heals.len() + does_not.len() - 2,
@@ -320,8 +322,8 @@ fn at_the_deadline_the_last_error_is_final() {
                 .ends_with(&format!("(after {count} attempts)"))
         );
         assert_eq!(error.into_segment(), segment(7));
-        // It gave up when the next pause, 200 ms at the most, would not have ended in time: neither long
-        // before the deadline nor with an attempt after it.
+        // It gave up when the next pause, 200 ms at the most, would not have ended in time:
+        // neither long before the deadline nor with an attempt after it.
         let deadline = seen.lock().unwrap()[0].2.unwrap();
         assert!(ended + policy.longest_pause >= deadline);
         let last = attempts.try_iter().last().unwrap();
@@ -422,7 +424,8 @@ fn counts(result: Result<segment_stream::Report, segment_stream::FinishError>) -
     (report.written.len(), report.failed.len())
 }
 
-/// Fails the first attempt, after which the writer pauses for ages; the second succeeds if it `heals`.
+/// Fails the first attempt, after which the writer pauses for ages; the second succeeds if it
+/// `heals`.
 fn sink_that_pauses(first: &Gate, heals: bool) -> impl SegmentSink + use<> {
     let first = first.clone();
     first.open();

@@ -1,4 +1,4 @@
-//! A sweep takes the temp files of killed processes, and nothing that anybody is using.
+//! A sweep deletes the temp files of killed processes, and no file that is in use.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -56,7 +56,7 @@ fn only_left_over_temp_files_are_taken() {
             .unwrap()
             .success()
     );
-    // What a link leads to is somebody else's.
+    // The target of a link belongs to somebody else.
     let elsewhere = tempdir().unwrap();
     fs::write(elsewhere.path().join(left_over[0]), b"content").unwrap();
     symlink(elsewhere.path(), at("link")).unwrap();
@@ -195,7 +195,8 @@ fn a_temp_file_in_use_in_this_process_stays() {
     held.lock().unwrap();
     let swept = DiskSink::sweep(work.path()).unwrap();
     assert_eq!((swept.removed.len(), swept.in_use), (0, vec![path.clone()]));
-    // Closing it is not enough: a process that another test is just starting may have a copy of the handle.
+    // Closing it is not enough: a process that another test is just starting may have a copy of
+    // the handle.
     held.unlock().unwrap();
     assert_eq!(DiskSink::sweep(work.path()).unwrap().removed, [path]);
 }

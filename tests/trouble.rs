@@ -87,8 +87,8 @@ fn fills_the_disk() {
         };
         assert!(stored > 2);
         assert_says(&error, "write", &root.join(format!("{stored}.ts")), 28);
-        // What landed before is whole, and of what failed there is no trace, so that its own space
-        // is free again at once: a smaller one still fits.
+        // Segments stored before are whole, and a failed one leaves no trace. Its space is free
+        // again at once: a smaller one still fits.
         assert_eq!(entries(&root).len() as u64, stored);
         for number in 0..stored {
             let found = fs::read(root.join(format!("{number}.ts"))).unwrap();
@@ -221,8 +221,8 @@ fn writes_without_permission() {
     store(sink(), error.into_segment()).unwrap();
     assert_eq!(entries(&root).len(), 2);
 
-    // Ancestors that may be passed through and not read are no obstacle, and folders that could not
-    // be synced are not left behind.
+    // Ancestors that may be passed through and not read are no obstacle, and folders that could
+    // not be synced are not left behind.
     let hidden = folder().join("hidden");
     fs::create_dir_all(hidden.join("root")).unwrap();
     fs::set_permissions(&hidden, Permissions::from_mode(0o111)).unwrap();

@@ -1,4 +1,4 @@
-//! Several writers: in order, bounded, never two at one path, and each with an end of its own.
+//! Several writers: in order, bounded, never two at one path, each with its own end.
 
 mod common;
 
@@ -285,8 +285,8 @@ fn a_panic_of_one_sink_closes_the_stream_and_the_others_end_as_usual() {
                 let sender = sender.clone();
                 move || sender.send(segment(99))
             });
-            // One of those that are held is the one that panics; whichever is let through, those that
-            // are queued are either written before it or come back.
+            // One of those that are held is the one that panics; whichever is let through, those
+            // that are queued are either written before it or come back.
             gate.open();
             let error = waiting.join().unwrap().unwrap_err();
             assert!(error.is_closed());

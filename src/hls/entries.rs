@@ -1,4 +1,4 @@
-//! The list of entries, with what is asked of all of them kept up as they come and go.
+//! The list of entries, with totals that are updated as entries come and go.
 
 use std::collections::{HashMap, VecDeque, vec_deque};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use super::duration::Micros;
 use super::entry::Entry;
 use super::visits;
 
-/// Entries come at the back and leave at the front. Only the text takes a look at each entry.
+/// Entries come at the back and leave at the front. Only rendering looks at every entry.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
     list: VecDeque<Entry>,

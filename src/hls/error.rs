@@ -1,4 +1,4 @@
-//! Why a playlist was not published, or not gone on with.
+//! The errors of publishing and of resuming a playlist.
 
 use std::error::Error;
 use std::fmt;
@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use super::notice::Notice;
 use crate::error::SinkError;
 
-/// A push, a `finish` or a `suspend` whose playlist was not published.
+/// A push, a `finish` or a `suspend` that did not publish the playlist.
 ///
-/// What was pushed is entered all the same, and is published with the next push.
+/// The pushed item is entered all the same, and the next push publishes it. It is not entered if
+/// the playlist has ended or its numbers are used up.
 #[derive(Debug)]
 pub struct PublishError(Box<Inner>);
 
@@ -25,13 +26,13 @@ impl PublishError {
         Self(Box::new(Inner { cause, notices }))
     }
 
-    /// What the publisher's sink said.
+    /// The error of the publisher's sink, or why the publisher refused the call.
     #[must_use]
     pub fn sink_error(&self) -> &SinkError {
         &self.0.cause
     }
 
-    /// What else there is to know of this push.
+    /// The notices of this push.
     #[must_use]
     pub fn notices(&self) -> &[Notice] {
         &self.0.notices
@@ -56,7 +57,7 @@ impl From<PublishError> for io::Error {
     }
 }
 
-/// An existing playlist that a publisher does not go on with. It was left as it is.
+/// An existing playlist that cannot be resumed. It is left unchanged.
 #[derive(Debug)]
 pub struct ResumeError {
     path: PathBuf,
@@ -71,7 +72,7 @@ impl ResumeError {
         }
     }
 
-    /// The playlist, or its side file.
+    /// The path hint of the playlist or of its side file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -84,7 +85,7 @@ impl fmt::Display for ResumeError {
         reason = "a name with a line break in it must not forge a line"
     )]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot go on with {:?}: {}", self.path, self.why)
+        write!(f, "cannot resume {:?}: {}", self.path, self.why)
     }
 }
 

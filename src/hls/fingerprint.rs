@@ -1,10 +1,10 @@
-//! Which text of a playlist may be at its destination.
+//! Fingerprints of the texts that may stand at the destination of a playlist.
 
-/// How many publications in a row may fail before it is no longer known.
+/// How many publications in a row may fail before the text at the destination is unknown.
 const REMEMBERED: usize = 16;
 
-/// Fingerprints of the texts of which one is at the destination: the one that was published last, and
-/// those whose publication failed since, as a failure may come after the text has arrived.
+/// The fingerprints of all texts of which one is at the destination: the last published text, and
+/// every text whose publication failed since. A failure may come after the text has arrived.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum Fingerprints {
     /// None was ever published.
@@ -19,7 +19,7 @@ impl Fingerprints {
         Self::OneOf(vec![fingerprint(text)])
     }
 
-    /// These are about to be published as well.
+    /// Adds texts that are about to be published.
     pub(super) fn add(&mut self, more: &Self) {
         let known = match (&mut *self, more) {
             (Self::None, _) => return self.clone_from(more),
@@ -64,7 +64,7 @@ impl Fingerprints {
     }
 }
 
-/// FNV-1a of 64 bits: to notice a text that was cut or exchanged by accident, not by design.
+/// FNV-1a, 64 bits. It detects texts that were truncated or exchanged by accident, not by design.
 fn fingerprint(text: &[u8]) -> u64 {
     text.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)

@@ -1,4 +1,4 @@
-//! The initialisation segment that is in force, and what becomes of it.
+//! The initialisation segment that is in force, and when its file is retired.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use super::playlist::Playlist;
 use crate::segment::ProducedSegment;
 
 impl Playlist {
-    /// Nothing comes any more, so what would have been needed for it is not.
+    /// Ends the playlist. An initialisation segment for later media is not needed.
     pub(super) fn end(&mut self) {
         self.has_ended = true;
         self.leave();
     }
 
-    /// There is none in force any more. One that no entry has needed goes.
+    /// Removes the initialisation segment in force. If no entry needs it, its file is retired.
     pub(super) fn leave(&mut self) {
         if let Initialisation::Landed { map, .. }
         | Initialisation::Lost {
@@ -46,13 +46,13 @@ impl Playlist {
         {
             let map = Arc::clone(map);
             if map.file.as_ref() != Some(&file) {
-                // There were other bytes.
+                // Another segment's bytes had this name.
                 if self.names(&file) {
                     notices.push(Notice::NameInUse {
                         sequence: segment.sequence,
                     });
                 }
-                // The same again under another name, which no playlist will ever use.
+                // The same bytes under another name, which no playlist will use.
                 self.retire(file, 0);
             }
             self.next.initialisation = Initialisation::Landed {
@@ -62,7 +62,7 @@ impl Playlist {
             return;
         }
         if self.version.is_some_and(|version| version < 6) {
-            // EXT-X-MAP takes version 6 (§7), and the version never changes.
+            // EXT-X-MAP needs version 6 (§7), and the version never changes.
             notices.push(Notice::TooLateForInitialisation);
             self.retire(file, 0);
             return self.initialisation_lost();

@@ -1,5 +1,4 @@
-//! The side file: what a later session must know of the playlist and of what is still to be
-//! deleted.
+//! The side file: the state of the playlist and the pending deletions, for a later session.
 
 use std::path::{Path, PathBuf};
 
@@ -10,25 +9,25 @@ use crate::uri;
 
 const HEADER: &str = "#segment-stream-hls-state:1";
 
-/// What [`render`] wrote.
+/// The contents of a side file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct State {
     pub(super) published: Published,
-    /// What the playlist's text may be.
+    /// The texts that the playlist may have.
     pub(super) texts: Fingerprints,
     pub(super) retired: Vec<Retired>,
 }
 
-/// What was surely published.
+/// The publications that certainly succeeded.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Published {
-    /// The number after the last one that was.
+    /// The number after the last published one.
     pub(super) number: u64,
-    /// The duration of the longest playlist that was.
+    /// The duration of the longest published playlist.
     pub(super) longest: Micros,
 }
 
-/// The text of the side file, with all that is to be deleted.
+/// The text of the side file, with all pending deletions.
 pub(super) fn render<'a>(
     published: Published,
     texts: &Fingerprints,
@@ -71,12 +70,12 @@ impl State {
                 _ => return Err(unreadable(line)),
             }
         }
-        Err("it is cut".into())
+        Err("it is truncated".into())
     }
 }
 
 fn unreadable(line: &str) -> String {
-    format!("it has a line that cannot be read: {line:?}")
+    format!("it has an invalid line: {line:?}")
 }
 
 fn file(name: &str) -> Option<PathBuf> {
@@ -113,10 +112,7 @@ mod tests {
             ("delete 3000000 end", "remove 3 end"),
         ] {
             let error = State::read(text.replace(line, odd).as_bytes()).unwrap_err();
-            assert!(
-                error.contains(&format!("line that cannot be read: \"{odd}")),
-                "{error}"
-            );
+            assert!(error.contains(&format!("invalid line: \"{odd}")), "{error}");
         }
         let text = text.into_bytes();
         for length in 0..text.len() - 1 {

@@ -1,26 +1,26 @@
-//! For how long the longest playlist lasted that listed an entry.
+//! The duration of the longest playlist that listed an entry.
 
 use std::collections::VecDeque;
 
 use super::duration::Micros;
 
-/// The publications of which one may be the longest for some entry that is still listed.
+/// The publications that may be the longest one for some listed entry.
 ///
-/// A publication lists the entries below its end, and entries leave in the order of their
-/// numbers. So a publication that has a later one of the same length or more behind it is never
-/// the longest, and lengths only fall from the front to the back.
+/// A publication lists the entries below its end, and entries leave in the order of their numbers.
+/// A publication with a later one of the same length or more is therefore never the longest, and
+/// lengths only fall from front to back.
 #[derive(Debug, Default)]
 pub(super) struct Listings(VecDeque<Listing>);
 
 #[derive(Debug, Clone, Copy)]
 struct Listing {
-    /// The number after the last one that it listed.
+    /// The number after the last listed one.
     end: u64,
     duration: Micros,
 }
 
 impl Listings {
-    /// A playlist of this duration was published. Ends never go back.
+    /// Adds a published playlist. Ends never decrease.
     pub(super) fn add(&mut self, end: u64, duration: Micros) {
         while self.0.back().is_some_and(|last| last.duration <= duration) {
             self.0.pop_back();
@@ -28,7 +28,8 @@ impl Listings {
         self.0.push_back(Listing { end, duration });
     }
 
-    /// The duration of the longest that listed this number, which leaves. Numbers never go back.
+    /// The duration of the longest playlist that listed this number, which leaves. Numbers never
+    /// decrease.
     pub(super) fn longest(&mut self, number: u64) -> Micros {
         while self.0.front().is_some_and(|first| first.end <= number) {
             self.0.pop_front();

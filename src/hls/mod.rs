@@ -1,8 +1,11 @@
-//! HLS playlists of what the iterator yields (feature `hls`): never ahead of what is stored, never torn.
+//! HLS playlists of the segments that a stream yields (feature `hls`).
 //!
-//! A [`MediaPlaylist`] says what kind of playlist it is to be, a [`MediaPlaylistPublisher`] is fed with
-//! the items of the iteration and publishes through a [`SegmentSink`](crate::SegmentSink) of its own.
-//! Clauses are those of RFC 8216 unless the draft that revises it (draft-pantos-hls-rfc8216bis) is named.
+//! A playlist never names a segment that is not stored, and readers never see half of it.
+//!
+//! A [`MediaPlaylist`] is the configuration. A [`MediaPlaylistPublisher`] takes the items of the
+//! iteration and publishes the playlist through a [`SegmentSink`](crate::SegmentSink) of its own.
+//! Clauses (§) are those of RFC 8216, unless the draft that revises it
+//! (draft-pantos-hls-rfc8216bis) is named.
 
 mod config;
 mod date;

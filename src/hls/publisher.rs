@@ -1,4 +1,4 @@
-//! Publishes a media playlist of what the iterator yields.
+//! The publisher of a media playlist.
 
 #[cfg(test)]
 mod cost;
@@ -30,19 +30,21 @@ use crate::segment::ProducedSegment;
 use crate::sink::{SegmentSink, WriteContext};
 use crate::uri;
 
-/// Publishes a media playlist of the segments that a [`SegmentStream`](crate::SegmentStream) yields.
+/// Publishes a media playlist of the segments that a [`SegmentStream`](crate::SegmentStream)
+/// yields.
 ///
-/// Push every item, `Ok` or `Err`, in the order of the iteration. A live or EVENT playlist is published
-/// whole and at once by each push, through a sink that the publisher has for itself; a VOD playlist by
-/// [`finish`](MediaPlaylistPublisher::finish). Since the iteration yields a segment once it is stored,
-/// the playlist never names what is not there.
+/// Push every item, `Ok` or `Err`, in the order of the iteration. Each push publishes a live or
+/// EVENT playlist, whole and atomically, through a sink that belongs to the publisher alone. A VOD
+/// playlist is published by [`finish`](MediaPlaylistPublisher::finish). The iteration yields a
+/// segment once it is stored, so the playlist never names a missing file.
 ///
-/// What was not written, or cannot be listed, becomes one or more gaps (EXT-X-GAP) of its
-/// duration, and a [`Notice`]. What could not be published is published by the next push. On a
-/// full disk a push deletes files that are due and writes again, see
+/// A segment that was not written, or that cannot be listed, becomes one or more gaps (EXT-X-GAP)
+/// of its duration, and a [`Notice`]. After a failed publication the next push publishes
+/// everything. On a full disk a push deletes due files and writes again, see
 /// [`Retention::Delete`](super::Retention::Delete).
 ///
-/// The publisher counts media sequence numbers by itself, from the first media segment's `sequence` on.
+/// The publisher counts media sequence numbers by itself, starting at the `sequence` of the first
+/// media segment.
 ///
 /// ```
 /// use segment_stream::hls::{MediaPlaylist, MediaPlaylistPublisher};
@@ -56,7 +58,8 @@ use crate::uri;
 ///     let segments = playlist.reserve(DiskSink::rooted(&root));
 ///     let mut publisher = MediaPlaylistPublisher::new(playlist, DiskSink::rooted(&root))?;
 ///
-///     let (mut stream, sender) = SegmentStream::with_sink(SegmentStreamConfig::default(), segments)?;
+///     let config = SegmentStreamConfig::default();
+///     let (mut stream, sender) = SegmentStream::with_sink(config, segments)?;
 ///     for number in 0..3 {
 ///         let path = format!("{number:05}.ts");
 ///         sender.send(ProducedSegment::media(number, vec![0x47; 188], 2.0).with_path(path))?;
@@ -77,21 +80,21 @@ use crate::uri;
 pub struct MediaPlaylistPublisher<S: SegmentSink> {
     sink: S,
     playlist: Playlist,
-    /// `None` where everything stays.
+    /// `None` if all files are kept.
     retention: Option<Retention>,
     names: Names,
     written_state: Vec<u8>,
     published: Published,
     texts: Fingerprints,
     is_unpublished: bool,
-    /// Where everything is kept there is no side file, and one that an earlier session left would be taken
-    /// for this one's.
+    /// If all files are kept, there is no side file, and one from an earlier session would be
+    /// taken for this one's.
     may_have_old_state: bool,
     notice_log: NoticeLog,
     clock: Box<dyn Fn() -> Duration + Send + Sync>,
 }
 
-/// What renditions of the same content must have in common (RFC 8216 §6.2.4).
+/// The properties that renditions of the same content must share (RFC 8216 §6.2.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shared {
     pub(super) target_secs: u64,
@@ -99,21 +102,22 @@ pub struct Shared {
     pub(super) discontinuities: u64,
 }
 
-/// What a push did.
+/// The result of a push.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Pushed {
-    /// What the playlist has coped with. It is logged as well.
+    /// The irregularities that the publisher handled. They are logged as well.
     pub notices: Vec<Notice>,
 }
 
 impl<S: SegmentSink> MediaPlaylistPublisher<S> {
-    /// A publisher of a new playlist. An old one of the same name is replaced by the first push.
+    /// A publisher of a new playlist. The first push replaces an old playlist of the same name.
     ///
     /// # Errors
     ///
-    /// The playlist's path or base URL cannot be one, or a live or EVENT playlist has no
-    /// [`target_duration`](MediaPlaylist::target_duration) ([`InvalidInput`](io::ErrorKind::InvalidInput)).
+    /// The playlist's path or base URL is invalid, or a live or EVENT playlist has no
+    /// [`target_duration`](MediaPlaylist::target_duration)
+    /// ([`InvalidInput`](io::ErrorKind::InvalidInput)).
     pub fn new(playlist: MediaPlaylist, sink: S) -> io::Result<Self> {
         playlist.validate()?;
         playlist.check_target_duration()?;
@@ -142,19 +146,22 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         }
     }
 
-    /// A publisher that goes on with an existing playlist: its numbers continue, a discontinuity marks
-    /// the seam, what it lists stays listed, and what it and its side file still have to delete is
-    /// deleted in due time, counted anew. Its target duration, version and kind win; a target duration need
-    /// not be given.
+    /// A publisher that resumes an existing playlist.
     ///
-    /// The initialisation segment and the keys that its last segment has hold until others come. So send the
-    /// initialisation segment first, as every session does, and end keys that do not hold any more
-    /// (`#EXT-X-KEY:METHOD=NONE`). A key that had no IV of its own goes on with that of each segment's number.
+    /// - Its numbers continue, and a discontinuity marks the seam.
+    /// - Its segments stay listed. Pending deletions, also those of its side file, are carried out
+    ///   in due time, counted anew.
+    /// - Its target duration, version and kind win; a target duration need not be given.
+    ///
+    /// The initialisation segment and the keys of its last segment stay in force until others
+    /// replace them. Send the initialisation segment first, as every session does. End keys that
+    /// no longer apply (`#EXT-X-KEY:METHOD=NONE`). A key without an IV of its own keeps using that
+    /// of each segment's number.
     ///
     /// # Errors
     ///
-    /// The playlist is empty, cut, ended, of another publisher, or contradicts what is asked for; or
-    /// its side file cannot be read. Nothing was touched.
+    /// The playlist is empty, truncated, ended, of another publisher, or contradicts the
+    /// configuration; or its side file cannot be read. Nothing was changed.
     pub fn resume(
         playlist: MediaPlaylist,
         sink: S,
@@ -173,12 +180,12 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         let number = parsed.next_number().unwrap_or_default();
         if number < state.published.number {
             return Err(refuse(
-                "it is cut: segments that were published are missing".into(),
+                "it is truncated: published segments are missing".into(),
             ));
         }
         if !state.texts.may_be(&previous.playlist) {
             return Err(refuse(
-                "it is cut, or not the one that its side file is of".into(),
+                "it is truncated, or not the playlist of its side file".into(),
             ));
         }
         publisher.texts = Fingerprints::only(&previous.playlist);
@@ -199,14 +206,16 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         Ok(publisher)
     }
 
-    /// Takes over what an earlier playlist of the same name, which has ended or is given up, still has to
-    /// delete. For a new playlist in the place of one that is not gone on with; what the old one lists
-    /// stays. (Where that was written by [`SegmentNames`](super::SegmentNames) into the same folders, a later
-    /// [`Previous::with_orphans`] would take it for orphans.)
+    /// Takes over the pending deletions of an earlier playlist of the same name that has ended or
+    /// was given up. For a new playlist that replaces one that cannot be resumed.
+    ///
+    /// The segments that the old playlist lists are kept. If [`SegmentNames`](super::SegmentNames)
+    /// named them in the same directories, a later [`Previous::with_orphans`] would take them for
+    /// orphans.
     ///
     /// # Errors
     ///
-    /// Its side file cannot be read.
+    /// The side file cannot be read.
     pub fn take_over(mut self, previous: &Previous) -> Result<Self, ResumeError> {
         let state = match &previous.state {
             None => return Ok(self),
@@ -217,7 +226,8 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             media: self.playlist.media_time,
             clock: (self.clock)(),
         };
-        // After a crash they may be noted already, though the playlist that stands is the one before.
+        // After a crash the side file may name files that the standing, older playlist still
+        // lists.
         let mut retired = state.retired;
         previous.spare_listed(&self.playlist.config, &mut retired);
         let used = retired.iter().map(Retired::file);
@@ -229,8 +239,9 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         Ok(self)
     }
 
-    /// Uses this clock for retention, and for how long one push deletes: the time since some moment in the
-    /// past, which never goes back. For tests and simulations; by default it is the system's monotonic clock.
+    /// Uses this clock for retention and for the time limit of deletions. It returns the time
+    /// since some moment in the past and never goes back. For tests and simulations; the default
+    /// is the system's monotonic clock.
     pub fn with_clock(mut self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         if let Some(retention) = &mut self.retention {
             retention.begin_at(clock());
@@ -239,21 +250,21 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         self
     }
 
-    /// The media sequence number that the next media segment will have in the playlist. After a
-    /// [`resume`](MediaPlaylistPublisher::resume), the `sequence` to go on with.
+    /// The media sequence number of the next media segment in the playlist. After a
+    /// [`resume`](MediaPlaylistPublisher::resume), continue with this `sequence`.
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
         self.playlist.next_number().unwrap_or(NUMBERS_END)
     }
 
-    /// Enters what the iterator yielded, and publishes the playlist unless it is a VOD one. Then
-    /// deletes files that are due, also after an `Err` item or a failed publication.
+    /// Enters an item of the iteration, and publishes the playlist unless it is a VOD one. Then
+    /// deletes due files, also after an `Err` item or a failed publication.
     ///
     /// # Errors
     ///
-    /// The playlist, or its side file, was not written; the old one stands as it did. What was pushed is
-    /// entered all the same: do not push it again. Or the playlist has ended, or its numbers have
-    /// (2^53); then it is not entered.
+    /// - The playlist or its side file was not written; the old one is unchanged. The item is
+    ///   entered all the same: do not push it again.
+    /// - The playlist has ended, or its numbers are used up (2^53). The item is not entered.
     pub fn push(
         &mut self,
         item: &Result<ProducedSegment, WriteError>,
@@ -264,7 +275,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         if self.playlist.next_number().is_none() {
             let mut notices = Vec::new();
             if self.is_unpublished && self.playlist.config.kind != Kind::Vod {
-                // What came before this one is still to be published.
+                // The items before this one are not published yet.
                 notices = self.publish(notices)?.notices;
             } else {
                 self.delete_some(&mut notices);
@@ -286,35 +297,43 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         }
     }
 
-    /// Says that the timeline breaks before the next segment (EXT-X-DISCONTINUITY): another encoder,
-    /// other tracks, a jump of the timestamps.
+    /// Marks a discontinuity before the next segment (EXT-X-DISCONTINUITY): another encoder, other
+    /// tracks, a jump of the timestamps.
     pub fn discontinuity(&mut self) {
         self.playlist.discontinuity(None);
     }
 
-    /// The same, and the next segment is of this date, where the playlist has dates. Dates never go
-    /// back: an earlier one than that of the last segment's end counts as that, and before the first segment
-    /// an earlier one than was asked for. Of several before one segment the last counts.
+    /// Marks a discontinuity, and sets the date of the next segment in a playlist with dates.
+    ///
+    /// Dates never go back. A date before the end of the last segment counts as that end; before
+    /// the first segment, the configured first date is the lower bound. Of several calls before
+    /// one segment the last one counts.
     pub fn discontinuity_at(&mut self, date: SystemTime) {
         self.playlist.discontinuity(Some(date));
     }
 
-    /// Puts lines before the next segment: EXT-X-DATERANGE, tags of one's own, comments.
+    /// Adds lines before the next segment: EXT-X-DATERANGE, custom tags, comments.
     ///
-    /// EXT-X-KEY lines, for segments that are encrypted already, hold for all segments from the next one
-    /// on, until others replace them; all that hold together are given together. Initialisation segments
-    /// are taken to be in the clear: the publisher ends the keys before it names one (EXT-X-MAP).
+    /// EXT-X-KEY lines, for segments that are encrypted already, apply to all segments from the
+    /// next one on, until others replace them. Give all keys that apply together in one call.
+    /// Initialisation segments are assumed to be in the clear: the publisher ends the keys before
+    /// it names one (EXT-X-MAP).
     ///
     /// A key without an IV implies one for each segment: the number that it was encrypted with
-    /// (RFC 8216 §5.2). The publisher counts by itself, so that number need not be the one in the playlist.
-    /// Each segment therefore gets a line of its own, with the IV that its `sequence` implies: for keys of the
-    /// format `identity`, and for METHOD=AES-128 in any format. A key with an IV is written once.
+    /// (RFC 8216 §5.2). The publisher counts by itself, so that number may differ from the one in
+    /// the playlist. Each segment therefore gets a line of its own, with the IV that its
+    /// `sequence` implies. This holds for keys of the format `identity`, and for METHOD=AES-128 in
+    /// any format. A key with an IV is written once.
     ///
     /// # Errors
     ///
-    /// A line that is not one, does not begin with `#`, or is a tag that the publisher writes itself; or a key
-    /// that is no attribute list with a METHOD, that has no URI while its METHOD is not NONE, or whose IV is not
-    /// of 128 bits. None of the lines is taken then.
+    /// - A line is not a single line, does not begin with `#`, or is a tag that the publisher
+    ///   writes itself.
+    /// - A tag needs dates or a version that the playlist does not have.
+    /// - A key is not an attribute list with a METHOD, has no URI although its METHOD is not NONE,
+    ///   or has an IV of more than 128 bits.
+    ///
+    /// After an error none of the lines is taken.
     pub fn tag_next<'a>(
         &mut self,
         lines: impl IntoIterator<Item = &'a str>,
@@ -322,14 +341,14 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         self.playlist.tag_next(lines)
     }
 
-    /// Ends the playlist (EXT-X-ENDLIST) and publishes it; after an error it may be called again.
+    /// Ends the playlist (EXT-X-ENDLIST) and publishes it. After an error it may be called again.
     ///
-    /// What is still to be deleted waits for its time, see
+    /// Pending deletions wait for their time, see
     /// [`delete_due`](MediaPlaylistPublisher::delete_due).
     ///
     /// # Errors
     ///
-    /// The playlist was not written, or nothing was ever pushed.
+    /// The playlist was not written, or no segment was ever pushed.
     pub fn finish(&mut self) -> Result<Pushed, PublishError> {
         if self.playlist.entries.is_empty() {
             return Err(refuse("no segment was ever pushed"));
@@ -339,12 +358,12 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         self.publish(Vec::new())
     }
 
-    /// Leaves the playlist for another session to [`resume`](MediaPlaylistPublisher::resume): publishes
-    /// what is not yet published, without ending it.
+    /// Publishes pending changes without ending the playlist, so that another session can
+    /// [`resume`](MediaPlaylistPublisher::resume) it.
     ///
     /// # Errors
     ///
-    /// As for [`push`](MediaPlaylistPublisher::push), and a VOD playlist cannot be left unfinished.
+    /// The errors of [`push`](MediaPlaylistPublisher::push). A VOD playlist cannot be suspended.
     pub fn suspend(mut self) -> Result<Pushed, PublishError> {
         if self.playlist.config.kind == Kind::Vod {
             return Err(refuse("a VOD playlist cannot be suspended"));
@@ -365,7 +384,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         Ok(self.pushed(notices))
     }
 
-    /// The files that no playlist names any more and that wait to be deleted.
+    /// The files that no playlist names and that wait for deletion.
     pub fn waiting_for_deletion(&self) -> impl Iterator<Item = &Path> {
         let waiting = self.retention.iter().flat_map(Retention::files);
         waiting.filter(|file| !self.playlist.may_name(file))
@@ -375,7 +394,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         &self.playlist.config.path
     }
 
-    /// What renditions share, once it was published.
+    /// The shared properties, once the playlist was published.
     pub(super) fn shared(&self) -> Option<Shared> {
         let was_published = self.published.number > 0;
         Some(Shared {
@@ -400,7 +419,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         }
     }
 
-    /// Files that are not listed any more begin to wait.
+    /// Files that are no longer listed begin to wait.
     fn was_published(&mut self) {
         self.is_unpublished = false;
         self.published = Published {
@@ -415,8 +434,8 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         if let Some(retention) = &mut self.retention {
             retention.add(retired, since);
         }
-        // The published playlist lists a name that is used again, so a later session knows of it.
-        // Of an initialisation segment that no entry has needed yet only the side file tells.
+        // The published playlist lists a reused name, so a later session knows it. Only the side
+        // file knows an initialisation segment that no entry has needed yet.
         let listed = |file: &PathBuf| self.playlist.entries.names(file);
         for file in self.names.reused.extract_if(listed) {
             if let Some(retention) = &mut self.retention {
@@ -426,7 +445,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         self.names.reused.retain(|file| self.playlist.names(file));
     }
 
-    /// Reports a name that is still needed for another file, or was when the new one was stored.
+    /// Reports a name that another file still needs, or needed when the new one was stored.
     fn check_name(
         &mut self,
         item: &Result<ProducedSegment, WriteError>,
@@ -443,7 +462,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         };
         let retention = self.retention.as_ref();
         let waits = retention.is_some_and(|it| it.waits(&file)) || self.playlist.retired.has(&file);
-        // For an initialisation segment that may be right, see `Notice::NameInUse`.
+        // An initialisation segment may do this, see `Notice::NameInUse`.
         let is_listed = !segment.is_init && self.playlist.names(&file);
         if waits {
             self.names.reused.insert(file.clone());
@@ -457,29 +476,30 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         }
     }
 
-    /// Before the first publication.
+    /// Deletes the side file of an earlier session before the first publication.
     fn remove_old_state(&mut self, notices: &mut Vec<Notice>) {
         if !self.may_have_old_state {
             return;
         }
         match self.sink.remove(&self.playlist.config.state_path()) {
             Ok(()) => self.may_have_old_state = false,
-            // Then it was hardly this sink that wrote one.
+            // A sink that cannot delete hardly wrote one.
             Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
                 self.may_have_old_state = false;
             }
-            // No reason not to publish.
+            // A failed deletion does not prevent the publication.
             Err(error) => notices.push(Notice::NotDeleted(error)),
         }
     }
 
-    /// The side file first: a crash between the two then leaves a file noted twice, and none forgotten.
+    /// Writes the side file first: a crash between the two leaves a file noted twice, and none
+    /// forgotten.
     fn write(&mut self, notices: &mut Vec<Notice>) -> Result<(), SinkError> {
         let text = render(&self.playlist)?;
         let published = Fingerprints::only(&text);
         self.texts.add(&published);
         self.making_room(notices, Self::write_state)?;
-        // Even if it fails, somebody may have seen it.
+        // A client may have seen the text even if the write fails.
         self.playlist.was_published();
         let file = document(&self.playlist.config.path, text);
         self.making_room(notices, |this| this.put(&file))?;
@@ -492,7 +512,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         let Some(retention) = &self.retention else {
             return Ok(());
         };
-        // The one that is to be published counts already.
+        // The playlist that is about to be published counts already.
         let longest = playlist.longest_published.max(playlist.total());
         let published = Published {
             longest,
@@ -502,7 +522,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         let state = journal::render(published, &self.texts, retired);
         if state != self.written_state {
             let file = document(playlist.config.state_path(), state);
-            // After a failure either of the two may be there.
+            // After a failure either of the two texts may be stored.
             self.written_state.clear();
             self.put(&file)?;
             self.written_state = file.data;

@@ -1,4 +1,4 @@
-//! What waits to be deleted, and from when on each file is due.
+//! The files that wait for deletion, and when each is due.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound::{Excluded, Unbounded};
@@ -9,13 +9,14 @@ use super::duration::{Micros, to_duration};
 use super::retired::Retired;
 use super::visits;
 
-/// A place in the order in which files wait. None is given twice.
+/// A position in the order in which files wait. Each is given once.
 pub(super) type Ticket = u64;
 
-/// Files that no published playlist names any more, each with the moment in which it did so last.
+/// The files that no published playlist names, each with the moment of the last publication that
+/// named it.
 ///
-/// A file waits for the media first and then for the clock. Each of the two has a queue, in the
-/// order of due times. As neither time goes back, no file is looked at before it is due.
+/// A file waits for the media clock first and then for the wall clock. Each has a queue in the
+/// order of due times. Neither clock goes back, so no file is looked at before it is due.
 #[derive(Debug, Default)]
 pub(super) struct Retention {
     margin: Duration,
@@ -24,9 +25,9 @@ pub(super) struct Retention {
     next: Ticket,
     for_media: BTreeSet<(Micros, Ticket)>,
     for_clock: BTreeSet<(Duration, Ticket)>,
-    /// And the pushes since which they are.
+    /// Due files, with the push in which each became due.
     due: BTreeMap<Ticket, u64>,
-    /// Nothing is deleted, but what a later session must know is kept.
+    /// Nothing is deleted, but the state for a later session is kept.
     has_given_up: bool,
 }
 
@@ -45,12 +46,12 @@ pub(super) struct Due {
     pub(super) file: PathBuf,
 }
 
-/// A point on the two clocks that must both have come far enough: a stall stops the media and not
-/// the clients, and a burst of media is over before they have played it.
+/// A point on two clocks, both of which must have passed. A stall stops the media and not the
+/// clients, and a burst of media is over before clients have played it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Moment {
     pub(super) media: Micros,
-    /// Since some moment in the past; it never goes back.
+    /// The time since some moment in the past; it never goes back.
     pub(super) clock: Duration,
 }
 
@@ -73,7 +74,7 @@ impl Retention {
         }
     }
 
-    /// Deletes nothing any more.
+    /// Stops all deletion.
     pub(super) fn give_up(&mut self) {
         *self = Self {
             has_given_up: true,
@@ -85,7 +86,7 @@ impl Retention {
         self.has_given_up
     }
 
-    /// These are named by no published playlist from now on.
+    /// Adds files that no published playlist names from now on.
     pub(super) fn add(&mut self, retired: impl IntoIterator<Item = Retired>, since: Moment) {
         if self.has_given_up {
             return;
@@ -108,7 +109,7 @@ impl Retention {
         ticket
     }
 
-    /// The file waits no more: it was deleted, or its name is used again.
+    /// Removes a file: it was deleted, or its name is in use again.
     pub(super) fn done(&mut self, file: &Path) {
         drop(self.forget(file));
     }
@@ -117,7 +118,7 @@ impl Retention {
         visits::count(1);
         let ticket = self.tickets.remove(file)?;
         let waiting = self.waiting.remove(&ticket)?;
-        // It is in one of them.
+        // It is in one of these.
         self.for_media.remove(&(waiting.due_by_media(), ticket));
         let due_by_clock = waiting.due_by_clock(self.margin);
         self.for_clock.remove(&(due_by_clock, ticket));
@@ -125,7 +126,7 @@ impl Retention {
         Some(waiting)
     }
 
-    /// All that waits has waited since this time only.
+    /// Restarts the wait of all files at this time.
     pub(super) fn begin_at(&mut self, clock: Duration) {
         let waiting = std::mem::take(&mut self.waiting);
         self.for_media.clear();
@@ -137,7 +138,7 @@ impl Retention {
         }
     }
 
-    /// Forgets the files that are used again.
+    /// Forgets files whose names are in use again.
     pub(super) fn spare(&mut self, is_used: impl Fn(&Path) -> bool) {
         let used = self.files().filter(|file| is_used(file));
         let used: Vec<PathBuf> = used.map(Path::to_path_buf).collect();
@@ -149,7 +150,7 @@ impl Retention {
         self.tickets.contains_key(file)
     }
 
-    /// Moves files on that have waited long enough, in this push.
+    /// Moves the files whose wait is over, in this push.
     pub(super) fn advance(&mut self, now: Moment, push: u64) {
         while let Some((media, ticket)) = self.for_media.first().copied()
             && media <= now.media
@@ -168,12 +169,12 @@ impl Retention {
         }
     }
 
-    /// The ticket that the next file to wait will have.
+    /// The ticket of the next file.
     pub(super) fn next_ticket(&self) -> Ticket {
         self.next
     }
 
-    /// The first file behind this ticket that is due.
+    /// The first due file behind this ticket.
     pub(super) fn next_due(&self, behind: Option<Ticket>) -> Option<Due> {
         visits::count(1);
         let from = behind.map_or(Unbounded, Excluded);
@@ -186,7 +187,7 @@ impl Retention {
         })
     }
 
-    /// Puts a file that is due behind all others.
+    /// Puts a due file behind all others.
     pub(super) fn postpone(&mut self, file: &Path) {
         let ticket = self.tickets.get(file);
         let Some(since) = ticket.and_then(|ticket| self.due.get(ticket)).copied() else {
@@ -200,7 +201,7 @@ impl Retention {
         }
     }
 
-    /// All that waits, in the order in which it came.
+    /// All waiting files, in order of arrival.
     pub(super) fn retired(&self) -> impl Iterator<Item = &Retired> {
         visits::count(self.waiting.len());
         self.waiting.values().map(|waiting| &waiting.retired)

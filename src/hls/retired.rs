@@ -1,4 +1,4 @@
-//! Files that left the playlist, for how long they must stay, and how the side file notes them.
+//! The files that left the playlist, how long they must stay, and their lines in the side file.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -8,13 +8,13 @@ use super::duration::Micros;
 use super::visits;
 use crate::uri;
 
-/// A file that no published playlist will name any more, and for how long it must stay.
+/// A file that no published playlist will name, and how long it must stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Retired {
     file: PathBuf,
     stays: Micros,
-    /// Kept, as each publication writes the whole side file, and percent-encoding takes most of
-    /// the time.
+    /// Cached, because each publication writes the whole side file, and percent-encoding takes
+    /// most of the time.
     line: String,
 }
 
@@ -32,12 +32,12 @@ impl Retired {
         self.stays
     }
 
-    /// Its line in the side file, with the line break; empty if no line can say it.
+    /// The line in the side file, with the line break; empty if no line can express it.
     pub(super) fn line(&self) -> &str {
         &self.line
     }
 
-    /// It stays for this long as well, and so for the longer of the two.
+    /// Extends the time to the longer of the two.
     pub(super) fn stay(&mut self, stays: Micros) {
         if stays > self.stays {
             self.stays = stays;
@@ -46,7 +46,7 @@ impl Retired {
     }
 }
 
-/// Relative to where all paths start; encoded, so that it is one word.
+/// The path is relative to the root of all paths, and encoded, so that it is one word.
 fn line(file: &Path, stays: Micros) -> String {
     let start = if file.has_root() { "/" } else { "" };
     uri::reference(Path::new(start), file)
@@ -54,8 +54,8 @@ fn line(file: &Path, stays: Micros) -> String {
         .unwrap_or_default()
 }
 
-/// The files that left the playlist since it was published last, in the order in which they did.
-/// The playlist that stands may still name them.
+/// The files that left the playlist since the last publication, in that order. The standing
+/// playlist may still name them.
 #[derive(Debug, Default)]
 pub(super) struct RetiredFiles {
     list: Vec<Retired>,

@@ -1,35 +1,35 @@
-//! Names that are given again.
+//! Detects reused names.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 
-/// How many segments may be stored and not yet pushed: the default `channel_depth`.
+/// The number of segments that may be stored and not yet pushed: the default `channel_depth`.
 const AHEAD: u64 = 8;
 
-/// For how many pushes after a reuse the next one is expected.
+/// The number of pushes after a reuse in which another one is expected.
 const EXPECTED: u64 = 64;
 
-/// The names of segments, so far as they may come again.
+/// The names of segments that may be reused.
 ///
 /// A segment is stored before it is pushed, so the publisher learns of a reuse too late to keep a
-/// deletion from hitting the new file. But reuses come in rows, as they come from a ring of
-/// names. So after the first one all deletions are held back for [`AHEAD`] pushes: a name of
-/// which the new file may be stored already is pushed by then, which cancels its deletion.
+/// deletion from hitting the new file. But reuses come in rows, because they come from a ring of
+/// names. After the first one all deletions are therefore held back for [`AHEAD`] pushes. By then
+/// a name whose new file may be stored already is pushed, which cancels its deletion.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    /// The files that were waiting for deletion, or about to, when their names came again. Until a
-    /// published playlist lists the new file, a later session must know of the old one.
+    /// The files whose deletion was pending, or about to be, when their names were reused. Until a
+    /// published playlist lists the new file, a later session must know the old one.
     pub(super) reused: HashSet<PathBuf>,
     pushes: u64,
     /// The last push in which another reuse is expected.
     expected_until: u64,
-    /// The pushes in which files were deleted, the last [`AHEAD`] only.
+    /// The pushes in which files were deleted; only the last [`AHEAD`].
     deleted: HashMap<PathBuf, u64>,
     order: VecDeque<(u64, PathBuf)>,
 }
 
 impl Names {
-    /// Enters a push.
+    /// Counts a push.
     pub(super) fn next_push(&mut self) {
         self.pushes += 1;
         while let Some((at, _)) = self.order.front()
@@ -42,7 +42,7 @@ impl Names {
         }
     }
 
-    /// How many pushes there were.
+    /// The number of pushes.
     pub(super) fn pushes(&self) -> u64 {
         self.pushes
     }
@@ -52,17 +52,17 @@ impl Names {
         self.order.push_back((self.pushes, file));
     }
 
-    /// Whether a file of this name was deleted since what is pushed now may have been stored.
+    /// Whether a file of this name was deleted while the pushed one may have been stored already.
     pub(super) fn may_be_gone(&self, file: &Path) -> bool {
         self.deleted.contains_key(file)
     }
 
-    /// A name came again that was still needed.
+    /// Notes a reuse of a name that was still needed.
     pub(super) fn was_reused(&mut self) {
         self.expected_until = self.pushes + EXPECTED;
     }
 
-    /// Whether the deletion of a file that is due since this push is held back.
+    /// Whether the deletion of a file that became due in this push is held back.
     pub(super) fn holds(&self, due_since: u64) -> bool {
         self.pushes < self.expected_until && self.pushes <= due_since + AHEAD
     }

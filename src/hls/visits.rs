@@ -1,5 +1,5 @@
-//! Counts entries that are looked at, so that a test sees work that grows with the window. Empty
-//! in a release.
+//! Counts the entries that are looked at, so that a test detects work that grows with the window.
+//! Empty in a release.
 
 #[cfg(test)]
 use std::cell::Cell;
@@ -7,7 +7,7 @@ use std::cell::Cell;
 #[cfg(test)]
 thread_local!(static VISITS: Cell<usize> = const { Cell::new(0) });
 
-/// So many entries, or files that wait, are about to be looked at.
+/// Counts entries, or waiting files, that are about to be looked at.
 #[cfg(test)]
 pub(super) fn count(more: usize) {
     VISITS.set(VISITS.get() + more);
@@ -17,7 +17,7 @@ pub(super) fn count(more: usize) {
 #[inline]
 pub(super) fn count(_: usize) {}
 
-/// How many were looked at on this thread since the last call.
+/// The number that was looked at on this thread since the last call.
 #[cfg(test)]
 pub(super) fn take() -> usize {
     VISITS.take()

@@ -1,4 +1,4 @@
-//! Any bytes as what happens to a media playlist, push by push.
+//! Any bytes as the pushes to a media playlist and their faults.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -44,7 +44,7 @@ enum Answer {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// What the publisher wrote.
+    /// The documents that the publisher wrote.
     texts: BTreeMap<PathBuf, Vec<u8>>,
     /// The segments.
     files: BTreeSet<PathBuf>,

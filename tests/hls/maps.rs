@@ -39,8 +39,8 @@ fn a_lost_one_makes_gaps_until_one_lands() {
     ));
 }
 
-/// Other bytes under the name of the one that is listed: no playlist can put that right, so the caller
-/// is told at least.
+/// Other bytes under the name of the one that is listed: no playlist can put that right, so the
+/// caller is told at least.
 #[test]
 fn other_bytes_under_the_same_name_are_reported() {
     let mut bench = Bench::new(event());
@@ -61,7 +61,8 @@ fn a_map_stays_as_long_as_the_longest_segment_that_needs_it() {
     for number in 2..5 {
         let _ = bench.push(number, 3.75);
     }
-    // Up to 15.75 s were listed. Both segments slide out at once; the first is to stay for 4 s and these.
+    // Up to 15.75 s were listed. Both segments slide out at once; the first is to stay for 4 s and
+    // these.
     let _ = bench.push(5, 4.49);
     assert!(bench.text().contains("SEQUENCE:2\n"), "{}", bench.text());
     for number in 6..10 {
@@ -109,7 +110,7 @@ fn the_same_bytes_after_two_that_were_lost_are_no_discontinuity() {
     );
 }
 
-/// What was read from a playlist has its initialisation segment from there.
+/// A resumed playlist keeps the initialisation segment of its text.
 #[test]
 fn what_comes_after_a_restart_goes_on_with_the_map_that_is_listed() {
     let mut bench = Bench::new(live());

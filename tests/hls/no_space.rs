@@ -1,4 +1,4 @@
-//! No space is left, or the quota is used up: what is due is deleted, and then it is published.
+//! Without space or quota, due files are deleted and the playlist is published.
 
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex};
@@ -178,8 +178,8 @@ impl SegmentSink for Disk {
     }
 }
 
-/// What a session pushes: initialisation segments that come and go, losses, what cannot be
-/// decoded, and names that come again while they are listed, wait or are gone.
+/// The pushes of a session: initialisation segments that come and go, losses, undecodable
+/// segments, and names that are reused while they are listed, wait or are gone.
 fn items() -> Vec<Result<ProducedSegment, segment_stream::WriteError>> {
     let mut items = vec![Ok(init(0, "a.mp4"))];
     let mut number = 0;
@@ -234,14 +234,14 @@ fn run(plan: Plan) -> (usize, String) {
     let left = publisher.waiting_for_deletion().count();
     assert_eq!(left, 0, "{plan:?}");
     for file in ["0.mp4", "b.mp4", "undecodable.ts", "9.ts", "0.ts", "5.ts"] {
-        assert!(!disk.has(file), "{file} stays for ever, {plan:?}");
+        assert!(!disk.has(file), "{file} is never deleted, {plan:?}");
     }
     assert!(!disk.has(".live.m3u8.state"), "{plan:?}");
     (calls, text)
 }
 
-/// With every call, once and for ever: no file that may be listed is missing, and when there is
-/// space again the playlist is the same as without.
+/// Every call fails, once and persistently: no file that may be listed is missing, and when there
+/// is space again the playlist is the same as without.
 #[test]
 fn whichever_call_has_no_space_nothing_that_may_be_listed_is_deleted() {
     let (calls, expected) = run(Plan::default());
@@ -374,7 +374,7 @@ fn a_push_that_makes_no_room_comes_to_an_end() {
     );
     let removed = disk.inner().removed;
     assert!((7..10).contains(&removed), "{removed}");
-    // What cannot be deleted is tried once in a pass.
+    // A file that cannot be deleted is tried once in a pass.
     disk.fails(Plan {
         removals_too: true,
         ..Plan::default()

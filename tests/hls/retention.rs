@@ -1,11 +1,12 @@
-//! What becomes of segments that slid out.
+//! The deletion of segments that slid out.
 
 use segment_stream::hls::{Notice, Retention};
 use segment_stream::{SegmentSink, SinkError, WriteContext};
 
 use super::*;
 
-/// RFC 8216 §6.2.2: its own duration and that of the longest playlist that listed it, here 2 s + 6 s.
+/// RFC 8216 §6.2.2: its own duration and that of the longest playlist that listed it, here 2 s + 6
+/// s.
 #[test]
 fn a_segment_stays_for_its_duration_and_the_longest_playlists() {
     let mut bench = Bench::new(live());
@@ -53,7 +54,7 @@ fn a_clock_that_did_not_begin_at_zero_deletes_nothing_early_after_a_restart() {
     assert!(bench.has("0.ts"), "no time has passed");
 }
 
-/// What left the playlist with the very publication that ended it is deleted, too.
+/// A segment that left the playlist with its last publication is deleted, too.
 #[test]
 fn what_slides_out_at_the_end_is_deleted() {
     let mut bench = Bench::new(live());
@@ -112,8 +113,8 @@ fn a_publication_whose_answer_was_lost_counts() {
     assert!(!bench.has("0.ts"));
 }
 
-/// A name that is used again while what it was waits to be deleted: if the process dies between the side
-/// file and the playlist, it is still known.
+/// A name that is used again while what it was waits to be deleted: if the process dies between
+/// the side file and the playlist, it is still known.
 #[test]
 fn a_name_that_is_used_again_is_not_forgotten_in_a_crash() {
     let mut bench = Bench::new(live());
@@ -143,7 +144,7 @@ fn a_recorder_keeps_everything_and_needs_no_side_file() {
     assert!(bench.has("0.ts") && !bench.has(".live.m3u8.state"));
 }
 
-/// After ENDLIST nothing is gone on with, but what was still to be deleted is not left for ever.
+/// After ENDLIST the playlist cannot be resumed, but pending deletions are not lost.
 #[test]
 fn a_new_playlist_takes_over_what_an_ended_one_had_to_delete() {
     let mut bench = Bench::new(live());
@@ -193,7 +194,8 @@ fn a_publication_whose_answer_was_lost_counts_after_a_restart() {
     let mut bench = bench.restart();
     let _ = bench.push(6, 3.0);
     assert!(bench.text().contains("SEQUENCE:3\n"));
-    // 3 s for itself and 14.9 s for the list that was published unheard, not 12.9 s for those since.
+    // 3 s for itself and 14.9 s for the list that was published unheard, not 12.9 s for those
+    // since.
     for number in 7..11 {
         bench.wait(4);
         let _ = bench.push(number, 4.0);

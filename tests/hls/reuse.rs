@@ -1,5 +1,4 @@
-//! Names that are given again, of segments that are still listed, that wait to be deleted or are
-//! just gone.
+//! Reused names of segments that are still listed, wait for deletion or are just gone.
 
 use segment_stream::hls::{Notice, Retention};
 
@@ -40,7 +39,7 @@ fn a_name_that_comes_again_while_it_waits_is_told_and_not_deleted() {
     assert!(!bench.has("0.ts"));
 }
 
-/// What is listed under it plays as something else.
+/// The listed segment of that name plays as something else.
 #[test]
 fn a_name_that_comes_again_while_it_is_listed_is_told() {
     for playlist in [live(), event(), live().retention(Retention::Keep)] {
@@ -111,14 +110,14 @@ fn a_ring_that_is_long_enough_loses_nothing() {
 
 #[test]
 fn a_ring_that_is_too_short_is_told_before_anybody_plays_it() {
-    // What is pushed as soon as it is stored is never deleted.
+    // A segment that is pushed as soon as it is stored is never deleted.
     for names in 1..8 {
         let (told, missing) = ring(names, 0);
         assert!(told.into_iter().eq(names..60), "{names}");
         assert!(missing.is_empty(), "{names}: {missing:?}");
     }
-    // What is stored ahead may be, until the first of them is pushed: 0.ts is deleted by the
-    // seventh push at the earliest, and comes again when the ring is through.
+    // Segments stored ahead may be, until the first of them is pushed: 0.ts is deleted by the
+    // seventh push at the earliest, and is reused when the ring is through.
     for (names, ahead) in [(8, 1), (8, 2), (9, 2), (12, 8), (15, 8)] {
         let (told, missing) = ring(names, ahead);
         assert!(told.into_iter().eq(names..60), "{names} {ahead}");

@@ -1,4 +1,4 @@
-//! What is told: by errors, in the log, and in few words.
+//! The messages of errors and of the log, kept short.
 
 use std::error::Error;
 use std::sync::Mutex;
@@ -8,7 +8,8 @@ use segment_stream::hls::Notice;
 
 use super::*;
 
-/// Remembers the messages. Every test here knows its own by a number or a path, as they run side by side.
+/// Remembers the messages. Every test here knows its own by a number or a path, as they run side
+/// by side.
 struct Remembering(Mutex<Vec<(Level, String)>>);
 
 static LOGGER: Remembering = Remembering(Mutex::new(Vec::new()));
@@ -50,7 +51,7 @@ fn a_notice_is_logged_once_in_ten_seconds() {
         assert_eq!(pushed.notices.len(), 1);
     }
     let found = logged("segment 410");
-    let message = "segment 41000 is listed as a gap: its duration cannot be one";
+    let message = "segment 41000 is listed as a gap: its duration is invalid";
     assert_eq!(found.first(), Some(&(Level::Warn, message.to_owned())));
     assert!(found.len() < 10, "{found:?}");
 }
@@ -74,7 +75,7 @@ fn a_sink_that_cannot_delete_is_an_error_in_the_log() {
         bench.wait(2);
         let _ = bench.push(number, 2.0);
     }
-    let found = logged("old segments will stay");
+    let found = logged("old segments will not be deleted");
     assert!(!found.is_empty());
     assert!(found.iter().all(|it| it.0 == Level::Error), "{found:?}");
 }
@@ -134,7 +135,7 @@ fn a_publisher_is_shown_by_its_path_and_its_state() {
 fn a_loss_is_told_in_the_number_that_it_has() {
     for (segments, expected) in [
         (1, "segment 7 was lost"),
-        (3, "3 segments were lost, from segment 7 on"),
+        (3, "3 segments were lost, starting at segment 7"),
     ] {
         let sequence = 7;
         let notice = Notice::Lost { sequence, segments };
@@ -172,8 +173,8 @@ fn that_nothing_is_due_on_a_full_disk_is_logged_once_in_ten_seconds() {
         panic!("{found:?}");
     };
     let begins = format!(
-        "no space is left for the playlist \"{name}\", and nothing more is due for deletion (files that \
-         wait for their time: 1): "
+        "no space is left for the playlist \"{name}\", and nothing more is due for deletion (files \
+         not due yet: 1): "
     );
     assert!(message.starts_with(&begins), "{message}");
     bench.fails(Answer::Done);

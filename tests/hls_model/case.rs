@@ -1,4 +1,4 @@
-//! Runs a case: a publisher, its folder, and those who check it.
+//! Runs a case: a publisher, its directory, and the checks.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -87,7 +87,7 @@ impl<'a> Case<'a> {
         Ok(())
     }
 
-    /// What a process does that finds what another one left.
+    /// The start of a process that finds the files of another one.
     fn restart(&mut self) -> Checked {
         drop(self.publisher.take());
         self.folder.revive();
@@ -114,7 +114,9 @@ impl<'a> Case<'a> {
         );
         if text.has_ended || text.end() >= 1 << 53 {
             return match resumed {
-                Ok(_) => Err("a playlist was gone on with that has ended, or its numbers".into()),
+                Ok(_) => Err(
+                    "a playlist was resumed that has ended, or whose numbers are used up".into(),
+                ),
                 Err(_) => Ok(()),
             };
         }
@@ -282,7 +284,7 @@ impl<'a> Case<'a> {
         };
         let result = self.publisher().push(&item);
         if has_ended || are_used_up {
-            // Whoever stored it was told.
+            // The writer of the file got an error.
             if let Some(file) = &file {
                 self.given.remove(file);
                 self.audit.ever_listed.remove(file);
@@ -313,7 +315,7 @@ impl<'a> Case<'a> {
         self.outcome(result, should_tell)
     }
 
-    /// What a call that publishes said, held against what happened and what it should have told.
+    /// Compares the result of a publishing call with the events and the expected notices.
     fn outcome(
         &mut self,
         result: Result<Pushed, PublishError>,

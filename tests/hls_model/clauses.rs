@@ -1,4 +1,5 @@
-//! What RFC 8216 and the draft that revises it ask of a published text, and of its change.
+//! The clauses of RFC 8216, and of the draft that revises it, for a published text and for its
+//! change.
 
 use super::setup::{Kind, Setup};
 use super::text::{Entry, Text};
@@ -152,7 +153,7 @@ pub(crate) fn of_change(before: &Text, after: &Text, setup: &Setup) -> Result<()
     let increment = after
         .discontinuity_sequence
         .checked_sub(before.discontinuity_sequence);
-    // What came and went between the two texts may have had discontinuities of its own.
+    // Entries that came and went between the two texts may have had discontinuities.
     ask!(
         increment.is_some_and(|it| (seen..=seen + unseen).contains(&it)),
         "{seen} discontinuities were removed, and the discontinuity sequence grew by {increment:?} \

@@ -1,4 +1,4 @@
-//! A folder in memory: it records what took effect, and fails as it is told.
+//! A directory in memory: it records the changes that took effect, and fails on request.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -34,7 +34,7 @@ impl Answer {
     }
 }
 
-/// What the folder does with the calls to come.
+/// The directory's answer to the next calls.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Faults {
     pub(crate) playlist: Answer,
@@ -42,7 +42,7 @@ pub(crate) struct Faults {
     pub(crate) removal: Answer,
 }
 
-/// What took effect, and when.
+/// A change that took effect, and its time.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     pub(crate) at: Duration,
@@ -132,7 +132,7 @@ impl Folder {
         std::mem::take(&mut self.inner().records)
     }
 
-    /// What the segments' own sink does.
+    /// The write of the segments' own sink.
     pub(crate) fn store(&self, path: &Path, data: Vec<u8>) {
         self.inner().apply(path, Change::Stored(data));
     }

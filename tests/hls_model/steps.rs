@@ -1,4 +1,4 @@
-//! What happens in a case, step by step.
+//! The steps of a case.
 
 use proptest::prelude::*;
 

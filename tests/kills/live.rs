@@ -15,7 +15,7 @@ const SIDE_FILE: &str = ".live.m3u8.state";
 /// How a session ends that nobody kills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// Its input breaks off, so that it leaves the playlist to be gone on with, and waits for nothing.
+    /// The input breaks off, so the program suspends the playlist and waits for nothing.
     BrokenOff,
     /// It ends the playlist, and waits until all old segments may be deleted.
     WithTheInput,
@@ -24,7 +24,8 @@ pub(crate) enum Ending {
 pub(crate) struct Live {
     ending: Ending,
     input: Vec<u8>,
-    /// The segments of the whole input: what they hold, and how long the playlist says that they last.
+    /// The segments of the whole input: what they hold, and how long the playlist says that they
+    /// last.
     segments: Vec<(Vec<u8>, u64)>,
 }
 
@@ -157,7 +158,8 @@ impl Victim for Live {
         }
         if out.exists() {
             let left_over = temps(out);
-            // Of the writer and of the publisher, of this session and of one before it that was killed.
+            // Of the writer and of the publisher, of this session and of one before it that was
+            // killed.
             assert!(left_over.len() <= 4, "{left_over:?}");
         }
     }
@@ -171,7 +173,8 @@ impl Victim for Live {
         }
         self.run_to_its_end(out);
         if found.is_none() && self.ending == Ending::BrokenOff {
-            // What was stored before there was a playlist is found by the first session that has one.
+            // Segments stored before there was a playlist are found by the first session that has
+            // one.
             self.run_to_its_end(out);
         }
         if found.is_some() || self.ending == Ending::BrokenOff {

@@ -1,5 +1,5 @@
-//! A disk that is unmounted while segments are written to it: what is left under its mount point is the
-//! system's disk, which nobody wants to record to.
+//! A disk that is unmounted while segments are written to it: what is left under its mount point
+//! is the system's disk, which nobody wants to record to.
 
 use std::fs;
 use std::io;

@@ -1,4 +1,4 @@
-//! What no error says is logged, as nobody else is left to be told.
+//! Failures that no error reports are logged, because no caller is left to receive them.
 
 use std::sync::Mutex;
 use std::thread;
@@ -13,7 +13,7 @@ use super::*;
 struct Listener(Mutex<Option<Vec<String>>>);
 
 static LISTENER: Listener = Listener(Mutex::new(None));
-/// What a logger that is told of a sync waits for.
+/// The gate at which a logger waits that receives the message of a sync.
 static GATE: Mutex<Option<Gate>> = Mutex::new(None);
 
 impl log::Log for Listener {
@@ -118,7 +118,8 @@ fn that_the_name_of_a_folder_of_others_is_not_synced_is_logged() {
     assert!(written.is_ok() && count > 0, "{written:?}, {count}");
 }
 
-/// A writer that is logging has a folder to tell of: that its name is not synced, or that it stays.
+/// A writer that is logging has a folder to tell of: that its name is not synced, or that it
+/// stays.
 fn logs_and_holds_up_nobody(log: &'static str, others: &'static [&'static str]) {
     let _alone = alone();
     let base = in_memory();
@@ -192,8 +193,8 @@ fn that_a_temp_file_stays_is_logged() {
     }
 }
 
-/// Where a file gets its name as a link, the first name is removed twice at most: this fails so, and says how
-/// many messages that led to.
+/// Where a file gets its name as a link, the first name is removed twice at most: this fails so,
+/// and says how many messages that led to.
 fn second_name_fails_to_go(code: i32) -> usize {
     let base = in_memory();
     let mut sink = DiskSink::rooted(base.path());

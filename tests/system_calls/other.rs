@@ -49,7 +49,8 @@ pub(crate) fn stream(
     (calls, failed)
 }
 
-/// A sweep of a folder with temp files and other files in it; returns its calls and what it came to.
+/// A sweep of a folder with temp files and other files in it; returns its calls and what it came
+/// to.
 pub(crate) fn sweep(faults: &[At]) -> (Vec<Call>, Result<Swept, SinkError>) {
     const TEMPS: [&str; 3] = [
         ".segment-aaaaaaaaaaaa.tmp",

@@ -1,4 +1,4 @@
-//! A live session with a playlist, and what must hold whatever call of it fails.
+//! A live session with a playlist, and its promises whatever call fails.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -148,7 +148,7 @@ impl Case<'_> {
             match notice {
                 Notice::Lost { .. } => self.check(step.stored.is_err(), "nothing was lost"),
                 Notice::NotDeleted(error) => self.says_what_happened(error),
-                // What the last session could not publish is not known to this one.
+                // The numbers that the last session could not publish are unknown to this one.
                 Notice::UnexpectedNumber { .. } if number == RESUMED_AT => {
                     self.check(self.was_left_unpublished, "a number is missing");
                 }
@@ -199,7 +199,7 @@ impl Case<'_> {
         }
     }
 
-    /// What was said to be there would be after a power cut.
+    /// A file that was reported as stored would be there after a power cut.
     fn is_durable(&mut self, hint: &Path, content: &[u8]) {
         let path = Path::new("root").join(hint);
         if self.setup.durability == Durability::Full {
@@ -247,7 +247,7 @@ impl Case<'_> {
         };
         self.was_left_unpublished = left.is_err();
         if left.is_err() {
-            // What was stored and could not be listed any more is not known to the next session.
+            // A segment that was stored and could not be listed is unknown to the next session.
             let listing = Listing::of(&text);
             let named: BTreeSet<_> = listing
                 .files()

@@ -1,4 +1,4 @@
-//! Turns that a single failure does not lead to.
+//! Combinations that a single failure does not reach.
 
 use std::io;
 
@@ -6,7 +6,8 @@ use segment_stream::{Existing, Swept};
 
 use super::*;
 
-/// Where neither that rename nor links are known (FUSE, exFAT), only the look is left to refuse by.
+/// Where neither that rename nor links are known (FUSE, exFAT), only the look is left to refuse
+/// by.
 #[test]
 fn what_is_there_is_refused_where_only_a_look_can_tell() {
     let _alone = alone();
@@ -105,7 +106,8 @@ fn a_root_that_goes_in_the_middle_of_a_write_is_not_made() {
     }
 }
 
-/// A sync that fails is told to those that had the folder open, and only then surely to this writer.
+/// A sync that fails is told to those that had the folder open, and only then surely to this
+/// writer.
 #[test]
 fn a_folder_is_opened_before_a_folder_in_it_gets_its_name() {
     let _alone = alone();
@@ -193,7 +195,7 @@ fn a_segment_takes_so_many_calls() {
     assert_eq!(kinds_of(Durability::Full), full);
 }
 
-/// What cannot be looked at is not taken for gone.
+/// A file that cannot be looked at is not assumed to be gone.
 #[test]
 fn what_cannot_be_looked_at_is_not_replaced() {
     let _alone = alone();

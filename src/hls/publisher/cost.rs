@@ -1,4 +1,4 @@
-//! What a push and a resume look at, counted and not timed: see [`visits`].
+//! The number of entries that a push and a resume look at, counted and not timed: see [`visits`].
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::hls::visits;
 use crate::segment::ProducedSegment;
 use crate::sink::{SegmentSink, WriteContext};
 
-/// Keeps the last text of each document.
+/// A sink that keeps the last text of each document.
 #[derive(Clone, Default)]
 struct Memory(Arc<Inner>);
 
@@ -58,7 +58,7 @@ impl SegmentSink for Memory {
     }
 }
 
-/// A live playlist of a window of so many segments, of 2 s each, that has been running for long.
+/// A live playlist with a window of this many segments of 2 s, in its steady state.
 struct Steady {
     memory: Memory,
     publisher: MediaPlaylistPublisher<Memory>,
@@ -88,7 +88,7 @@ impl Steady {
         steady
     }
 
-    /// What a push looks at, beyond each line of the two texts once.
+    /// The number of entries that a push looks at, beyond each line of the two texts once.
     fn push(&mut self) -> usize {
         self.memory.0.clock.fetch_add(2, Ordering::Relaxed);
         let path = format!("{}.ts", self.next);
@@ -101,7 +101,7 @@ impl Steady {
         let waiting = retention.map_or(0, Retention::count);
         let about_to = self.publisher.playlist.retired.iter().count();
         let _ = visits::take();
-        // One that came or went since the texts were made is more or less.
+        // An entry that came or went since the texts were made is one more or less.
         looked_at.saturating_sub(self.publisher.playlist.entries.len() + waiting + about_to)
     }
 }

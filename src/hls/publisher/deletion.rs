@@ -1,5 +1,4 @@
-//! Deletion by the publisher: within a bound after each push, and on a full disk before it writes
-//! again.
+//! Deletion by the publisher: bounded after each push, and on a full disk before it writes again.
 
 use std::io;
 use std::time::Duration;
@@ -10,14 +9,14 @@ use crate::hls::notice::Notice;
 use crate::hls::retention::{Due, Moment, Ticket};
 use crate::sink::SegmentSink;
 
-/// How much is deleted at once.
+/// The limit of one round of deletion.
 #[derive(Debug, Clone, Copy)]
 struct Bound {
     files: usize,
     time: Duration,
 }
 
-/// What is left over is done by the next pushes.
+/// The next pushes delete the rest.
 const A_PUSH: Bound = Bound {
     files: 16,
     time: Duration::from_millis(250),
@@ -28,33 +27,33 @@ const ALL: Bound = Bound {
     time: Duration::MAX,
 };
 
-/// For how long one push deletes and writes again on a full disk.
+/// The time for which one push deletes and writes again on a full disk.
 const MAKING_ROOM: Duration = Duration::from_secs(2);
 
-/// One pass over the files that are due when it begins. It tries each once.
+/// One pass over the files that are due when it begins. Each is tried once.
 #[derive(Debug)]
 struct Pass {
     last: Option<Ticket>,
-    /// What fails is put behind this.
+    /// Files that fail are put behind this ticket.
     end: Ticket,
     began: Duration,
 }
 
-/// What one part of a pass did.
+/// The result of one part of a pass.
 #[derive(Debug, Clone, Copy)]
 struct Part {
     deleted: usize,
-    /// Nothing is left to be tried.
+    /// No file is left to try.
     is_last: bool,
 }
 
 impl<S: SegmentSink> MediaPlaylistPublisher<S> {
-    /// Deletes all files that are due, each tried once. Blocks for as long as that takes, unlike
-    /// a push, which deletes 16 files at most and for about 250 ms. A file that cannot be deleted
-    /// stays due and is reported as [`Notice::NotDeleted`].
+    /// Deletes all due files, each tried once. Blocks until all are tried, whereas a push deletes
+    /// at most 16 files, for about 250 ms. A file that cannot be deleted stays due and is reported
+    /// as [`Notice::NotDeleted`].
     ///
-    /// Call it after the end and in pauses. After the end only the clock counts, since no media
-    /// comes any more. The side file is deleted as soon as no file waits.
+    /// Call it after the end and in pauses. After the end only the clock counts, because no more
+    /// media comes. The side file is deleted as soon as no file waits.
     pub fn delete_due(&mut self) -> Pushed {
         let mut notices = Vec::new();
         let mut pass = self.pass();
@@ -63,18 +62,18 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         self.pushed(notices)
     }
 
-    /// Deletes what is due, within the bound of a push.
+    /// Deletes due files within the limit of a push.
     pub(super) fn delete_some(&mut self, notices: &mut Vec<Notice>) {
         let mut pass = self.pass();
         self.delete(&mut pass, A_PUSH, notices);
         self.remove_state(notices);
     }
 
-    /// Writes. If no space is left, deletes what is due and writes again, in turns, until it is
-    /// written, nothing more is due, or [`MAKING_ROOM`] is over.
+    /// Writes. If no space is left, deletes due files and writes again, in turns. Stops when the
+    /// write succeeds, no file is due, or [`MAKING_ROOM`] is over.
     ///
-    /// The sink of the segments has no space either and frees none, so it pays to go on beyond the
-    /// bound of a push.
+    /// The sink of the segments has no space either and frees none, so it pays to exceed the limit
+    /// of a push.
     pub(super) fn making_room(
         &mut self,
         notices: &mut Vec<Notice>,
@@ -98,7 +97,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         Err(error)
     }
 
-    /// Deletes a part of what is due. Returns whether anything was deleted.
+    /// Deletes a part of the due files. Returns whether any file was deleted.
     fn make_room(&mut self, pass: &mut Pass, notices: &mut Vec<Notice>) -> bool {
         while !self.is_over(pass) {
             let part = self.delete(pass, A_PUSH, notices);
@@ -168,7 +167,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
                 }
                 Err(error) => {
                     notices.push(Notice::NotDeleted(error));
-                    // The others get their turn first.
+                    // Lets the others go first.
                     retention.postpone(&file);
                 }
             }
@@ -179,7 +178,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         }
     }
 
-    /// Deletes the side file, once it is of no use any more.
+    /// Deletes the side file once no later session needs it.
     fn remove_state(&mut self, notices: &mut Vec<Notice>) {
         let Some(retention) = &mut self.retention else {
             return;
@@ -198,10 +197,10 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         }
     }
 
-    /// How far the two clocks have come, for what waits to be deleted.
+    /// The current time of both clocks.
     fn now(&self) -> Moment {
         let media = if self.playlist.has_ended {
-            // No media comes any more, and none needs to be waited for.
+            // No more media comes, so none is waited for.
             u64::MAX
         } else {
             self.playlist.media_time
@@ -213,7 +212,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     }
 }
 
-/// Whether it may help to delete something.
+/// Whether a deletion may help.
 fn is_no_space(error: &SinkError) -> bool {
     matches!(
         error.io_kind(),
