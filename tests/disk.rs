@@ -201,7 +201,7 @@ fn what_is_no_regular_file_is_never_replaced() {
         let error = refused(&folder, &at("folder"));
         assert_eq!(error.io_kind(), io::ErrorKind::IsADirectory);
         assert!(
-            error.to_string().contains("a folder stands there"),
+            error.to_string().contains("a directory is there"),
             "{error}"
         );
 
@@ -214,7 +214,7 @@ fn what_is_no_regular_file_is_never_replaced() {
         );
         let error = refused(&folder, &at("fifo"));
         assert_eq!(error.io_kind(), io::ErrorKind::AlreadyExists);
-        assert!(error.to_string().contains("a FIFO stands there"), "{error}");
+        assert!(error.to_string().contains("a FIFO is there"), "{error}");
         assert!(
             fs::symlink_metadata(at("fifo"))
                 .unwrap()
@@ -226,7 +226,7 @@ fn what_is_no_regular_file_is_never_replaced() {
         let error = refused(&folder, &at("socket"));
         assert_eq!(error.io_kind(), io::ErrorKind::AlreadyExists);
         assert!(
-            error.to_string().contains("a socket stands there"),
+            error.to_string().contains("a socket is there"),
             "{error}"
         );
 
@@ -238,7 +238,7 @@ fn what_is_no_regular_file_is_never_replaced() {
             let error = refused(&folder, &at(link));
             assert_eq!(error.io_kind(), io::ErrorKind::AlreadyExists);
             assert!(
-                error.to_string().contains("a symbolic link stands there"),
+                error.to_string().contains("a symbolic link is there"),
                 "{error}"
             );
             assert!(fs::symlink_metadata(at(link)).unwrap().is_symlink());
@@ -263,7 +263,7 @@ fn a_device_is_never_replaced() {
     let error = refused(&folder, &device);
     assert_eq!(error.io_kind(), io::ErrorKind::AlreadyExists);
     assert!(
-        error.to_string().contains("a device stands there"),
+        error.to_string().contains("a device is there"),
         "{error}"
     );
     assert!(
@@ -303,7 +303,7 @@ fn what_stands_where_a_folder_should_be_is_named() {
         let mut sink = DiskSink::new().durability(durability);
         let error = write(&mut sink, &segment_at(0, at(hint))).unwrap_err();
         assert_eq!(error.path(), at(hint).parent());
-        assert_eq!(error.operation(), Some("create the folder"));
+        assert_eq!(error.operation(), Some("create the directory"));
         error.io_kind()
     };
     for durability in DURABILITIES {
@@ -332,7 +332,7 @@ fn writes_where_nothing_is() {
         let error = write(&mut sink, &segment_at(0, "a/b/0.ts")).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cannot create the folder \"a\": No such file or directory (os error 2)"
+            "cannot create the directory \"a\": No such file or directory (os error 2)"
         );
     }
 }
@@ -348,7 +348,7 @@ fn a_sink_remembers_a_thousand_folders_and_no_more() {
     for hint in ["first/0.ts".to_owned()].into_iter().chain(hints) {
         write(&mut sink, &segment_at(0, hint)).unwrap();
         let shown = format!("{sink:?}");
-        let (_, rest) = shown.split_once("Folders { durable: ").unwrap();
+        let (_, rest) = shown.split_once("Directories { durable: ").unwrap();
         let known: usize = rest.split_once(',').unwrap().0.parse().unwrap();
         assert!(known <= 1_024, "{known}");
         most = most.max(known);

@@ -278,7 +278,7 @@ fn behind_a_stream_what_may_heal_is_tried_again() {
                 assert_eq!(single.attempts(), 1);
                 let heals = single.sink_error().may_heal();
                 assert!(
-                    !heals || single.operation() != "sync the folder",
+                    !heals || single.operation() != "sync the directory",
                     "{single}"
                 );
                 retried += usize::from(heals);
@@ -305,7 +305,7 @@ fn a_folder_that_cannot_be_opened_after_its_sync_was_not_synced() {
             let [error] = &failed.iter().flatten().collect::<Vec<_>>()[..] else {
                 continue;
             };
-            assert_eq!(error.operation(), "sync the folder");
+            assert_eq!(error.operation(), "sync the directory");
             assert_eq!(error.raw_os_error(), Some(libc::EIO));
             tried += 1;
         }

@@ -2,6 +2,8 @@
 
 use std::io::{self, ErrorKind};
 
+use crate::internal::platform;
+
 /// Whether the same call may succeed later, as far as the sink said.
 ///
 /// What a sink leaves unsaid is sorted by the [`io::Error`] behind it
@@ -53,23 +55,7 @@ pub(super) fn of_io(error: &io::Error) -> bool {
             | ErrorKind::QuotaExceeded
             | ErrorKind::OutOfMemory
             | ErrorKind::WriteZero
-    ) || error.raw_os_error().is_some_and(is_healing_code)
-}
-
-/// EIO, ENFILE and EMFILE have the same numbers on every Unix.
-#[cfg(unix)]
-fn is_healing_code(code: i32) -> bool {
-    matches!(code, 5 | 23 | 24)
-}
-
-/// `ERROR_TOO_MANY_OPEN_FILES`, `ERROR_SHARING_VIOLATION`, `ERROR_LOCK_VIOLATION`: somebody, a virus
-/// scanner for one, has the file open just now.
-#[cfg(windows)]
-fn is_healing_code(code: i32) -> bool {
-    matches!(code, 4 | 32 | 33)
-}
-
-#[cfg(not(any(unix, windows)))]
-fn is_healing_code(_: i32) -> bool {
-    false
+    ) || error
+        .raw_os_error()
+        .is_some_and(platform::is_transient_code)
 }

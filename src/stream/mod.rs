@@ -15,6 +15,7 @@ mod shared;
 mod slots;
 mod stats;
 mod waiters;
+mod with_info;
 mod writer;
 mod yielded;
 
@@ -25,7 +26,8 @@ pub use retry::{AtDeadline, RetryPolicy};
 pub use segment_writer::SegmentWriter;
 pub use sender::SegmentSender;
 pub use stats::{StreamStats, Tally};
-pub use yielded::{NoNext, WithInfo, Yielded};
+pub use with_info::WithInfo;
+pub use yielded::{NoNext, Yielded};
 
 use std::fmt;
 use std::io;

@@ -225,7 +225,7 @@ impl Case<'_> {
                 );
             }
             Err(error) => {
-                let is_named = error.operation() == Some("sync the folder") && data.is_some();
+                let is_named = error.operation() == Some("sync the directory") && data.is_some();
                 assert!(
                     after == before || is_named && after == done,
                     "{step:?} failed and has changed something: {error}, {self}"
@@ -274,7 +274,7 @@ impl Case<'_> {
                     injected(Kind::Create, EEXIST)
                         || stood_there && self.setup.existing == Existing::Refuse
                 }
-                _ => error.operation() == Some("rely on the folder"),
+                _ => error.operation() == Some("rely on the directory"),
             },
         };
         assert!(is_said, "{error} is not what failed, {self}");
