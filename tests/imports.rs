@@ -33,6 +33,7 @@ const ORDER: &[&str] = &[
     "sink::disk::target",
     "sink::disk::directories",
     "sink::disk::commit",
+    "sink::disk::read",
     "sink::disk::sweep",
     "sink::disk",
     "stream::retry",

@@ -276,7 +276,7 @@ fn behind_a_stream_what_may_heal_is_tried_again() {
                     continue;
                 };
                 assert_eq!(single.attempts(), 1);
-                let heals = single.sink_error().may_heal();
+                let heals = single.sink_error().is_transient();
                 assert!(
                     !heals || single.operation() != "sync the directory",
                     "{single}"
@@ -477,7 +477,7 @@ fn runs_between_two_marks() {
     for hint in ["a/0.ts", "a/0.ts", "b/c/1.ts"] {
         counted(|| sink.write(&segment(0, hint), &WriteContext::default())).unwrap();
     }
-    counted(|| sink.remove(Path::new("a/0.ts"))).unwrap();
+    counted(|| sink.remove(Path::new("a/0.ts"), &WriteContext::default())).unwrap();
     counted(|| DiskSink::sweep(&root)).unwrap();
     #[cfg(feature = "hls")]
     {

@@ -45,8 +45,9 @@ impl fmt::Display for PublishError {
 }
 
 impl Error for PublishError {
+    /// The cause of the sink error's [cause](SinkError::cause): the message contains the cause itself.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.0.cause)
+        self.0.cause.source()
     }
 }
 

@@ -11,7 +11,7 @@ use super::config::quoted;
 use super::error::PublishError;
 use super::publisher::{MediaPlaylistPublisher, Shared, write};
 use crate::error::SinkError;
-use crate::sink::SegmentSink;
+use crate::sink::{ObjectKind, SegmentSink};
 use crate::uri;
 
 /// One version of the presentation (EXT-X-STREAM-INF, RFC 8216 §4.3.4.2).
@@ -226,7 +226,8 @@ impl MultivariantPlaylist {
             .and_then(|()| self.render())
             .map_err(|cause| SinkError::from(cause).with_path(&self.path))
             .map_err(|cause| PublishError::new(cause, Vec::new()))?;
-        write(sink, self.path.clone(), text).map_err(|cause| PublishError::new(cause, Vec::new()))
+        write(sink, self.path.clone(), text, ObjectKind::Manifest)
+            .map_err(|cause| PublishError::new(cause, Vec::new()))
     }
 
     fn check(&self, publishers: &[&dyn Rendition]) -> io::Result<()> {

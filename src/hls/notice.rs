@@ -15,7 +15,7 @@ use crate::internal::rate_limit::{RateLimit, and_more};
 ///
 /// They are logged as well: of each kind the first, and then one every ten seconds with the number of those
 /// in between. (Not [`Lost`](Notice::Lost), which the stream has told when it happened.)
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Notice {
     /// A segment that was not written is listed as a gap; of an initialisation segment, what follows.

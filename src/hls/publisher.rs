@@ -21,7 +21,7 @@ use super::texts::Texts;
 use crate::error::{SinkError, WriteError};
 use crate::internal::log::log as tell;
 use crate::segment::ProducedSegment;
-use crate::sink::{SegmentSink, WriteContext};
+use crate::sink::{ObjectKind, SegmentSink, WriteContext};
 
 /// How much deleting one push does. What is left over is done by the next ones.
 const DELETIONS_A_PUSH: usize = 16;
@@ -411,7 +411,8 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         if !self.may_have_old_state {
             return;
         }
-        match self.sink.remove(&self.playlist.config.state_path()) {
+        let path = self.playlist.config.state_path();
+        match remove(&mut self.sink, &path, ObjectKind::State) {
             Ok(()) => self.may_have_old_state = false,
             // Then it was hardly this sink that wrote one.
             Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
@@ -431,7 +432,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         self.playlist.was_published();
         let path = self.playlist.config.path.clone();
         let published = Texts::only(&text);
-        write(&mut self.sink, path, text)?;
+        write(&mut self.sink, path, text, ObjectKind::Manifest)?;
         self.texts = published;
         Ok(())
     }
@@ -450,7 +451,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         let state = retention.render(published, &self.texts, &playlist.retired);
         if state != self.written_state {
             let path = playlist.config.state_path();
-            write(&mut self.sink, path, state.clone())?;
+            write(&mut self.sink, path, state.clone(), ObjectKind::State)?;
             self.written_state = state;
         }
         Ok(())
@@ -469,7 +470,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         };
         due.retain(|file| !may_be_named(file));
         for file in due.into_iter().take(DELETIONS_A_PUSH) {
-            match self.sink.remove(&file) {
+            match remove(&mut self.sink, &file, ObjectKind::MediaSegment) {
                 Ok(()) => retention.done(&file),
                 Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
                     notices.push(Notice::CannotDelete(error));
@@ -489,7 +490,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         let is_done = retention.files().next().is_none() && !retention.has_given_up();
         if self.playlist.has_ended && !self.is_unpublished && is_done {
             let path = self.playlist.config.state_path();
-            match self.sink.remove(&path) {
+            match remove(&mut self.sink, &path, ObjectKind::State) {
                 Ok(()) => self.retention = None,
                 Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
                     notices.push(Notice::CannotDelete(error));
@@ -550,9 +551,16 @@ pub(super) fn write(
     sink: &mut impl SegmentSink,
     path: PathBuf,
     data: Vec<u8>,
+    object: ObjectKind,
 ) -> Result<(), SinkError> {
     let file = ProducedSegment::media(0, data, 0.0).with_path(path);
-    sink.write(&file, &WriteContext::default())
+    sink.write(&file, &WriteContext::default().for_object(object))
+        .map_err(|error| error.or_during("write", file.path_hint.as_deref()))
+}
+
+fn remove(sink: &mut impl SegmentSink, path: &Path, object: ObjectKind) -> Result<(), SinkError> {
+    sink.remove(path, &WriteContext::default().for_object(object))
+        .map_err(|error| error.or_during("remove", Some(path)))
 }
 
 fn refuse(why: &'static str) -> PublishError {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::segment::ProducedSegment;
 
 /// For how long a write that fails is tried again, where the failure [may
-/// heal](crate::SinkError::may_heal).
+/// heal](crate::SinkError::is_transient).
 ///
 /// A segment is worth trying for as long as it lasts: for a live source the next one is there by then.
 /// So its deadline is its own [`duration_secs`](ProducedSegment::duration_secs), counted from the

@@ -23,7 +23,7 @@ impl SegmentSink for &Calls {
         self.call(format!("write {:?}", segment.path_hint))
     }
 
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+    fn remove(&mut self, path: &Path, _: &WriteContext) -> Result<(), SinkError> {
         self.call(format!("remove {}", path.display()))
     }
 
@@ -50,7 +50,10 @@ fn the_names_of_the_playlist_are_refused_and_all_else_goes_through() {
         "LIVE /.All.m3u8.STATE..",
     ] {
         let written = sink.write(&media(0, 2.0).with_path(own), &context);
-        for refused in [written, sink.remove(Path::new(own))] {
+        for refused in [
+            written,
+            sink.remove(Path::new(own), &WriteContext::default()),
+        ] {
             let error = refused.expect_err(own).to_string();
             assert!(error.contains("the name of the playlist"), "{error}");
         }
@@ -74,7 +77,7 @@ fn the_names_of_the_playlist_are_refused_and_all_else_goes_through() {
     for through in [
         sink.write(&unnamed, &context),
         sink.write(&media(0, 2.0), &context),
-        sink.remove(Path::new("all.m3u8")),
+        sink.remove(Path::new("all.m3u8"), &WriteContext::default()),
         sink.finish(),
     ] {
         let error = through.expect_err("the sink fails").to_string();

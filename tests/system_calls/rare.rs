@@ -50,7 +50,10 @@ fn a_folder_made_anew_in_the_place_of_a_doubtful_one_is_relied_on() {
     let mut write = || counted(|| sink.write(&segment(0, "a/0.ts"), &WriteContext::default()));
     assert_eq!(write().unwrap_err().operation(), Some("sync the directory"));
     interposed::heal();
-    assert_eq!(write().unwrap_err().operation(), Some("rely on the directory"));
+    assert_eq!(
+        write().unwrap_err().operation(),
+        Some("rely on the directory")
+    );
     fs::remove_dir(base.path().join("a")).unwrap();
     write().unwrap();
 }

@@ -199,7 +199,11 @@ impl Case<'_> {
                 let result = counted(|| sink.write(&segment, &context));
                 (result, hint, Some(segment.data))
             }
-            Step::Remove(hint) => (counted(|| sink.remove(Path::new(hint))), hint, None),
+            Step::Remove(hint) => (
+                counted(|| sink.remove(Path::new(hint), &WriteContext::default())),
+                hint,
+                None,
+            ),
         };
         let calls = &interposed::recorded_since(from)[..];
         let range = from..from + calls.len();

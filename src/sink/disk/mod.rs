@@ -7,6 +7,7 @@ mod allocate;
 mod commit;
 mod directories;
 mod options;
+mod read;
 mod root;
 mod sweep;
 mod target;
@@ -339,8 +340,14 @@ impl SegmentSink for DiskSink {
 
     /// Removes the file at this path hint, if it is a regular one. After a power cut it may exist again, with
     /// every [`Durability`].
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+    fn remove(&mut self, path: &Path, _: &WriteContext) -> Result<(), SinkError> {
         let target = self.target(path)?;
         commit::remove(&target.path)
+    }
+
+    /// Returns the content of the file at this path hint, if it is a regular one.
+    fn read(&mut self, path: &Path, context: &WriteContext) -> Result<Option<Vec<u8>>, SinkError> {
+        let target = self.target(path)?;
+        read::read(&target.path, context.read_limit())
     }
 }
