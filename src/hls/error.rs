@@ -1,4 +1,4 @@
-//! Why a playlist was not published, or not gone on with.
+//! The errors of a playlist that was not published, or not resumed.
 
 use std::error::Error;
 use std::fmt;
@@ -8,30 +8,64 @@ use std::path::{Path, PathBuf};
 use super::notice::Notice;
 use crate::error::SinkError;
 
-/// A push, a `finish` or a `suspend` whose playlist was not published.
+/// The error of a push, a `finish` or a `suspend` whose playlist was not published.
 ///
-/// What was pushed is entered all the same, and is published with the next push.
+/// If the kind is [`PublishErrorKind::Sink`], the pushed item is entered, and is published with the next push.
 #[derive(Debug)]
 pub struct PublishError(Box<Inner>);
 
+/// The kind of a [`PublishError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PublishErrorKind {
+    /// The publisher's sink failed.
+    Sink,
+    /// The playlist takes no more items: it has ended, or its numbers are used up.
+    Ended,
+    /// The call does not fit the playlist: there is nothing to publish, a VOD playlist cannot be suspended, or
+    /// a multivariant playlist contradicts its media playlists.
+    Invalid,
+}
+
 #[derive(Debug)]
 struct Inner {
+    kind: PublishErrorKind,
     cause: SinkError,
     notices: Vec<Notice>,
 }
 
 impl PublishError {
     pub(super) fn new(cause: SinkError, notices: Vec<Notice>) -> Self {
-        Self(Box::new(Inner { cause, notices }))
+        let kind = PublishErrorKind::Sink;
+        Self(Box::new(Inner {
+            kind,
+            cause,
+            notices,
+        }))
     }
 
-    /// What the publisher's sink said.
+    /// Nothing was published or entered.
+    pub(super) fn refused(kind: PublishErrorKind, cause: SinkError) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            cause,
+            notices: Vec::new(),
+        }))
+    }
+
+    /// The kind of the error.
+    #[must_use]
+    pub fn kind(&self) -> PublishErrorKind {
+        self.0.kind
+    }
+
+    /// The error of the publisher's sink, or the reason of a refusal.
     #[must_use]
     pub fn sink_error(&self) -> &SinkError {
         &self.0.cause
     }
 
-    /// What else there is to know of this push.
+    /// The notices of this push.
     #[must_use]
     pub fn notices(&self) -> &[Notice] {
         &self.0.notices

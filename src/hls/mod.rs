@@ -26,7 +26,7 @@ mod texts;
 mod window;
 
 pub use config::{MediaPlaylist, Retention};
-pub use error::{PublishError, ResumeError};
+pub use error::{PublishError, PublishErrorKind, ResumeError};
 pub use multivariant::{AudioRendition, MultivariantPlaylist, Rendition, Variant};
 pub use names::SegmentNames;
 pub use notice::Notice;

@@ -8,7 +8,7 @@ use quick_m3u8::tag::hls::{IndependentSegments, M3u, Media, MediaType, StreamInf
 use quick_m3u8::{HlsLine, Writer};
 
 use super::config::quoted;
-use super::error::PublishError;
+use super::error::{PublishError, PublishErrorKind};
 use super::publisher::{MediaPlaylistPublisher, Shared, write};
 use crate::error::SinkError;
 use crate::sink::{ObjectKind, SegmentSink};
@@ -225,7 +225,7 @@ impl MultivariantPlaylist {
             .check(publishers)
             .and_then(|()| self.render())
             .map_err(|cause| SinkError::from(cause).with_path(&self.path))
-            .map_err(|cause| PublishError::new(cause, Vec::new()))?;
+            .map_err(|cause| PublishError::refused(PublishErrorKind::Invalid, cause))?;
         write(sink, self.path.clone(), text, ObjectKind::Manifest)
             .map_err(|cause| PublishError::new(cause, Vec::new()))
     }

@@ -9,7 +9,7 @@ use log::Level;
 
 use super::config::{Kind, MediaPlaylist, Retention as Policy};
 use super::entry::Retired;
-use super::error::{PublishError, ResumeError};
+use super::error::{PublishError, PublishErrorKind, ResumeError};
 use super::notice::{Notice, NoticeLog};
 use super::playlist::{NUMBERS_END, Playlist};
 use super::previous::Previous;
@@ -250,14 +250,14 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         item: &Result<ProducedSegment, WriteError>,
     ) -> Result<Pushed, PublishError> {
         if self.playlist.has_ended {
-            return Err(refuse("the playlist has ended"));
+            return Err(self.refuse(PublishErrorKind::Ended, "it has ended"));
         }
         if self.playlist.next_number().is_none() {
             if self.is_unpublished && self.playlist.config.kind != Kind::Vod {
                 // What came before this one is still to be published.
                 drop(self.publish(Vec::new())?);
             }
-            return Err(refuse("the media sequence numbers are used up"));
+            return Err(self.refuse(PublishErrorKind::Ended, "its numbers are used up"));
         }
         let mut notices = Vec::new();
         let before = self.playlist.next_number();
@@ -316,7 +316,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     /// The playlist was not written, or nothing was ever pushed.
     pub fn finish(&mut self) -> Result<Pushed, PublishError> {
         if self.playlist.entries.is_empty() {
-            return Err(refuse("no segment was ever pushed"));
+            return Err(self.refuse(PublishErrorKind::Invalid, "no segment was ever pushed"));
         }
         self.playlist.end();
         self.is_unpublished = true;
@@ -331,7 +331,10 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     /// As for [`push`](MediaPlaylistPublisher::push), and a VOD playlist cannot be left unfinished.
     pub fn suspend(mut self) -> Result<Pushed, PublishError> {
         if self.playlist.config.kind == Kind::Vod {
-            return Err(refuse("a VOD playlist cannot be suspended"));
+            return Err(self.refuse(
+                PublishErrorKind::Invalid,
+                "a VOD playlist cannot be suspended",
+            ));
         }
         if self.playlist.entries.is_empty() {
             return Ok(Pushed::default());
@@ -374,6 +377,11 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             has_dates: self.playlist.config.date.is_some(),
             discontinuities: self.playlist.discontinuities(),
         })
+    }
+
+    fn refuse(&self, kind: PublishErrorKind, reason: &'static str) -> PublishError {
+        let cause = SinkError::permanent(reason).with_path(&self.playlist.config.path);
+        PublishError::refused(kind, cause)
     }
 
     fn publish(&mut self, mut notices: Vec<Notice>) -> Result<Pushed, PublishError> {
@@ -561,8 +569,4 @@ pub(super) fn write(
 fn remove(sink: &mut impl SegmentSink, path: &Path, object: ObjectKind) -> Result<(), SinkError> {
     sink.remove(path, &WriteContext::default().for_object(object))
         .map_err(|error| error.or_during("remove", Some(path)))
-}
-
-fn refuse(why: &'static str) -> PublishError {
-    PublishError::new(SinkError::permanent(why), Vec::new())
 }

@@ -27,6 +27,10 @@ impl SegmentSink for &Calls {
         self.call(format!("remove {}", path.display()))
     }
 
+    fn read(&mut self, path: &Path, _: &WriteContext) -> Result<Option<Vec<u8>>, SinkError> {
+        self.call(format!("read {}", path.display())).map(|()| None)
+    }
+
     fn finish(&mut self) -> Result<(), SinkError> {
         self.call("finish".into())
     }
@@ -78,6 +82,8 @@ fn the_names_of_the_playlist_are_refused_and_all_else_goes_through() {
         sink.write(&unnamed, &context),
         sink.write(&media(0, 2.0), &context),
         sink.remove(Path::new("all.m3u8"), &WriteContext::default()),
+        // A read overwrites nothing, so the own names may be read.
+        sink.read(Path::new("live/all.m3u8"), &context).map(drop),
         sink.finish(),
     ] {
         let error = through.expect_err("the sink fails").to_string();
@@ -89,6 +95,7 @@ fn the_names_of_the_playlist_are_refused_and_all_else_goes_through() {
             "write None",
             "write Some(\"0.ts\")",
             "remove all.m3u8",
+            "read live/all.m3u8",
             "finish"
         ]
     );
