@@ -288,7 +288,8 @@ fn reported(error: &dyn Error) -> String {
     let mut report = format!("{error}\n");
     let mut next = error.source();
     while let Some(cause) = next {
-        report += &format!("{cause}\n");
+        report.push_str(&cause.to_string());
+        report.push('\n');
         next = cause.source();
     }
     report

@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Display, Write};
 
-/// Displays the value with line breaks and other control characters escaped, so that it cannot forge a
-/// line of a log.
+/// Displays the value with line breaks and other control characters escaped, so that it cannot
+/// forge a line of a log.
 pub(super) struct OneLine<T>(pub(super) T);
 
 impl<T: Display> Display for OneLine<T> {

@@ -17,8 +17,9 @@ use crate::internal::platform;
 /// | space: `StorageFull`, `QuotaExceeded`, `OutOfMemory`, `WriteZero` | |
 /// | codes on Unix: an I/O error (EIO), too many open files (EMFILE, ENFILE); on Windows: a sharing or lock violation, too many open files | all others, among them `Other` and causes without an `io::Error` |
 ///
-/// A full disk is transient because retention deletes old segments. An I/O error is transient because
-/// each attempt starts again from memory; a failed sync is never repeated on the same file or directory.
+/// A full disk is transient because retention deletes old segments. An I/O error is transient
+/// because each attempt starts again from memory; a failed sync is never repeated on the same file
+/// or directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Recovery {

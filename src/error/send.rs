@@ -33,7 +33,8 @@ pub struct SendError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SendErrorKind {
-    /// There was no room, or other senders wait for it ([`try_send`](crate::SegmentSender::try_send) only).
+    /// There was no room, or other senders wait for it
+    /// ([`try_send`](crate::SegmentSender::try_send) only).
     Full,
     /// The stream is closed. Each further attempt fails.
     Closed,

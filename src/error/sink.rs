@@ -84,7 +84,8 @@ impl SinkError {
     }
 
     fn new(cause: Cause, recovery: Recovery) -> Self {
-        // A `SinkError` keeps what was said before about the same failure; only its recovery is replaced.
+        // A `SinkError` keeps what was said before about the same failure; only its recovery is
+        // replaced.
         match cause.downcast::<Self>() {
             Ok(error) => {
                 let mut error = *error;
@@ -139,8 +140,8 @@ impl SinkError {
     /// The stream waits at least that long before it retries. If the time would not be over at the
     /// deadline, the error is final. (With
     /// [`while_there_is_room`](crate::RetryPolicy::while_there_is_room) the deadline may move on
-    /// instead.) A shutdown cuts the time short, as every pause. The error is transient, unless it is
-    /// [`permanent`](SinkError::permanent).
+    /// instead.) A shutdown cuts the time short, as every pause. The error is transient, unless it
+    /// is [`permanent`](SinkError::permanent).
     ///
     /// ```
     /// use segment_stream::SinkError;
@@ -222,7 +223,8 @@ impl SinkError {
         self.causes().find_map(|cause| cause.downcast_ref())
     }
 
-    /// The kind of [`io_error`](SinkError::io_error), or [`Other`](io::ErrorKind::Other) if there is none.
+    /// The kind of [`io_error`](SinkError::io_error), or [`Other`](io::ErrorKind::Other) if there
+    /// is none.
     #[must_use]
     pub fn io_kind(&self) -> io::ErrorKind {
         self.io_error()
@@ -245,7 +247,8 @@ impl SinkError {
         causes.take(CAUSES)
     }
 
-    /// The cause, which the message ends with. [`source`](Error::source) returns the cause of the cause.
+    /// The cause, which the message ends with. [`source`](Error::source) returns the cause of the
+    /// cause.
     #[must_use]
     pub fn cause(&self) -> &(dyn Error + Send + Sync + 'static) {
         &**self.0.cause
@@ -267,7 +270,8 @@ impl SinkError {
     }
 }
 
-/// The next cause of a chain. The source of a `SinkError` skips its cause, so the cause is taken here.
+/// The next cause of a chain. The source of a `SinkError` skips its cause, so the cause is taken
+/// here.
 fn below<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     let inside = || cause.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref();
     match cause.downcast_ref::<SinkError>().or_else(inside) {
@@ -277,8 +281,8 @@ fn below<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
 }
 
 impl fmt::Display for SinkError {
-    /// One line: operation, path and cause. Line breaks and other control characters are escaped, so that
-    /// no name and no message can forge a line of a log.
+    /// One line: operation, path and cause. Line breaks and other control characters are escaped,
+    /// so that no name and no message can forge a line of a log.
     #[expect(
         clippy::unnecessary_debug_formatting,
         reason = "it escapes the characters of the path"
@@ -329,8 +333,8 @@ impl From<SendError> for SinkError {
     }
 }
 
-/// Gives back the `io::Error` that the `SinkError` was made from, if nothing was added to it and no clone
-/// shares it. Otherwise the whole `SinkError` is inside an `io::Error` of the same kind.
+/// Gives back the `io::Error` that the `SinkError` was made from, if nothing was added to it and
+/// no clone shares it. Otherwise the whole `SinkError` is inside an `io::Error` of the same kind.
 ///
 /// An error of the operating system is given back even if a clone shares it.
 impl From<SinkError> for io::Error {

@@ -19,22 +19,25 @@ pub enum WriteErrorKind {
     Panicked,
     /// The sink was not called, as it had panicked on an earlier segment.
     Aborted,
-    /// The sink was not called: the stream was full, and the segment was dropped to make room for a newer one
-    /// ([`WhenFull::DropOldest`](crate::WhenFull::DropOldest)). The payload is gone.
+    /// The sink was not called: the stream was full, and the segment was dropped to make room for
+    /// a newer one ([`WhenFull::DropOldest`](crate::WhenFull::DropOldest)). The payload is gone.
     Dropped,
-    /// The producer gave the segment up ([`SegmentSender::give_up`](crate::SegmentSender::give_up),
+    /// The producer gave the segment up
+    /// ([`SegmentSender::give_up`](crate::SegmentSender::give_up),
     /// [`SegmentSender::lost`](crate::SegmentSender::lost)). It was never accepted.
     GivenUp,
 }
 
 /// A segment that was accepted, or given up, and did not arrive at its destination.
 ///
-/// The error takes the segment's place in the iteration, which goes on. The segment is inside with its payload,
-/// so that it can be sent again or stored elsewhere. (A segment that was [dropped](WriteErrorKind::Dropped)
-/// has no payload, and one error may stand for several such segments.)
+/// The error takes the segment's place in the iteration, which goes on. The segment is inside with
+/// its payload, so that it can be sent again or stored elsewhere. (A segment that was
+/// [dropped](WriteErrorKind::Dropped) has no payload, and one error may stand for several such
+/// segments.)
 ///
-/// The message is one line: segment, operation, path and cause. [`source`](Error::source) returns the cause of
-/// the cause, so that a reporter that prints the chain of sources prints nothing twice.
+/// The message is one line: segment, operation, path and cause. [`source`](Error::source) returns
+/// the cause of the cause, so that a reporter that prints the chain of sources prints nothing
+/// twice.
 ///
 /// ```
 /// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig, sink};
@@ -113,8 +116,8 @@ impl WriteError {
         self.0.loss.first
     }
 
-    /// The information of the segment. Of several segments, the information that still holds after them: the
-    /// last state, all discontinuities, and at most 64 KiB of event lines.
+    /// The information of the segment. Of several segments, the information that still holds after
+    /// them: the last state, all discontinuities, and at most 64 KiB of event lines.
     pub fn info(&self) -> &SegmentInfo {
         &self.0.loss.info
     }
@@ -151,8 +154,8 @@ impl WriteError {
         self.0.loss.bytes
     }
 
-    /// The duration in seconds: of one segment as it is, or the sum of several. In a sum, a value that cannot be a
-    /// duration (NaN, negative, above an hour) counts as zero.
+    /// The duration in seconds: of one segment as it is, or the sum of several. In a sum, a value
+    /// that cannot be a duration (NaN, negative, above an hour) counts as zero.
     #[must_use]
     pub fn duration_secs(&self) -> f64 {
         self.0.loss.duration_secs
@@ -250,7 +253,8 @@ impl fmt::Debug for WriteError {
 }
 
 impl Error for WriteError {
-    /// The cause of the sink error's [cause](SinkError::cause): the message contains the cause itself.
+    /// The cause of the sink error's [cause](SinkError::cause): the message contains the cause
+    /// itself.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.cause.source()
     }

@@ -10,12 +10,12 @@ use crate::segment::ProducedSegment;
 /// The default of [`WriteContext::read_limit`].
 const READ_LIMIT: u64 = 64 * 1024 * 1024;
 
-/// The context of a call to a sink: the kind of the object, the attempt, the deadline, and the state of the
-/// stream.
+/// The context of a call to a sink: the kind of the object, the attempt, the deadline, and the
+/// state of the stream.
 ///
-/// The stream creates one for each call. [`WriteContext::default`] is for a direct call: a first attempt to
-/// write a media segment, without a deadline, and not during a shutdown. The setters change that. A clone is
-/// cut short by the same shutdown.
+/// The stream creates one for each call. [`WriteContext::default`] is for a direct call: a first
+/// attempt to write a media segment, without a deadline, and not during a shutdown. The setters
+/// change that. A clone is cut short by the same shutdown.
 ///
 /// ```
 /// use segment_stream::{DiskSink, ObjectKind, ProducedSegment, SegmentSink, WriteContext};
@@ -37,8 +37,8 @@ pub struct WriteContext {
     no_destination: AtomicBool,
 }
 
-/// The kind of an object that a sink writes, reads or removes. A sink may choose content types, caching or
-/// priorities by it.
+/// The kind of an object that a sink writes, reads or removes. A sink may choose content types,
+/// caching or priorities by it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ObjectKind {
@@ -141,8 +141,8 @@ impl WriteContext {
         self
     }
 
-    /// Sets the largest number of bytes that a [`read`](crate::SegmentSink::read) may return; the default is
-    /// 64 MiB.
+    /// Sets the largest number of bytes that a [`read`](crate::SegmentSink::read) may return; the
+    /// default is 64 MiB.
     #[must_use]
     pub fn with_read_limit(mut self, bytes: u64) -> Self {
         self.read_limit = bytes;
@@ -170,8 +170,8 @@ impl WriteContext {
     }
 
     /// The time after which the stream does not retry, if there is a limit. The
-    /// [`RetryPolicy`](crate::RetryPolicy) sets it. A sink that waits for a server should give up by then, as
-    /// the stream cannot interrupt it.
+    /// [`RetryPolicy`](crate::RetryPolicy) sets it. A sink that waits for a server should give up
+    /// by then, as the stream cannot interrupt it.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
@@ -185,13 +185,15 @@ impl WriteContext {
 
     /// Whether the stream is shutting down: it was closed, finished, drained or dropped.
     ///
-    /// The end of the last sender is no shutdown: the stream then takes its time for queued segments.
+    /// The end of the last sender is no shutdown: the stream then takes its time for queued
+    /// segments.
     #[must_use]
     pub fn is_shutting_down(&self) -> bool {
         self.cancel.is_raised()
     }
 
-    /// Waits for `duration`, or until the stream is [shutting down](WriteContext::is_shutting_down).
+    /// Waits for `duration`, or until the stream
+    /// [shuts down](WriteContext::is_shutting_down).
     pub fn sleep(&self, duration: Duration) -> Pause {
         if self.cancel.wait(duration) {
             Pause::CutShort

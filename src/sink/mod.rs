@@ -15,12 +15,13 @@ use crate::segment::ProducedSegment;
 
 /// The destination of a stream's segments.
 ///
-/// The stream calls the sink on its writer thread, one segment at a time and in the order of acceptance. (With
-/// [several writers](crate::SegmentStream::with_writers) each has a sink of its own.) If the sink panics, the
-/// segment comes out as an `Err`, the stream closes, and the sink is dropped without another call.
+/// The stream calls the sink on its writer thread, one segment at a time and in the order of
+/// acceptance. (With [several writers](crate::SegmentStream::with_writers) each has a sink of its
+/// own.) If the sink panics, the segment comes out as an `Err`, the stream closes, and the sink is
+/// dropped without another call.
 ///
-/// A sink must not keep a [`SegmentSender`](crate::SegmentSender) of its own stream, or the stream never ends by
-/// itself. Nor can it send through one: that is an error and no deadlock.
+/// A sink must not keep a [`SegmentSender`](crate::SegmentSender) of its own stream, or the stream
+/// never ends by itself. Nor can it send through one: that is an error and no deadlock.
 ///
 /// ```
 /// use segment_stream::{
@@ -53,18 +54,19 @@ use crate::segment::ProducedSegment;
 pub trait SegmentSink: Send {
     /// Stores one segment, and returns once it is at its destination.
     ///
-    /// After a [transient](SinkError::is_transient) error the stream calls it again with the same segment, as its
-    /// [`RetryPolicy`](crate::RetryPolicy) says. Each attempt must start anew, and the remains of a failed attempt
-    /// must not be in the way of the next.
+    /// After a [transient](SinkError::is_transient) error the stream calls it again with the same
+    /// segment, as its [`RetryPolicy`](crate::RetryPolicy) says. Each attempt must start anew, and
+    /// the remains of a failed attempt must not be in the way of the next.
     ///
     /// # Errors
     ///
-    /// The segment was not stored. The stream adds the segment, and the operation and the path if the error has
-    /// none.
+    /// The segment was not stored. The stream adds the segment, and the operation and the path if
+    /// the error has none.
     fn write(&mut self, segment: &ProducedSegment, context: &WriteContext)
     -> Result<(), SinkError>;
 
-    /// Removes the object that was written with this path hint. If it is already gone, that is a success.
+    /// Removes the object that was written with this path hint. If it is already gone, that is a
+    /// success.
     ///
     /// The stream never calls it; a publisher with a window of segments does.
     ///
@@ -83,20 +85,21 @@ pub trait SegmentSink: Send {
     ///
     /// # Errors
     ///
-    /// The object cannot be read, or is longer than the [limit](WriteContext::read_limit), which is
-    /// [`TooLarge`](crate::SinkErrorKind::TooLarge). A sink never returns a part of an object. By default the
-    /// error is [`Unsupported`](crate::SinkErrorKind::Unsupported).
+    /// The object cannot be read, or is longer than the [limit](WriteContext::read_limit), which
+    /// is [`TooLarge`](crate::SinkErrorKind::TooLarge). A sink never returns a part of an object.
+    /// By default the error is [`Unsupported`](crate::SinkErrorKind::Unsupported).
     fn read(&mut self, path: &Path, context: &WriteContext) -> Result<Option<Vec<u8>>, SinkError> {
         let _ = context;
         Err(unsupported("read", path))
     }
 
-    /// Ends the sink. Called once, after the last segment and before the sink is dropped, but not after a panic.
+    /// Ends the sink. Called once, after the last segment and before the sink is dropped, but not
+    /// after a panic.
     ///
     /// # Errors
     ///
-    /// The sink did not end well. The caller of [`SegmentStream::finish`](crate::SegmentStream::finish) gets the
-    /// error.
+    /// The sink did not end well. The caller of
+    /// [`SegmentStream::finish`](crate::SegmentStream::finish) gets the error.
     fn finish(&mut self) -> Result<(), SinkError> {
         Ok(())
     }

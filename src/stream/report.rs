@@ -8,24 +8,25 @@ use super::yielded::Yielded;
 use crate::error::{SinkError, WriteError};
 use crate::segment::Submission;
 
-/// The result of `finish`, `finish_timeout` and `drain`: every segment that was accepted and not yielded, and
-/// how the sink ended. Each list is in the order of acceptance.
+/// The result of `finish`, `finish_timeout` and `drain`: every segment that was accepted and not
+/// yielded, and how the sink ended. Each list is in the order of acceptance.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
     /// The segments at their destination, and those that the sink passed without a destination.
     pub written: Vec<Submission>,
-    /// The errors of segments that were not written, including those that were dropped to make room.
+    /// The errors of segments that were not written, including those that were dropped to make
+    /// room.
     pub failed: Vec<WriteError>,
-    /// The segments whose write never began, with their payload: discarded by `drain`, or still queued at the
-    /// deadline of `finish_timeout`.
+    /// The segments whose write never began, with their payload: discarded by `drain`, or still
+    /// queued at the deadline of `finish_timeout`.
     pub discarded: Vec<Submission>,
-    /// The segments whose write was under way at the deadline of `finish_timeout`, without their payload, which
-    /// the sink still has. There is at most one for each writer. Each may still arrive, so its name must not be
-    /// used again.
+    /// The segments whose write was under way at the deadline of `finish_timeout`, without their
+    /// payload, which the sink still has. There is at most one for each writer. Each may still
+    /// arrive, so its name must not be used again.
     pub in_doubt: Vec<Submission>,
-    /// The errors of sinks: of their `finish`, of a panic, of a missed deadline, or of a wait inside the sink
-    /// itself.
+    /// The errors of sinks: of their `finish`, of a panic, of a missed deadline, or of a wait
+    /// inside the sink itself.
     pub sink_errors: Vec<SinkError>,
 }
 
@@ -46,14 +47,14 @@ impl Report {
     }
 }
 
-/// The error of `finish`, `finish_timeout` and `drain`: a segment was not written, or a sink did not end well
-/// or in time.
+/// The error of `finish`, `finish_timeout` and `drain`: a segment was not written, or a sink did
+/// not end well or in time.
 ///
 /// The whole [`Report`] is inside, with the segments that were written and those that were not.
 ///
 /// The message is one line with the first failed segment and the first error of a sink.
-/// [`source`](Error::source) returns the cause of the latter's cause, or else of the former's, so that a
-/// reporter that prints the chain of sources prints nothing twice.
+/// [`source`](Error::source) returns the cause of the latter's cause, or else of the former's, so
+/// that a reporter that prints the chain of sources prints nothing twice.
 #[must_use = "it holds the segments that were not written"]
 pub struct FinishError(Box<Report>);
 

@@ -33,7 +33,8 @@ impl<'a> WithInfo<'a> {
     ///
     /// # Errors
     ///
-    /// [`NoNext::NotYet`] once the time has passed, or [`NoNext::Ended`] if `next` would return `None`.
+    /// [`NoNext::NotYet`] once the time has passed, or [`NoNext::Ended`] if `next` would return
+    /// `None`.
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Yielded, NoNext> {
         self.stream.next_yielded(Deadline::after(timeout))
     }

@@ -4,8 +4,8 @@ use std::fs::{File, FileType, Metadata};
 use std::io;
 
 /// Whether a system call that failed with this code may succeed later. On Windows these are
-/// `ERROR_TOO_MANY_OPEN_FILES`, `ERROR_SHARING_VIOLATION` and `ERROR_LOCK_VIOLATION`: another process, such as a
-/// virus scanner, has the file open.
+/// `ERROR_TOO_MANY_OPEN_FILES`, `ERROR_SHARING_VIOLATION` and `ERROR_LOCK_VIOLATION`: another
+/// process, such as a virus scanner, has the file open.
 pub(crate) fn is_transient_code(code: i32) -> bool {
     cfg!(windows) && matches!(code, 4 | 32 | 33)
 }

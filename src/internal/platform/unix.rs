@@ -4,8 +4,8 @@ use std::fs::{File, FileType, Metadata};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
-/// Whether a system call that failed with this code may succeed later. EIO, ENFILE and EMFILE have the same
-/// numbers on every Unix.
+/// Whether a system call that failed with this code may succeed later. EIO, ENFILE and EMFILE have
+/// the same numbers on every Unix.
 pub(crate) fn is_transient_code(code: i32) -> bool {
     matches!(code, 5 | 23 | 24)
 }

@@ -6,9 +6,10 @@ use std::path::Path;
 
 /// Creates the file at `path`, with its parent directories, and sets its length to `bytes`.
 ///
-/// An existing file is truncated first, so that it holds `bytes` zero bytes afterwards. A reader sees those
-/// zeros until they are overwritten: the promises of [`DiskSink`](crate::DiskSink) do not hold for this
-/// file. On most file systems no space is reserved either; only the length is set.
+/// An existing file is truncated first, so that it holds `bytes` zero bytes afterwards. A reader
+/// sees those zeros until they are overwritten: the promises of [`DiskSink`](crate::DiskSink) do
+/// not hold for this file. On most file systems no space is reserved either; only the length is
+/// set.
 ///
 /// # Errors
 ///

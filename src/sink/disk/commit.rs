@@ -25,16 +25,16 @@ pub(super) enum Committed {
 /// Gives files their final names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Committer {
-    /// The directory of the last file, if a rename there is known to leave a single name. Then the next file in
-    /// it needs no check.
+    /// The directory of the last file, if a rename there is known to leave a single name. Then the
+    /// next file in it needs no check.
     renames_in: Option<PathBuf>,
 }
 
 impl Committer {
     /// Renames the whole temp file to its final name, or removes it.
     ///
-    /// A rename that does not replace comes first, and is usually the only call. The target is checked only if
-    /// a file is in the way, or the file system has no such rename.
+    /// A rename that does not replace comes first, and is usually the only call. The target is
+    /// checked only if a file is in the way, or the file system has no such rename.
     pub(super) fn commit(
         &mut self,
         temp: NamedTempFile<File>,
@@ -66,9 +66,9 @@ impl Committer {
         Err(SinkError::during("rename the temp file to", path, cause))
     }
 
-    /// If the file system cannot rename without replacing, `tempfile` links the file to its final name, and does
-    /// not report a first name that it could not remove. So the number of names is checked here. The result for
-    /// one file of a directory holds for the next.
+    /// If the file system cannot rename without replacing, `tempfile` links the file to its final
+    /// name, and does not report a first name that it could not remove. So the number of names is
+    /// checked here. The result for one file of a directory holds for the next.
     fn leave_one_name(&mut self, file: &File, name: &Path, directory: &Path) {
         if self.renames_in.as_deref() == Some(directory) {
             return;
@@ -124,8 +124,8 @@ fn may_replace(refusal: io::Error, target: &Path, existing: Existing) -> io::Res
     }
 }
 
-/// A rename over a device or a FIFO would remove it for the whole host. A rename over a link would leave
-/// the link's target stale.
+/// A rename over a device or a FIFO would remove it for the whole host. A rename over a link would
+/// leave the link's target stale.
 pub(super) fn only_a_regular_file(found: FileType) -> io::Result<()> {
     if found.is_file() {
         return Ok(());

@@ -1,7 +1,7 @@
 //! The disk sink: whole files under their final names, or none.
 //!
-//! A segment passes [`target`] (the check of its path hint), [`directories`] (the directory of the file),
-//! [`temp`] (the hidden file that is written) and [`commit`] (the final name).
+//! A segment passes [`target`] (the check of its path hint), [`directories`] (the directory of the
+//! file), [`temp`] (the hidden file that is written) and [`commit`] (the final name).
 
 mod allocate;
 mod commit;
@@ -38,31 +38,34 @@ use crate::sink::{SegmentSink, WriteContext};
 /// A sink that writes each segment to the path in its hint.
 /// [`SegmentStream::new`](crate::SegmentStream::new) uses it.
 ///
-/// **Never half.** The payload is written to a temp file in the target's own directory, which is renamed when
-/// it is whole. So no reader sees part of a file under its final name. Missing directories are created. After
-/// an error no temp file is left; after a killed process [`DiskSink::sweep`] removes them.
+/// **Never half.** The payload is written to a temp file in the target's own directory, which is
+/// renamed when it is whole. So no reader sees part of a file under its final name. Missing
+/// directories are created. After an error no temp file is left; after a killed process
+/// [`DiskSink::sweep`] removes them.
 ///
-/// **Existing targets.** A regular file is replaced or refused ([`existing`](DiskSink::existing)). A directory,
-/// a FIFO, a device, a socket or a symbolic link is an error and stays as it is; a link is neither followed nor
-/// replaced. (The check and the rename are two steps if the file system cannot rename without replacing, or if
-/// a regular file is replaced.)
+/// **Existing targets.** A regular file is replaced or refused ([`existing`](DiskSink::existing)).
+/// A directory, a FIFO, a device, a socket or a symbolic link is an error and stays as it is; a
+/// link is neither followed nor replaced. (The check and the rename are two steps if the file
+/// system cannot rename without replacing, or if a regular file is replaced.)
 ///
-/// **The new file** has mode 0666 less the umask. Owner, ACL, extended attributes, labels and hard links of a
-/// replaced file are not carried over. A program that watches the directory sees a move and no close.
+/// **The new file** has mode 0666 less the umask. Owner, ACL, extended attributes, labels and hard
+/// links of a replaced file are not carried over. A program that watches the directory sees a move
+/// and no close.
 ///
 /// **A segment without a path hint** has no destination: it passes as `Ok` and is counted apart.
 ///
-/// **After an error** the file does not exist and no temp file is left; a directory that was created for it may
-/// be. The one exception is a failed sync of the directory under [`Durability::Full`]: the file is whole and has
-/// its name, and only a power cut could take it away. A file size limit (`ulimit -f`) is an error only if the
-/// process ignores SIGXFSZ, which otherwise kills it.
+/// **After an error** the file does not exist and no temp file is left; a directory that was
+/// created for it may be. The one exception is a failed sync of the directory under
+/// [`Durability::Full`]: the file is whole and has its name, and only a power cut could take it
+/// away. A file size limit (`ulimit -f`) is an error only if the process ignores SIGXFSZ, which
+/// otherwise kills it.
 ///
-/// **Several writers** ([`with_writers`](crate::SegmentStream::with_writers)) take clones of one sink, which
-/// share their knowledge of directories. [`Durability::Full`] needs that, as one writer may rely on a directory
-/// that another one created.
+/// **Several writers** ([`with_writers`](crate::SegmentStream::with_writers)) take clones of one
+/// sink, which share their knowledge of directories. [`Durability::Full`] needs that, as one
+/// writer may rely on a directory that another one created.
 ///
-/// **Errors at `close`** (NFS, quotas) are seen from [`Durability::File`] on only, as [`std::fs::File`] cannot
-/// report them.
+/// **Errors at `close`** (NFS, quotas) are seen from [`Durability::File`] on only, as
+/// [`std::fs::File`] cannot report them.
 ///
 /// ```
 /// use segment_stream::{DiskSink, Durability, Existing};
@@ -105,29 +108,31 @@ enum PreAllocation {
 }
 
 impl DiskSink {
-    /// A sink that takes path hints as they are. Use [`rooted`](DiskSink::rooted) if hints come from elsewhere.
+    /// A sink that takes path hints as they are. Use [`rooted`](DiskSink::rooted) if hints come
+    /// from elsewhere.
     ///
-    /// Relative hints start at the current directory at the time of the write, which must be reachable by its
-    /// absolute path.
+    /// Relative hints start at the current directory at the time of the write, which must be
+    /// reachable by its absolute path.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// A sink that writes, reads and removes nothing outside `root`, whatever the hint says.
     ///
-    /// A hint must be relative and name a file below the root. A hint is an error if it is empty, absolute, has a
-    /// `..` in it, ends in `/` or `.`, or passes through a symbolic link below the root. The root itself may be a
-    /// link, and is created if it is missing.
+    /// A hint must be relative and name a file below the root. A hint is an error if it is empty,
+    /// absolute, has a `..` in it, ends in `/` or `.`, or passes through a symbolic link below the
+    /// root. The root itself may be a link, and is created if it is missing.
     ///
-    /// A relative root is resolved here, so that a later change of the current directory does not move it. If
-    /// the current directory is not known, each write is an error.
+    /// A relative root is resolved here, so that a later change of the current directory does not
+    /// move it. If the current directory is not known, each write is an error.
     ///
-    /// **The limit.** The check of the path and the write are separate steps. A process that may write below the
-    /// root can replace a directory by a symbolic link between them, and so lead a write outside. Only
-    /// permissions prevent that: no other user should be able to write below the root.
+    /// **The limit.** The check of the path and the write are separate steps. A process that may
+    /// write below the root can replace a directory by a symbolic link between them, and so lead a
+    /// write outside. Only permissions prevent that: no other user should be able to write below
+    /// the root.
     ///
-    /// **Recorders.** If the disk of the root may be unmounted, as a NAS may, a missing root would be created on
-    /// the system disk. Use a directory below the mount point as the root, and
+    /// **Recorders.** If the disk of the root may be unmounted, as a NAS may, a missing root would
+    /// be created on the system disk. Use a directory below the mount point as the root, and
     /// [`root_must_exist`](DiskSink::root_must_exist).
     pub fn rooted(root: impl Into<PathBuf>) -> Self {
         Self {
@@ -137,11 +142,13 @@ impl DiskSink {
     }
 
     /// Does not create the root. If it is missing, each call is an error of kind
-    /// [`NotFound`](io::ErrorKind::NotFound), and nothing is written. By default the root is created.
+    /// [`NotFound`](io::ErrorKind::NotFound), and nothing is written. By default the root is
+    /// created.
     ///
-    /// The error is [transient](SinkError::is_transient), as the file system may be mounted again. The check is one
-    /// system call before each write. It cannot tell an empty mount point;
-    /// [`same_device`](DiskSink::same_device) can, once the device is known. Without a root there is no check.
+    /// The error is [transient](SinkError::is_transient), as the file system may be mounted again.
+    /// The check is one system call before each write. It cannot tell an empty mount point;
+    /// [`same_device`](DiskSink::same_device) can, once the device is known. Without a root there
+    /// is no check.
     ///
     /// ```
     /// use segment_stream::{DiskSink, ProducedSegment, SegmentSink, WriteContext};
@@ -165,14 +172,16 @@ impl DiskSink {
     }
 
     /// Requires that the root stays on the device that it is on now, and that it
-    /// [exists](DiskSink::root_must_exist). If the disk is unmounted or another one is mounted there, each call is a
-    /// [transient](SinkError::is_transient) error of kind [`NotFound`](io::ErrorKind::NotFound). Unix only:
-    /// elsewhere each call is an error of kind [`Unsupported`](io::ErrorKind::Unsupported).
+    /// [exists](DiskSink::root_must_exist). If the disk is unmounted or another one is mounted
+    /// there, each call is a [transient](SinkError::is_transient) error of kind
+    /// [`NotFound`](io::ErrorKind::NotFound). Unix only: elsewhere each call is an error of kind
+    /// [`Unsupported`](io::ErrorKind::Unsupported).
     ///
-    /// If the root does not exist yet, its device is that of the first call that finds it. Clones share the
-    /// device. A network file system that is mounted again may have another device number, and then needs a new
-    /// sink. The check comes before the write, so a disk that is unmounted between the two is detected by the
-    /// next write. Directories below the root may be on other devices.
+    /// If the root does not exist yet, its device is that of the first call that finds it. Clones
+    /// share the device. A network file system that is mounted again may have another device
+    /// number, and then needs a new sink. The check comes before the write, so a disk that is
+    /// unmounted between the two is detected by the next write. Directories below the root may be
+    /// on other devices.
     pub fn same_device(mut self) -> Self {
         if let Some(root) = &mut self.root {
             root.stays_on_its_device();
@@ -192,28 +201,31 @@ impl DiskSink {
         self
     }
 
-    /// Sets the length of each temp file before its content is written (`ftruncate`), as a hint to the file
-    /// system. Off by default. A failure is logged once as a warning, and the file is written without it.
+    /// Sets the length of each temp file before its content is written (`ftruncate`), as a hint to
+    /// the file system. Off by default. A failure is logged once as a warning, and the file is
+    /// written without it.
     ///
-    /// Most file systems reserve nothing: a length of 100 MB succeeds on a disk of 1 MB, which is then full when
-    /// the bytes come. Without [`Durability::File`] a power cut may leave a file of the right length and all
-    /// zeros.
+    /// Most file systems reserve nothing: a length of 100 MB succeeds on a disk of 1 MB, which is
+    /// then full when the bytes come. Without [`Durability::File`] a power cut may leave a file of
+    /// the right length and all zeros.
     pub fn pre_allocate(mut self) -> Self {
         self.pre_allocation = PreAllocation::On;
         self
     }
 
-    /// Removes the temp files that killed processes left in `directory` and below it, and nothing else. Call it
-    /// before a session starts, on the directory that the session will fill.
+    /// Removes the temp files that killed processes left in `directory` and below it, and nothing
+    /// else. Call it before a session starts, on the directory that the session will fill.
     ///
-    /// A temp file of a living writer stays, even if the writer is in another process or container: a writer holds
-    /// a lock on its file ([`File::lock`]), and only files that can be locked are removed. (Both must see the same
-    /// locks: if a network or FUSE file system does not share them, sweep on the machine of the writers.) Symbolic
-    /// links are not followed. If `directory` does not exist, nothing is swept and the result is `Ok`.
+    /// A temp file of a living writer stays, even if the writer is in another process or
+    /// container: a writer holds a lock on its file ([`File::lock`]), and only files that can be
+    /// locked are removed. (Both must see the same locks: if a network or FUSE file system does
+    /// not share them, sweep on the machine of the writers.) Symbolic links are not followed. If
+    /// `directory` does not exist, nothing is swept and the result is `Ok`.
     ///
-    /// The sweep goes on after a directory that cannot be read (`lost+found`, `.snapshot`) and after a temp file
-    /// that cannot be removed. Each is logged and returned in [`Swept::errors`]. On a file system without locks,
-    /// temp files in use cannot be told from others, so each stays and is such an error.
+    /// The sweep goes on after a directory that cannot be read (`lost+found`, `.snapshot`) and
+    /// after a temp file that cannot be removed. Each is logged and returned in [`Swept::errors`].
+    /// On a file system without locks, temp files in use cannot be told from others, so each stays
+    /// and is such an error.
     ///
     /// # Errors
     ///
@@ -308,8 +320,8 @@ impl DiskSink {
         file.write_all(data)
             .map_err(|cause| SinkError::during("write", target, cause))?;
         if self.durability != Durability::None {
-            // A failed sync is final for this file: the kernel may drop the dirty pages, and the next sync
-            // would succeed. A retry starts from memory, with a new file.
+            // A failed sync is final for this file: the kernel may drop the dirty pages, and the
+            // next sync would succeed. A retry starts from memory, with a new file.
             file.sync_all()
                 .map_err(|cause| SinkError::during("sync", target, cause))?;
         }
@@ -338,8 +350,8 @@ impl SegmentSink for DiskSink {
         Err(SinkError::during("write", &target.path, cause))
     }
 
-    /// Removes the file at this path hint, if it is a regular one. After a power cut it may exist again, with
-    /// every [`Durability`].
+    /// Removes the file at this path hint, if it is a regular one. After a power cut it may exist
+    /// again, with every [`Durability`].
     fn remove(&mut self, path: &Path, _: &WriteContext) -> Result<(), SinkError> {
         let target = self.target(path)?;
         commit::remove(&target.path)

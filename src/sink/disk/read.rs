@@ -7,7 +7,8 @@ use std::path::Path;
 use super::commit::only_a_regular_file;
 use crate::error::SinkError;
 
-/// Returns the content of a regular file, or `None` if there is no file. A longer file than `limit` is an error.
+/// Returns the content of a regular file, or `None` if there is no file. A longer file than
+/// `limit` is an error.
 pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, SinkError> {
     match content(path, limit) {
         Ok(content) => Ok(Some(content)),

@@ -18,8 +18,8 @@ pub struct Swept {
     pub removed: Vec<PathBuf>,
     /// The temp files that a living writer is using. They were left alone.
     pub in_use: Vec<PathBuf>,
-    /// The directories that could not be read, and the temp files that could not be opened, locked or
-    /// removed. Each error names its path, and was logged as a warning.
+    /// The directories that could not be read, and the temp files that could not be opened, locked
+    /// or removed. Each error names its path, and was logged as a warning.
     pub errors: Vec<SinkError>,
 }
 
@@ -41,7 +41,8 @@ pub(super) fn sweep(root: &Path) -> Result<Swept, SinkError> {
 #[derive(Default)]
 struct Sweep {
     found: Swept,
-    /// The directories still to be read. A stack and no recursion, as directories may be nested to any depth.
+    /// The directories still to be read. A stack and no recursion, as directories may be nested to
+    /// any depth.
     directories: Vec<PathBuf>,
 }
 
@@ -63,7 +64,8 @@ impl Sweep {
     }
 
     fn look_at(&mut self, entry: &DirEntry) -> io::Result<()> {
-        // The kind of the entry itself: a link is neither a directory nor a file here, and so left alone.
+        // The kind of the entry itself: a link is neither a directory nor a file here, and so left
+        // alone.
         let kind = entry.file_type()?;
         if kind.is_dir() {
             self.directories.push(entry.path());
@@ -73,8 +75,8 @@ impl Sweep {
         Ok(())
     }
 
-    /// Removes the temp file if no writer holds its lock. The lock is kept until the file is removed. So a
-    /// writer that has just created the file sees the lock, and creates another.
+    /// Removes the temp file if no writer holds its lock. The lock is kept until the file is
+    /// removed. So a writer that has just created the file sees the lock, and creates another.
     fn take(&mut self, path: PathBuf) {
         // For writing: NFS grants an exclusive lock for nothing less.
         let writable = OpenOptions::new().write(true).open(&path);

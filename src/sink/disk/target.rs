@@ -41,7 +41,8 @@ fn names_a_file(hint: &Path) -> io::Result<()> {
     if text.contains(&0) {
         return refuse("it contains a NUL byte");
     }
-    // `Path` ignores a trailing separator, so "a/" and "a/." would otherwise count as the file "a".
+    // `Path` ignores a trailing separator, so "a/" and "a/." would otherwise count as the file
+    // "a".
     if ends_like_a_directory(text) {
         return refuse("it names a directory and not a file");
     }
@@ -73,8 +74,8 @@ fn stays_below(hint: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A link below the root may lead out of it, so the hint must not pass through one. The last component is
-/// not checked here: a link there is neither followed nor replaced.
+/// A link below the root may lead out of it, so the hint must not pass through one. The last
+/// component is not checked here: a link there is neither followed nor replaced.
 fn passes_no_link(root: &Path, hint: &Path) -> io::Result<()> {
     let mut directory = root.to_path_buf();
     let names: Vec<&OsStr> = hint

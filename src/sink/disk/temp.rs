@@ -12,7 +12,8 @@ use crate::internal::log::log;
 
 const PREFIX: &str = ".segment-";
 const SUFFIX: &str = ".tmp";
-/// The number of letters and digits between the two. The length of the name does not depend on the target's.
+/// The number of letters and digits between the two. The length of the name does not depend on the
+/// target's.
 const RANDOM: usize = 12;
 /// How often a write begins again because a sweep removed its temp file between creation and lock.
 pub(super) const TRIES: u32 = 32;
@@ -36,8 +37,8 @@ pub(super) struct TempFiles {
 impl TempFiles {
     /// A new file in `directory`, locked until it is closed, so that a sweep leaves it alone.
     ///
-    /// A sweep may have removed its name between creation and lock, but never after the lock. The rename to the
-    /// final name detects that.
+    /// A sweep may have removed its name between creation and lock, but never after the lock. The
+    /// rename to the final name detects that.
     pub(super) fn create(&mut self, directory: &Path) -> io::Result<NamedTempFile<File>> {
         for _ in 0..TRIES {
             let temp = tempfile::Builder::new()
@@ -52,8 +53,9 @@ impl TempFiles {
                     discard(temp);
                     continue;
                 }
-                // Some network file systems have no locks, and a recording must not fail for that. A sweep
-                // that cannot lock either removes nothing; one that can costs this write another attempt.
+                // Some network file systems have no locks, and a recording must not fail for that.
+                // A sweep that cannot lock either removes nothing; one that can costs this write
+                // another attempt.
                 Err(TryLockError::Error(error)) => self.log_missing_locks(&error),
             }
             return Ok(temp);
@@ -97,8 +99,8 @@ fn create_new(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).open(path)
 }
 
-/// Removes a temp file after an error. The caller reports that error; a failed removal is logged, and a
-/// later sweep removes the file. A sweep may also have removed it already.
+/// Removes a temp file after an error. The caller reports that error; a failed removal is logged,
+/// and a later sweep removes the file. A sweep may also have removed it already.
 pub(super) fn discard(temp: NamedTempFile<File>) {
     match temp.close() {
         Err(error) if error.kind() != io::ErrorKind::NotFound => log(

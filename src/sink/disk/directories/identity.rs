@@ -20,7 +20,8 @@ impl Identity {
     pub(super) fn of(directory: &Path) -> io::Result<Self> {
         let found = fs::metadata(directory)?;
         let (device, inode) = platform::identity(&found);
-        // The number 0 is no inode's: it means that the system has none, and then the time alone proves nothing.
+        // The number 0 is no inode's: it means that the system has none, and then the time alone
+        // proves nothing.
         let born = found.created().ok().filter(|_| inode != 0);
         Ok(Self {
             device,
@@ -29,8 +30,8 @@ impl Identity {
         })
     }
 
-    /// Whether another directory at the same path would have another identity. The inode number alone does not
-    /// ensure it, as a freed number is given out again.
+    /// Whether another directory at the same path would have another identity. The inode number
+    /// alone does not ensure it, as a freed number is given out again.
     pub(super) fn is_recognisable(&self) -> bool {
         self.born.is_some()
     }
@@ -41,7 +42,8 @@ impl Identity {
             && (self.device, self.inode, self.born) == (other.device, other.inode, other.born)
     }
 
-    /// The name of a mount point is not stored on the device above it, and no sync makes it durable.
+    /// The name of a mount point is not stored on the device above it, and no sync makes it
+    /// durable.
     pub(super) fn is_on_the_device_of(&self, other: &Self) -> bool {
         self.device == other.device
     }

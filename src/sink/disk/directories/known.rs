@@ -1,12 +1,13 @@
-//! The knowledge about directories that the clones of one sink share. Nothing in here calls the system or the
-//! log, so its lock is held for a moment only.
+//! The knowledge about directories that the clones of one sink share. Nothing in here calls the
+//! system or the log, so its lock is held for a moment only.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::identity::Identity;
 
-/// The number of directories that are remembered as synced. Forgetting them costs a few needless syncs.
+/// The number of directories that are remembered as synced. Forgetting them costs a few needless
+/// syncs.
 const REMEMBERED: usize = 1024;
 
 /// The directories whose names survive a power cut, and those whose names may not.
@@ -14,14 +15,15 @@ const REMEMBERED: usize = 1024;
 /// Paths are as the path hints give them; `durable` has real paths as well.
 #[derive(Default)]
 pub(super) struct Known {
-    /// The directories whose names were synced, each with the identity that it had then. The directories above
-    /// them were synced as well, if that was possible.
+    /// The directories whose names were synced, each with the identity that it had then. The
+    /// directories above them were synced as well, if that was possible.
     durable: HashMap<PathBuf, Identity>,
-    /// The directories that one writer is creating. A path is in here before its directory exists, and leaves
-    /// when the directory is synced, removed or doubtful.
+    /// The directories that one writer is creating. A path is in here before its directory exists,
+    /// and leaves when the directory is synced, removed or doubtful.
     claimed: HashSet<PathBuf>,
-    /// The directories that were created here, whose sync failed, and that could not be removed. A power cut may
-    /// take them with all their content, and a later sync that succeeds would prove nothing.
+    /// The directories that were created here, whose sync failed, and that could not be removed. A
+    /// power cut may take them with all their content, and a later sync that succeeds would prove
+    /// nothing.
     doubtful: HashSet<PathBuf>,
     /// The directories of other processes whose failed sync was logged.
     logged: HashSet<PathBuf>,
@@ -39,8 +41,8 @@ impl Known {
         self.durable.len()
     }
 
-    /// Remembers synced directories, so that they are not synced again. Those that would not be recognised are
-    /// left out.
+    /// Remembers synced directories, so that they are not synced again. Those that would not be
+    /// recognised are left out.
     pub(super) fn remember(&mut self, synced: Vec<(PathBuf, Identity)>) {
         if self.durable.len() + synced.len() > REMEMBERED {
             self.durable.clear();
@@ -49,16 +51,17 @@ impl Known {
         self.durable.extend(synced.into_iter().filter(recognisable));
     }
 
-    /// A number that [`claim`](Self::claim) needs, taken before the writer looks for missing directories.
+    /// A number that [`claim`](Self::claim) needs, taken before the writer looks for missing
+    /// directories.
     pub(super) fn abandoned(&self) -> u64 {
         self.abandoned
     }
 
-    /// Claims the directories that a writer found missing on the way to `directory`: all of them or none. The
-    /// writer has no other claims, so no two writers wait for each other.
+    /// Claims the directories that a writer found missing on the way to `directory`: all of them
+    /// or none. The writer has no other claims, so no two writers wait for each other.
     ///
-    /// `abandoned` is the number from before the look. If it has changed, a directory that the look saw may have
-    /// been removed.
+    /// `abandoned` is the number from before the look. If it has changed, a directory that the
+    /// look saw may have been removed.
     pub(super) fn claim(&mut self, directory: &Path, missing: &[PathBuf], abandoned: u64) -> Claim {
         let is_below_a_missing_one =
             |claimed: &PathBuf| missing.iter().any(|missing| claimed.starts_with(missing));

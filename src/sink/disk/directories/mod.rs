@@ -1,4 +1,5 @@
-//! The directories of targets: created if they are missing, and synced if the sink is to be durable.
+//! The directories of targets: created if they are missing, and synced if the sink is to be
+//! durable.
 
 mod identity;
 mod known;
@@ -78,8 +79,8 @@ pub(super) struct Syncable {
 }
 
 impl Syncable {
-    /// Opens the directory before the change, so that a failure to open it comes before there is a name to
-    /// sync.
+    /// Opens the directory before the change, so that a failure to open it comes before there is a
+    /// name to sync.
     pub(super) fn open(directory: &Path) -> Result<Self, SinkError> {
         let handle = File::open(directory)
             .map_err(|cause| SinkError::during("open the directory", directory, cause))?;
@@ -91,12 +92,12 @@ impl Syncable {
 
     /// Syncs the names that the directory holds now.
     ///
-    /// On XFS a sync also succeeds after a shutdown. But after a shutdown XFS refuses every open, so reopening
-    /// proves the sync.
+    /// On XFS a sync also succeeds after a shutdown. But after a shutdown XFS refuses every open,
+    /// so reopening proves the sync.
     pub(super) fn sync(self) -> Result<(), SinkError> {
         let synced = platform::sync_directory(&self.handle).and_then(|()| File::open(&self.path));
-        // Permanent: a retry would sync the same directory again, and that sync may report a success that is
-        // none.
+        // Permanent: a retry would sync the same directory again, and that sync may report a
+        // success that is none.
         match synced {
             Ok(_) => Ok(()),
             Err(cause) => Err(SinkError::permanent(SinkError::during(
@@ -110,22 +111,24 @@ impl Syncable {
 
 /// Creates directories that survive a power cut, for all clones of a sink.
 ///
-/// The lock guards the knowledge only: no system call and no log call happens under it. Claims keep a writer
-/// from relying on a directory that another writer has created and not yet synced:
+/// The lock guards the knowledge only: no system call and no log call happens under it. Claims
+/// keep a writer from relying on a directory that another writer has created and not yet synced:
 ///
-/// 1. A directory is claimed before it is created. The claim ends when its name is synced, when the
-///    directory is removed again, or when it is marked as doubtful. So each directory that a writer sees is
-///    claimed, or in one of these states.
-/// 2. A writer that needs a claimed directory, or one below it, waits until the claim ends. So no file is put
-///    into a directory that may still be removed. Writers of other directories pass, even if this one hangs.
-/// 3. A writer claims all missing directories at once, and waits for claims only while it holds none. So
-///    claims cannot deadlock.
+/// 1. A directory is claimed before it is created. The claim ends when its name is synced, when
+///    the directory is removed again, or when it is marked as doubtful. So each directory that a
+///    writer sees is claimed, or in one of these states.
+/// 2. A writer that needs a claimed directory, or one below it, waits until the claim ends. So no
+///    file is put into a directory that may still be removed. Writers of other directories pass,
+///    even if this one hangs.
+/// 3. A writer claims all missing directories at once, and waits for claims only while it holds
+///    none. So claims cannot deadlock.
 /// 4. A claim ends before its writer logs. So no writer waits for the logger of another.
-/// 5. The result of a sync counts for the writer that created the directory, and for no other. The kernel
-///    reports a failed write to those that had the parent open when it failed, so the parent is opened first.
+/// 5. The result of a sync counts for the writer that created the directory, and for no other. The
+///    kernel reports a failed write to those that had the parent open when it failed, so the
+///    parent is opened first.
 ///
-/// Each writer syncs the names of all other directories itself, until one of the clones has. Two syncs at the
-/// same time are needless and harmless.
+/// Each writer syncs the names of all other directories itself, until one of the clones has. Two
+/// syncs at the same time are needless and harmless.
 #[derive(Default)]
 pub(super) struct Directories {
     known: Mutex<Known>,
@@ -134,11 +137,11 @@ pub(super) struct Directories {
 }
 
 impl Directories {
-    /// Ensures that `directory` exists and survives a power cut. Creates the missing directories, except `given`,
-    /// and syncs the name of each.
+    /// Ensures that `directory` exists and survives a power cut. Creates the missing directories,
+    /// except `given`, and syncs the name of each.
     ///
-    /// Another process may have created the directories that exist, and been killed before its own sync. So
-    /// their names are synced as well, up to the mount point, as far as that is possible.
+    /// Another process may have created the directories that exist, and been killed before its own
+    /// sync. So their names are synced as well, up to the mount point, as far as that is possible.
     pub(super) fn create_durable(
         &self,
         directory: &Path,
@@ -158,7 +161,8 @@ impl Directories {
         self.sync_names_of_others(directory, &created)
     }
 
-    // A panic under the lock can at worst leave a name out, so a poisoned lock is as good as another.
+    // A panic under the lock can at worst leave a name out, so a poisoned lock is as good as
+    // another.
     fn lock(&self) -> MutexGuard<'_, Known> {
         sync::lock(&self.known)
     }
@@ -191,8 +195,8 @@ impl Directories {
         }
     }
 
-    /// Syncs the names that lead to `directory`, from the inside out, up to one that is known to be durable. Those
-    /// in `created` are synced already.
+    /// Syncs the names that lead to `directory`, from the inside out, up to one that is known to
+    /// be durable. Those in `created` are synced already.
     fn sync_names_of_others(&self, directory: &Path, created: &[PathBuf]) -> Result<(), SinkError> {
         let look = |path: &Path| Identity::of(path).map_err(|cause| failed_to_look(path, cause));
         // By its real path: the parent of a link does not hold the name of the link's target.
@@ -227,7 +231,8 @@ impl Directories {
         known.is_some_and(|known| now.is_surely(known))
     }
 
-    /// Once for each directory: if directories are not recognisable, each segment comes here again.
+    /// Once for each directory: if directories are not recognisable, each segment comes here
+    /// again.
     fn log_once(&self, entry: &Path, error: &SinkError) {
         let is_first = self.lock().is_first_log_of(entry);
         if is_first {
@@ -293,7 +298,8 @@ impl Claims<'_> {
         std::mem::take(&mut self.created)
     }
 
-    /// Removes the directories that were created, so that the next attempt creates and syncs them again.
+    /// Removes the directories that were created, so that the next attempt creates and syncs them
+    /// again.
     fn remove_created(mut self) {
         let created = std::mem::take(&mut self.created);
         let stays = |created: PathBuf| Some((fs::remove_dir(&created).err()?, created));
