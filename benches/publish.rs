@@ -38,7 +38,7 @@ impl SegmentSink for Nowhere {
         Ok(())
     }
 
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+    fn remove(&mut self, path: &Path, _: &WriteContext) -> Result<(), SinkError> {
         black_box(path);
         Ok(())
     }

@@ -75,15 +75,18 @@ mod stream;
 #[cfg(feature = "hls")]
 mod uri;
 
-pub use error::{Recovery, SendError, SendErrorKind, SinkError, WriteError, WriteErrorKind};
+pub use error::{
+    Recovery, SendError, SendErrorKind, SinkError, SinkErrorKind, WriteError, WriteErrorKind,
+};
 pub use segment::{LineError, LineErrorKind, MediaTime, ProducedSegment, SegmentInfo, Submission};
 pub use sink::{
-    DiskSink, Durability, Existing, Pause, SegmentSink, Swept, WriteContext, pre_allocate_file,
+    DiskSink, Durability, Existing, ObjectKind, Pause, SegmentSink, Swept, WriteContext,
+    pre_allocate_file,
 };
 pub use stream::{
-    AtDeadline, FinishError, NoNext, Report, RetryPolicy, SegmentSender, SegmentStream,
-    SegmentStreamConfig, SegmentWriter, StreamHandle, StreamStats, Tally, WhenFull, WithInfo,
-    Yielded,
+    AtDeadline, FinishError, FinishErrorKind, NoNext, Report, RetryPolicy, SegmentSender,
+    SegmentStream, SegmentStreamConfig, SegmentWriter, StreamHandle, StreamStats, Tally, WhenFull,
+    WithInfo, Yielded,
 };
 
 /// Has the code of the README compiled and run with the other doctests.

@@ -6,6 +6,8 @@ use std::path::{Component, Path, PathBuf};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
+use crate::internal::platform;
+
 /// All but the unreserved characters (RFC 3986 §2.3). So no name can end a quoted string, begin a
 /// comment, a query, a fragment or a scheme, or break a line.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -93,20 +95,7 @@ fn decode(part: &str) -> io::Result<OsString> {
     if bytes.contains(&b'/') || bytes.contains(&0) || bytes == b".." || bytes == b"." {
         return refuse("it names no file");
     }
-    os_string(bytes)
-}
-
-#[cfg(unix)]
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere it may fail")]
-fn os_string(bytes: Vec<u8>) -> io::Result<OsString> {
-    Ok(std::os::unix::ffi::OsStringExt::from_vec(bytes))
-}
-
-#[cfg(not(unix))]
-fn os_string(bytes: Vec<u8>) -> io::Result<OsString> {
-    String::from_utf8(bytes)
-        .map(OsString::from)
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
+    platform::os_string(bytes)
 }
 
 /// The steps of a path from where it starts.

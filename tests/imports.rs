@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 /// From what everything may use to what nothing else uses. A module's children that are not listed
 /// count as the module.
 const ORDER: &[&str] = &[
+    "internal::platform",
     "internal::unwind",
     "internal::log",
     "internal::sync",
@@ -25,13 +26,14 @@ const ORDER: &[&str] = &[
     "error",
     "sink::context",
     "sink",
-    "sink::disk::policy",
+    "sink::disk::options",
     "sink::disk::allocate",
     "sink::disk::temp",
     "sink::disk::root",
     "sink::disk::target",
-    "sink::disk::folders",
-    "sink::disk::publish",
+    "sink::disk::directories",
+    "sink::disk::commit",
+    "sink::disk::read",
     "sink::disk::sweep",
     "sink::disk",
     "stream::retry",
@@ -218,14 +220,14 @@ fn an_import_from_below_is_found_however_it_is_written() {
     }
     for text in [
         "use super::target::Target;",
-        "use super::{policy::Existing, publish};",
+        "use super::{options::Existing, commit};",
     ] {
         assert_eq!(downward("sink::disk::temp", text).len(), 1, "{text}");
     }
     for text in [
         "use crate::segment::ProducedSegment; // crate::stream",
         "/// See [`crate::stream::SegmentStream`].",
-        "use super::policy::Existing;",
+        "use super::options::Existing;",
         "pub use self::target::Target;",
         "use std::sync::Arc;",
     ] {

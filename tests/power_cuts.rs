@@ -71,7 +71,7 @@ fn store(sink: impl FnOnce(&Path) -> DiskSink, plan: Plan) -> History {
         }
     }
     history.given_up(below("new/a/1.ts"), interposed::position());
-    counted(|| sink.remove(Path::new("new/a/1.ts"))).unwrap();
+    counted(|| sink.remove(Path::new("new/a/1.ts"), &WriteContext::default())).unwrap();
     history.calls = interposed::recorded();
     history
 }

@@ -81,7 +81,7 @@ fn a_missing_folder_is_as_good_as_swept_and_a_file_is_an_error() {
     assert!(swept.removed.is_empty() && swept.in_use.is_empty() && swept.errors.is_empty());
     fs::write(work.path().join("file"), b"content").unwrap();
     let error = DiskSink::sweep(work.path().join("file")).unwrap_err();
-    assert_eq!(error.operation(), Some("read the folder"));
+    assert_eq!(error.operation(), Some("read the directory"));
     assert_eq!(error.raw_os_error(), Some(20));
 }
 
@@ -125,14 +125,14 @@ fn sweeps_around_an_unreadable_folder() {
     let [error] = &swept.errors[..] else {
         panic!("one folder cannot be read: {swept:?}");
     };
-    assert_eq!(error.operation(), Some("read the folder"));
+    assert_eq!(error.operation(), Some("read the directory"));
     assert_eq!(error.path(), Some(&*root.join("lost+found")));
     assert_eq!(error.io_kind(), io::ErrorKind::PermissionDenied);
 
     // Nothing at all was swept here, and that is an error of the sweep.
     let _unreadable = Unreadable::at(root.join("video"));
     let error = DiskSink::sweep(root.join("video")).unwrap_err();
-    assert_eq!(error.operation(), Some("read the folder"));
+    assert_eq!(error.operation(), Some("read the directory"));
     assert_eq!(error.path(), Some(&*root.join("video")));
     assert_eq!(error.io_kind(), io::ErrorKind::PermissionDenied);
 }

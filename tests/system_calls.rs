@@ -276,9 +276,9 @@ fn behind_a_stream_what_may_heal_is_tried_again() {
                     continue;
                 };
                 assert_eq!(single.attempts(), 1);
-                let heals = single.sink_error().may_heal();
+                let heals = single.sink_error().is_transient();
                 assert!(
-                    !heals || single.operation() != "sync the folder",
+                    !heals || single.operation() != "sync the directory",
                     "{single}"
                 );
                 retried += usize::from(heals);
@@ -306,7 +306,7 @@ fn a_folder_that_cannot_be_opened_after_its_sync_was_not_synced() {
             let [error] = &failed.iter().flatten().collect::<Vec<_>>()[..] else {
                 continue;
             };
-            assert_eq!(error.operation(), "sync the folder");
+            assert_eq!(error.operation(), "sync the directory");
             assert_eq!(error.raw_os_error(), Some(libc::EIO));
             tried += 1;
         }
@@ -479,7 +479,7 @@ fn runs_between_two_marks() {
     for hint in ["a/0.ts", "a/0.ts", "b/c/1.ts"] {
         counted(|| sink.write(&segment(0, hint), &WriteContext::default())).unwrap();
     }
-    counted(|| sink.remove(Path::new("a/0.ts"))).unwrap();
+    counted(|| sink.remove(Path::new("a/0.ts"), &WriteContext::default())).unwrap();
     counted(|| DiskSink::sweep(&root)).unwrap();
     #[cfg(feature = "hls")]
     {

@@ -10,23 +10,57 @@ use crate::error::SinkError;
 
 /// A push, a `finish` or a `suspend` that did not publish the playlist.
 ///
-/// The pushed item is entered all the same, and the next push publishes it. It is not entered if
-/// the playlist has ended or its numbers are used up.
+/// If the kind is [`PublishErrorKind::Sink`], the pushed item is entered all the same, and the next
+/// push publishes it. It is not entered otherwise.
 #[derive(Debug)]
 pub struct PublishError(Box<Inner>);
 
+/// The kind of a [`PublishError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PublishErrorKind {
+    /// The publisher's sink failed.
+    Sink,
+    /// The playlist takes no more items: it has ended, or its numbers are used up.
+    Ended,
+    /// The call does not fit the playlist: there is nothing to publish, a VOD playlist cannot be suspended, or
+    /// a multivariant playlist contradicts its media playlists.
+    Invalid,
+}
+
 #[derive(Debug)]
 struct Inner {
+    kind: PublishErrorKind,
     cause: SinkError,
     notices: Vec<Notice>,
 }
 
 impl PublishError {
     pub(super) fn new(cause: SinkError, notices: Vec<Notice>) -> Self {
-        Self(Box::new(Inner { cause, notices }))
+        let kind = PublishErrorKind::Sink;
+        Self(Box::new(Inner {
+            kind,
+            cause,
+            notices,
+        }))
     }
 
-    /// The error of the publisher's sink, or why the publisher refused the call.
+    /// Nothing was published or entered.
+    pub(super) fn refused(kind: PublishErrorKind, cause: SinkError, notices: Vec<Notice>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            cause,
+            notices,
+        }))
+    }
+
+    /// The kind of the error.
+    #[must_use]
+    pub fn kind(&self) -> PublishErrorKind {
+        self.0.kind
+    }
+
+    /// The error of the publisher's sink, or the reason of a refusal.
     #[must_use]
     pub fn sink_error(&self) -> &SinkError {
         &self.0.cause
@@ -46,8 +80,9 @@ impl fmt::Display for PublishError {
 }
 
 impl Error for PublishError {
+    /// The cause of the sink error's [cause](SinkError::cause): the message contains the cause itself.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.0.cause)
+        self.0.cause.source()
     }
 }
 

@@ -35,7 +35,7 @@ mod visits;
 mod window;
 
 pub use config::{MediaPlaylist, Retention};
-pub use error::{PublishError, ResumeError};
+pub use error::{PublishError, PublishErrorKind, ResumeError};
 pub use multivariant::{AudioRendition, MultivariantPlaylist, Rendition, Variant};
 pub use names::SegmentNames;
 pub use notice::Notice;

@@ -8,10 +8,10 @@ use quick_m3u8::tag::hls::{IndependentSegments, M3u, Media, MediaType, StreamInf
 use quick_m3u8::{HlsLine, Writer};
 
 use super::config::quoted;
-use super::error::PublishError;
+use super::error::{PublishError, PublishErrorKind};
 use super::publisher::{MediaPlaylistPublisher, Shared, write};
 use crate::error::SinkError;
-use crate::sink::SegmentSink;
+use crate::sink::{ObjectKind, SegmentSink};
 use crate::uri;
 
 /// One version of the presentation (EXT-X-STREAM-INF, RFC 8216 §4.3.4.2).
@@ -233,8 +233,9 @@ impl MultivariantPlaylist {
             .check(publishers)
             .and_then(|()| self.render())
             .map_err(|cause| SinkError::from(cause).with_path(&self.path))
-            .map_err(|cause| PublishError::new(cause, Vec::new()))?;
-        write(sink, self.path.clone(), text).map_err(|cause| PublishError::new(cause, Vec::new()))
+            .map_err(|cause| PublishError::refused(PublishErrorKind::Invalid, cause, Vec::new()))?;
+        write(sink, self.path.clone(), text, ObjectKind::Manifest)
+            .map_err(|cause| PublishError::new(cause, Vec::new()))
     }
 
     fn check(&self, publishers: &[&dyn Rendition]) -> io::Result<()> {

@@ -17,7 +17,7 @@ use crate::internal::rate_limit::{RateLimit, and_more};
 /// Notices are logged as well: of each kind the first, and then one every ten seconds with the
 /// number of those in between. [`Lost`](Notice::Lost) is not logged, because the stream logged it
 /// already.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Notice {
     /// A segment was not written and is listed as a gap. If it is an initialisation segment, the

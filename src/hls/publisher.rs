@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use log::Level;
 
 use super::config::{Kind, MediaPlaylist, Retention as Policy};
-use super::error::{PublishError, ResumeError};
+use super::error::{PublishError, PublishErrorKind, ResumeError};
 use super::fingerprint::Fingerprints;
 use super::journal::{self, Published, State};
 use super::notice::{Notice, NoticeLog};
@@ -27,7 +27,7 @@ use super::tags::TagError;
 use crate::error::{SinkError, WriteError};
 use crate::internal::log::log as tell;
 use crate::segment::ProducedSegment;
-use crate::sink::{SegmentSink, WriteContext};
+use crate::sink::{ObjectKind, SegmentSink, WriteContext};
 use crate::uri;
 
 /// Publishes a media playlist of the segments that a [`SegmentStream`](crate::SegmentStream)
@@ -270,7 +270,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         item: &Result<ProducedSegment, WriteError>,
     ) -> Result<Pushed, PublishError> {
         if self.playlist.has_ended {
-            return Err(refuse("the playlist has ended"));
+            return Err(self.refuse(PublishErrorKind::Ended, "it has ended"));
         }
         if self.playlist.next_number().is_none() {
             let mut notices = Vec::new();
@@ -281,8 +281,11 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
                 self.delete_some(&mut notices);
                 self.notice_log.tell(&notices);
             }
-            let cause = SinkError::permanent("the media sequence numbers are used up");
-            return Err(PublishError::new(cause, notices));
+            return Err(self.refuse_with(
+                PublishErrorKind::Ended,
+                "its numbers are used up",
+                notices,
+            ));
         }
         let mut notices = Vec::new();
         self.check_name(item, &mut notices);
@@ -351,7 +354,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     /// The playlist was not written, or no segment was ever pushed.
     pub fn finish(&mut self) -> Result<Pushed, PublishError> {
         if self.playlist.entries.is_empty() {
-            return Err(refuse("no segment was ever pushed"));
+            return Err(self.refuse(PublishErrorKind::Invalid, "no segment was ever pushed"));
         }
         self.playlist.end();
         self.is_unpublished = true;
@@ -366,7 +369,10 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     /// The errors of [`push`](MediaPlaylistPublisher::push). A VOD playlist cannot be suspended.
     pub fn suspend(mut self) -> Result<Pushed, PublishError> {
         if self.playlist.config.kind == Kind::Vod {
-            return Err(refuse("a VOD playlist cannot be suspended"));
+            return Err(self.refuse(
+                PublishErrorKind::Invalid,
+                "a VOD playlist cannot be suspended",
+            ));
         }
         if self.playlist.entries.is_empty() {
             return Ok(Pushed::default());
@@ -402,6 +408,20 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             has_dates: self.playlist.config.date.is_some(),
             discontinuities: self.playlist.discontinuities(),
         })
+    }
+
+    fn refuse(&self, kind: PublishErrorKind, reason: &'static str) -> PublishError {
+        self.refuse_with(kind, reason, Vec::new())
+    }
+
+    fn refuse_with(
+        &self,
+        kind: PublishErrorKind,
+        reason: &'static str,
+        notices: Vec<Notice>,
+    ) -> PublishError {
+        let cause = SinkError::permanent(reason).with_path(&self.playlist.config.path);
+        PublishError::refused(kind, cause, notices)
     }
 
     fn publish(&mut self, mut notices: Vec<Notice>) -> Result<Pushed, PublishError> {
@@ -481,7 +501,8 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         if !self.may_have_old_state {
             return;
         }
-        match self.sink.remove(&self.playlist.config.state_path()) {
+        let path = self.playlist.config.state_path();
+        match remove(&mut self.sink, &path, ObjectKind::State) {
             Ok(()) => self.may_have_old_state = false,
             // A sink that cannot delete hardly wrote one.
             Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
@@ -502,7 +523,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         // A client may have seen the text even if the write fails.
         self.playlist.was_published();
         let file = document(&self.playlist.config.path, text);
-        self.making_room(notices, |this| this.put(&file))?;
+        self.making_room(notices, |this| this.put(&file, ObjectKind::Manifest))?;
         self.texts = published;
         Ok(())
     }
@@ -524,14 +545,14 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             let file = document(playlist.config.state_path(), state);
             // After a failure either of the two texts may be stored.
             self.written_state.clear();
-            self.put(&file)?;
+            self.put(&file, ObjectKind::State)?;
             self.written_state = file.data;
         }
         Ok(())
     }
 
-    fn put(&mut self, file: &ProducedSegment) -> Result<(), SinkError> {
-        self.sink.write(file, &WriteContext::default())
+    fn put(&mut self, file: &ProducedSegment, object: ObjectKind) -> Result<(), SinkError> {
+        put(&mut self.sink, file, object)
     }
 
     fn pushed(&mut self, notices: Vec<Notice>) -> Pushed {
@@ -575,14 +596,29 @@ pub(super) fn write(
     sink: &mut impl SegmentSink,
     path: PathBuf,
     data: Vec<u8>,
+    object: ObjectKind,
 ) -> Result<(), SinkError> {
-    sink.write(&document(path, data), &WriteContext::default())
+    put(sink, &document(path, data), object)
 }
 
 fn document(path: impl Into<PathBuf>, data: Vec<u8>) -> ProducedSegment {
     ProducedSegment::media(0, data, 0.0).with_path(path)
 }
 
-fn refuse(why: &'static str) -> PublishError {
-    PublishError::new(SinkError::permanent(why), Vec::new())
+fn put(
+    sink: &mut impl SegmentSink,
+    file: &ProducedSegment,
+    object: ObjectKind,
+) -> Result<(), SinkError> {
+    sink.write(file, &WriteContext::default().for_object(object))
+        .map_err(|error| error.or_during("write", file.path_hint.as_deref()))
+}
+
+pub(super) fn remove(
+    sink: &mut impl SegmentSink,
+    path: &Path,
+    object: ObjectKind,
+) -> Result<(), SinkError> {
+    sink.remove(path, &WriteContext::default().for_object(object))
+        .map_err(|error| error.or_during("remove", Some(path)))
 }

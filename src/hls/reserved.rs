@@ -62,9 +62,13 @@ impl<S: SegmentSink> SegmentSink for Reserved<S> {
         self.sink.write(segment, context)
     }
 
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+    fn remove(&mut self, path: &Path, context: &WriteContext) -> Result<(), SinkError> {
         self.check(path)?;
-        self.sink.remove(path)
+        self.sink.remove(path, context)
+    }
+
+    fn read(&mut self, path: &Path, context: &WriteContext) -> Result<Option<Vec<u8>>, SinkError> {
+        self.sink.read(path, context)
     }
 
     fn finish(&mut self) -> Result<(), SinkError> {

@@ -24,6 +24,10 @@ impl Cancel {
         self.changed.notify_all();
     }
 
+    pub(crate) fn is_raised(&self) -> bool {
+        sync::lock(&self.signals).is_raised
+    }
+
     /// Asks those to hurry that [listen](Self::wait_unhurried) for it.
     pub(crate) fn hurry(&self) {
         sync::lock(&self.signals).hurries += 1;

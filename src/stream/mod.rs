@@ -24,7 +24,7 @@ mod yielded;
 
 pub use config::{SegmentStreamConfig, WhenFull};
 pub use handle::StreamHandle;
-pub use report::{FinishError, Report};
+pub use report::{FinishError, FinishErrorKind, Report};
 pub use retry::{AtDeadline, RetryPolicy};
 pub use segment_writer::SegmentWriter;
 pub use sender::SegmentSender;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::segment::ProducedSegment;
 
-/// For how long a failed write is retried, if its error [is transient](crate::SinkError::may_heal).
+/// For how long a failed write is retried, if its error [is transient](crate::SinkError::is_transient).
 ///
 /// **The deadline** of a segment is its own [`duration_secs`](ProducedSegment::duration_secs), counted from the first
 /// attempt, but at least [`least`](RetryPolicy::least) and at most [`most`](RetryPolicy::most): in a live stream the

@@ -123,7 +123,7 @@ impl Surroundings {
                 );
             }
         }
-        let removed = sink.remove(hint);
+        let removed = sink.remove(hint, &WriteContext::default());
         assert!(written.is_err() || removed.is_ok(), "{removed:?}");
         self.clean_up(hint);
     }

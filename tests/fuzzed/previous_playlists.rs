@@ -93,7 +93,7 @@ impl SegmentSink for Folder {
         Ok(())
     }
 
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+    fn remove(&mut self, path: &Path, _: &WriteContext) -> Result<(), SinkError> {
         self.0.lock().unwrap().1.push(path.to_owned());
         Ok(())
     }

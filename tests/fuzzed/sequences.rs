@@ -81,7 +81,7 @@ impl SegmentSink for Folder {
         self.call(|inner| drop(inner.texts.insert(path, data)))
     }
 
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+    fn remove(&mut self, path: &Path, _: &WriteContext) -> Result<(), SinkError> {
         self.call(|inner| {
             inner.files.remove(path);
             inner.texts.remove(path);

@@ -157,7 +157,7 @@ impl SegmentSink for Disk {
         }
     }
 
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+    fn remove(&mut self, path: &Path, context: &WriteContext) -> Result<(), SinkError> {
         let mut inner = self.inner();
         let takes = inner.plan.removal_takes;
         let failure = inner.call(true);
@@ -167,11 +167,11 @@ impl SegmentSink for Disk {
         let result = match failure {
             Some(plan) => {
                 if plan.answer == Answer::Unheard {
-                    self.folder.remove(path)?;
+                    self.folder.remove(path, context)?;
                 }
                 Err(io::Error::from(plan.kind).into())
             }
-            None => self.folder.remove(path),
+            None => self.folder.remove(path, context),
         };
         self.check();
         result

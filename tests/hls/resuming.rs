@@ -341,7 +341,7 @@ impl SegmentSink for Stuck {
         self.0.write(file, context)
     }
 
-    fn remove(&mut self, _: &Path) -> Result<(), SinkError> {
+    fn remove(&mut self, _: &Path, _: &WriteContext) -> Result<(), SinkError> {
         Err(io::Error::from(io::ErrorKind::PermissionDenied).into())
     }
 }

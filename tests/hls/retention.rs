@@ -236,11 +236,11 @@ impl SegmentSink for Stubborn {
         self.0.write(file, context)
     }
 
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+    fn remove(&mut self, path: &Path, context: &WriteContext) -> Result<(), SinkError> {
         if (0..self.1).any(|number| path == Path::new(&format!("{number}.ts"))) {
             return Err(SinkError::permanent("it stays"));
         }
-        self.0.remove(path)
+        self.0.remove(path, context)
     }
 }
 
@@ -275,9 +275,9 @@ impl SegmentSink for Slow {
         self.0.write(file, context)
     }
 
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+    fn remove(&mut self, path: &Path, context: &WriteContext) -> Result<(), SinkError> {
         self.0.wait(Duration::from_millis(300));
-        self.0.remove(path)
+        self.0.remove(path, context)
     }
 }
 
@@ -359,8 +359,8 @@ impl SegmentSink for Late {
         self.0.write(file, context)
     }
 
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
-        self.0.remove(path)
+    fn remove(&mut self, path: &Path, context: &WriteContext) -> Result<(), SinkError> {
+        self.0.remove(path, context)
     }
 }
 

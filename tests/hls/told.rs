@@ -1,10 +1,11 @@
 //! The messages of errors and of the log, kept short.
 
 use std::error::Error;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use segment_stream::hls::Notice;
+use segment_stream::hls::{Notice, PublishErrorKind};
+use segment_stream::{ObjectKind, SinkError, sink};
 
 use super::*;
 
@@ -113,12 +114,64 @@ fn an_error_has_its_cause_and_the_notices_of_its_push() {
     let cause = "it failed as it was told to";
     assert!(error.to_string().contains(cause), "{error}");
     assert!(error.sink_error().to_string().contains(cause));
-    let source = error.source().expect("it has a cause");
-    assert_eq!(source.to_string(), error.sink_error().to_string());
+    assert_eq!(error.kind(), PublishErrorKind::Sink);
+    // The message has it already.
+    let mut next = error.source();
+    while let Some(below) = next {
+        assert!(!below.to_string().contains(cause), "{below}");
+        next = below.source();
+    }
     assert!(matches!(
         error.notices(),
         [Notice::UnusableDuration { sequence: 0 }]
     ));
+}
+
+#[test]
+fn a_refusal_has_its_kind_and_names_the_playlist() {
+    let mut bench = Bench::new(event());
+    let error = bench.publisher.finish().expect_err("nothing was pushed");
+    assert_eq!(error.kind(), PublishErrorKind::Invalid);
+    let message = "the playlist was not published: \"live.m3u8\": no segment was ever pushed";
+    assert_eq!(error.to_string(), message);
+    let _ = bench.push(0, 2.0);
+    let _ = bench.publisher.finish().expect("it ends");
+    let error = bench.publisher.push(&Ok(media(1, 2.0)));
+    let error = error.expect_err("it has ended");
+    assert_eq!(error.kind(), PublishErrorKind::Ended);
+    assert!(error.to_string().ends_with(": \"live.m3u8\": it has ended"));
+}
+
+/// A sink says which files are what, and a message names the file even if the sink did not.
+#[test]
+fn the_sink_of_a_publisher_is_told_what_it_writes() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&seen);
+    let sink = sink::from_fn_with_context(move |file, context| {
+        let object = (file.path_hint.clone(), context.object());
+        told.lock().expect("no call panics").push(object);
+        Ok(())
+    });
+    let mut publisher = MediaPlaylistPublisher::new(live(), sink).expect("a playlist");
+    let _ = publisher.push(&Ok(media(0, 2.0))).expect("published");
+    assert_eq!(
+        *seen.lock().expect("no call panics"),
+        [
+            (Some(live().state_path()), ObjectKind::State),
+            (Some(live().path().to_owned()), ObjectKind::Manifest),
+        ]
+    );
+    let refusing = sink::from_fn(|_| Err(std::io::Error::other("no")));
+    let mut publisher = MediaPlaylistPublisher::new(event(), refusing).expect("a playlist");
+    let error = publisher.push(&Ok(media(0, 2.0))).expect_err("refused");
+    let message = "the playlist was not published: cannot write \"live.m3u8\": no";
+    assert_eq!(error.to_string(), message);
+}
+
+#[test]
+fn notices_can_be_cloned() {
+    let notice = Notice::NotDeleted(SinkError::permanent("it stays").with_path("0.ts"));
+    assert_eq!(notice.clone().to_string(), notice.to_string());
 }
 
 #[test]

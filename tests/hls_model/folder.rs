@@ -190,7 +190,7 @@ impl SegmentSink for Folder {
         inner.call(path, Change::Stored(segment.data.clone()), answer)
     }
 
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+    fn remove(&mut self, path: &Path, _: &WriteContext) -> Result<(), SinkError> {
         let mut inner = self.inner();
         if inner.never_removes {
             inner.failures += 1;

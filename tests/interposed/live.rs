@@ -46,7 +46,7 @@ impl SegmentSink for InMemory {
         Ok(())
     }
 
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+    fn remove(&mut self, path: &Path, _: &WriteContext) -> Result<(), SinkError> {
         self.0.lock().unwrap().files.remove(path);
         Ok(())
     }

@@ -234,8 +234,8 @@ impl<S: SegmentSink> SegmentSink for Counted<S> {
         counted(|| self.0.write(segment, context))
     }
 
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
-        counted(|| self.0.remove(path))
+    fn remove(&mut self, path: &Path, context: &WriteContext) -> Result<(), SinkError> {
+        counted(|| self.0.remove(path, context))
     }
 
     fn finish(&mut self) -> Result<(), SinkError> {

@@ -113,7 +113,7 @@ fn that_the_name_of_a_folder_of_others_is_not_synced_is_logged() {
     let fails = |kind: Kind, path: &Path| {
         (is_sync_of_a_folder(kind, path) && !path.ends_with("a")).then_some(EIO)
     };
-    let part = "so a power cut may take what is in it away";
+    let part = "a power cut may take its content away";
     let (written, count) = logged(There::All, fails, part);
     assert!(written.is_ok() && count > 0, "{written:?}, {count}");
 }
@@ -173,7 +173,7 @@ fn that_a_folder_cannot_be_taken_back_is_logged() {
     let fails = |kind: Kind, path: &Path| {
         (kind == Kind::RemoveFolder || is_sync_of_a_folder(kind, path)).then_some(EIO)
     };
-    let (written, count) = logged(There::Root, fails, "though its name was not synced");
+    let (written, count) = logged(There::Root, fails, "its name is not synced");
     assert_eq!((written.is_ok(), count), (false, 1));
 }
 

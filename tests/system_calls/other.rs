@@ -35,7 +35,7 @@ pub(crate) fn stream(
         match &item {
             Ok(_) => assert!(is_whole, "{}", why()),
             Err(error) => assert!(
-                there.is_none() || is_whole && error.operation() == "sync the folder",
+                there.is_none() || is_whole && error.operation() == "sync the directory",
                 "{}",
                 why()
             ),

@@ -173,7 +173,7 @@ impl Case<'_> {
             }
             Err(error) => {
                 self.says_what_happened(error);
-                let is_named = error.operation() == Some("sync the folder");
+                let is_named = error.operation() == Some("sync the directory");
                 self.check(
                     now.as_deref() == before || is_named && now == expected,
                     "it is neither the old playlist nor the new one",

@@ -49,9 +49,12 @@ fn a_folder_made_anew_in_the_place_of_a_doubtful_one_is_relied_on() {
     let mut sink = DiskSink::rooted(base.path()).durability(Durability::Full);
     interposed::begin(sync_fails_and_the_folder_stays());
     let mut write = || counted(|| sink.write(&segment(0, "a/0.ts"), &WriteContext::default()));
-    assert_eq!(write().unwrap_err().operation(), Some("sync the folder"));
+    assert_eq!(write().unwrap_err().operation(), Some("sync the directory"));
     interposed::heal();
-    assert_eq!(write().unwrap_err().operation(), Some("rely on the folder"));
+    assert_eq!(
+        write().unwrap_err().operation(),
+        Some("rely on the directory")
+    );
     fs::remove_dir(base.path().join("a")).unwrap();
     write().unwrap();
 }
@@ -68,12 +71,12 @@ fn a_clone_does_not_rely_on_a_doubtful_folder_of_another() {
     };
     assert_eq!(
         write(&mut one).unwrap_err().operation(),
-        Some("sync the folder")
+        Some("sync the directory")
     );
     interposed::heal();
     assert_eq!(
         write(&mut other).unwrap_err().operation(),
-        Some("rely on the folder")
+        Some("rely on the directory")
     );
 }
 

@@ -200,7 +200,11 @@ impl Case<'_> {
                 let result = counted(|| sink.write(&segment, &context));
                 (result, hint, Some(segment.data))
             }
-            Step::Remove(hint) => (counted(|| sink.remove(Path::new(hint))), hint, None),
+            Step::Remove(hint) => (
+                counted(|| sink.remove(Path::new(hint), &WriteContext::default())),
+                hint,
+                None,
+            ),
         };
         let calls = &interposed::recorded_since(from)[..];
         let range = from..from + calls.len();
@@ -226,7 +230,7 @@ impl Case<'_> {
                 );
             }
             Err(error) => {
-                let is_named = error.operation() == Some("sync the folder") && data.is_some();
+                let is_named = error.operation() == Some("sync the directory") && data.is_some();
                 assert!(
                     after == before || is_named && after == done,
                     "{step:?} failed and has changed something: {error}, {self}"
@@ -275,7 +279,7 @@ impl Case<'_> {
                     injected(Kind::Create, EEXIST)
                         || stood_there && self.setup.existing == Existing::Refuse
                 }
-                _ => error.operation() == Some("rely on the folder"),
+                _ => error.operation() == Some("rely on the directory"),
             },
         };
         assert!(is_said, "{error} is not what failed, {self}");

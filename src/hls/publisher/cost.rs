@@ -52,7 +52,7 @@ impl SegmentSink for Memory {
         Ok(())
     }
 
-    fn remove(&mut self, _: &Path) -> Result<(), SinkError> {
+    fn remove(&mut self, _: &Path, _: &WriteContext) -> Result<(), SinkError> {
         self.0.removed.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }

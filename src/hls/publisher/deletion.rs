@@ -3,11 +3,11 @@
 use std::io;
 use std::time::Duration;
 
-use super::{MediaPlaylistPublisher, Pushed};
+use super::{MediaPlaylistPublisher, Pushed, remove};
 use crate::error::SinkError;
 use crate::hls::notice::Notice;
 use crate::hls::retention::{Due, Moment, Ticket};
-use crate::sink::SegmentSink;
+use crate::sink::{ObjectKind, SegmentSink};
 
 /// The limit of one round of deletion.
 #[derive(Debug, Clone, Copy)]
@@ -153,7 +153,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
                 continue;
             }
             tried += 1;
-            match self.sink.remove(&file) {
+            match remove(&mut self.sink, &file, ObjectKind::MediaSegment) {
                 Ok(()) => {
                     deleted += 1;
                     retention.done(&file);
@@ -187,7 +187,8 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         if !self.playlist.has_ended || self.is_unpublished || !is_done {
             return;
         }
-        match self.sink.remove(&self.playlist.config.state_path()) {
+        let path = self.playlist.config.state_path();
+        match remove(&mut self.sink, &path, ObjectKind::State) {
             Ok(()) => self.retention = None,
             Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
                 notices.push(Notice::CannotDelete(error));
