@@ -376,7 +376,7 @@ impl SegmentStream {
     /// let error = stream.finish_timeout(Duration::from_millis(10)).unwrap_err();
     /// assert!(error.is_timeout());
     /// let report = error.into_report();
-    /// assert_eq!(report.in_doubt[0].sequence, 0);
+    /// assert_eq!(report.in_doubt[0].segment.sequence, 0);
     /// assert_eq!(report.discarded.len(), 2); // With their payloads, to be put elsewhere.
     /// # Ok(())
     /// # }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::segment::ProducedSegment;
 
-/// For how long a write that fails is tried again, where the failure [may
-/// heal](crate::SinkError::is_transient).
+/// How long, and at which intervals, a write is retried after a
+/// [transient](crate::SinkError::is_transient) error.
 ///
 /// A segment is worth trying for as long as it lasts: for a live source the next one is there by then.
 /// So its deadline is its own [`duration_secs`](ProducedSegment::duration_secs), counted from the
@@ -18,6 +18,7 @@ use crate::segment::ProducedSegment;
 /// Between two attempts there is a pause, which doubles from
 /// [`first_pause`](RetryPolicy::first_pause) to [`longest_pause`](RetryPolicy::longest_pause); each
 /// is shortened at random by up to a half, so that many writers do not come back at the same moment.
+/// A sink may ask for a longer one ([`SinkError::with_retry_after`](crate::SinkError::with_retry_after)).
 /// When a pause would not end before the deadline, the last error is final. A shutdown (`close`,
 /// `finish`, `drain`, the drop) cuts the pause short: one more attempt follows at once, and no other.
 ///
