@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::segment::ProducedSegment;
 
-/// For how long a failed write is retried, if its error [is transient](crate::SinkError::is_transient).
+/// How long, and at which intervals, a write is retried after a
+/// [transient](crate::SinkError::is_transient) error.
 ///
 /// **The deadline** of a segment is its own [`duration_secs`](ProducedSegment::duration_secs), counted from the first
 /// attempt, but at least [`least`](RetryPolicy::least) and at most [`most`](RetryPolicy::most): in a live stream the
@@ -14,7 +15,8 @@ use crate::segment::ProducedSegment;
 ///
 /// **The pause** between two attempts doubles from [`first_pause`](RetryPolicy::first_pause) to
 /// [`longest_pause`](RetryPolicy::longest_pause). Each is shortened at random by up to a half, so that many writers do
-/// not retry at the same moment. If a pause would not end before the deadline, the last error is final. A shutdown
+/// not retry at the same moment. A sink may ask for a longer one
+/// ([`SinkError::with_retry_after`](crate::SinkError::with_retry_after)). If a pause would not end before the deadline, the last error is final. A shutdown
 /// (`close`, `finish`, `drain`, the drop) cuts the pause short: one attempt follows at once, and it is the last.
 ///
 /// The deadline does not stop an attempt that is under way. A sink that waits for a peer should respect

@@ -238,6 +238,10 @@ impl<S: SegmentSink> SegmentSink for Counted<S> {
         counted(|| self.0.remove(path, context))
     }
 
+    fn read(&mut self, path: &Path, context: &WriteContext) -> Result<Option<Vec<u8>>, SinkError> {
+        counted(|| self.0.read(path, context))
+    }
+
     fn finish(&mut self) -> Result<(), SinkError> {
         counted(|| self.0.finish())
     }
