@@ -74,7 +74,7 @@ impl<S: SegmentSink> Guarded<S> {
                 is_final = extension.is_none();
                 deadline = deadline
                     .zip(budget)
-                    .and_then(|(at, more)| at.checked_add(more));
+                    .and_then(|(at, more)| at.max(ended).checked_add(more));
             }
             if is_final {
                 let kind = WriteErrorKind::Failed;
