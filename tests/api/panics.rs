@@ -1,17 +1,15 @@
 //! A sink that panics takes nobody with it and nothing with it.
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use common::config::depth;
-use common::gate::Gate;
-use common::segments::segment;
-use common::sinks::panicking_on;
-use common::threads::{must_end, spawn_asleep};
+use crate::common::config::depth;
+use crate::common::gate::Gate;
+use crate::common::segments::segment;
+use crate::common::sinks::panicking_on;
+use crate::common::threads::{must_end, spawn_asleep};
 use segment_stream::{
     ProducedSegment, SegmentSink, SegmentStream, SinkError, WriteContext, WriteErrorKind,
 };
