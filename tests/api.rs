@@ -15,6 +15,8 @@ mod info;
 mod panics;
 #[path = "api/retries.rs"]
 mod retries;
+#[path = "api/room.rs"]
+mod room;
 #[path = "api/segment_writer.rs"]
 mod segment_writer;
 #[path = "api/shutdown.rs"]
