@@ -26,8 +26,12 @@ mod gate;
 mod line;
 #[path = "schedules/logged.rs"]
 mod logged;
+#[path = "schedules/losses.rs"]
+mod losses;
 #[path = "schedules/panics.rs"]
 mod panics;
+#[path = "schedules/room.rs"]
+mod room;
 #[path = "schedules/told.rs"]
 mod told;
 #[path = "schedules/within.rs"]
@@ -92,10 +96,25 @@ scenarios! {
         a_panic_under_waiting_senders,
         a_panic_beside_another_writer,
         a_panic_against_a_deadline,
+        a_panic_after_the_stream_was_dropped_inside,
         a_sink_that_ends_badly;
     told:
         every_drop_is_told,
         a_recovery_is_told_once;
+    losses:
+        a_loss_wakes_a_sleeping_iterator,
+        a_segment_given_up_wakes_a_sleeping_iterator,
+        losses_beside_writers_and_a_close,
+        a_drop_at_the_front_wakes_a_sleeping_iterator,
+        information_of_dropped_segments,
+        information_of_merged_losses,
+        losses_before_a_deadline;
+    room:
+        a_sender_that_waits_ends_an_extension,
+        a_timed_sender_that_waits_ends_an_extension,
+        a_drop_ends_an_extension,
+        a_close_ends_an_extension,
+        a_segment_is_kept_while_there_is_room;
     within:
         dropped_inside_its_own_sink,
         finished_inside_its_own_sink,

@@ -218,6 +218,7 @@ impl SegmentInfo {
         let next = next.0.as_deref().cloned().unwrap_or_default();
         let content = self.content_mut();
         content.media_time = None;
+        content.keep_event_lines();
         if next.key_lines.is_some() {
             content.key_lines = next.key_lines;
         }
@@ -225,23 +226,37 @@ impl SegmentInfo {
             content.program_date_time = next.program_date_time;
         }
         content.discontinuities = content.discontinuities.saturating_add(next.discontinuities);
-        content.omitted_event_lines = content
-            .omitted_event_lines
-            .saturating_add(next.omitted_event_lines);
-        let mut kept: usize = content.event_lines.iter().map(String::len).sum();
-        for line in next.event_lines {
-            kept = kept.saturating_add(line.len());
-            // Once one is omitted all that follow are, so that what is kept is a prefix.
-            if kept > KEPT_EVENT_BYTES || content.omitted_event_lines > 0 {
-                content.omitted_event_lines = content.omitted_event_lines.saturating_add(1);
-            } else {
-                content.event_lines.push(line);
-            }
+        // Once one is omitted all that follow are, so that what is kept is a prefix.
+        if content.omitted_event_lines == 0 {
+            content.event_lines.extend(next.event_lines);
+            content.keep_event_lines();
+        } else {
+            content.omit(next.event_lines.len() as u64);
         }
+        // These came after the lines of the same record.
+        content.omit(next.omitted_event_lines);
     }
 
     fn content_mut(&mut self) -> &mut Content {
         Arc::make_mut(self.0.get_or_insert_default())
+    }
+}
+
+impl Content {
+    /// Omits the event lines beyond the limit.
+    fn keep_event_lines(&mut self) {
+        let mut bytes = 0_usize;
+        let fits = |line: &&String| {
+            bytes = bytes.saturating_add(line.len());
+            bytes <= KEPT_EVENT_BYTES
+        };
+        let kept = self.event_lines.iter().take_while(fits).count();
+        let omitted = self.event_lines.drain(kept..).count();
+        self.omit(omitted as u64);
+    }
+
+    fn omit(&mut self, lines: u64) {
+        self.omitted_event_lines = self.omitted_event_lines.saturating_add(lines);
     }
 }
 
@@ -330,6 +345,32 @@ mod tests {
         );
         all.absorb(&SegmentInfo::new().event_line("#short").unwrap());
         assert_eq!(all.omitted_event_lines(), 37);
+    }
+
+    /// A record of several may be the second one, after a loss in front of it.
+    #[test]
+    fn lines_of_a_record_come_before_those_that_it_omits() {
+        let line = |length: usize| {
+            let line = format!("#{}", "x".repeat(length - 1));
+            SegmentInfo::new().event_line(line).unwrap()
+        };
+        let mut record = line(KEPT_EVENT_BYTES - 10);
+        record.absorb(&line(11));
+        let mut first = line(10);
+        first.absorb(&record);
+        assert_eq!(first.event_lines().count(), 2);
+        assert_eq!(first.omitted_event_lines(), 1);
+    }
+
+    #[test]
+    fn a_record_keeps_no_more_of_its_first_loss_than_of_the_others() {
+        let mut first = SegmentInfo::new();
+        for _ in 0..100 {
+            first = first.event_line("#".repeat(1024)).unwrap();
+        }
+        first.absorb(&SegmentInfo::new().discontinuity());
+        assert_eq!(first.byte_len(), KEPT_EVENT_BYTES);
+        assert_eq!(first.omitted_event_lines(), 36);
     }
 
     #[test]

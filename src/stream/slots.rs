@@ -368,7 +368,11 @@ impl Slots {
     /// Enters how a write ended. If nobody will take that, it counts now and comes back, to be dropped.
     pub(super) fn complete(&mut self, index: u64, outcome: Outcome) -> Option<Yielded> {
         self.writing.retain(|it| *it != index);
-        let at = self.position(index)?;
+        let Some(at) = self.position(index) else {
+            // It may hold a caller's error, whose end is not for the lock.
+            let (result, info) = (outcome.map(|it| it.0), SegmentInfo::new());
+            return Some(Yielded { result, info });
+        };
         self.ring[at].slot = Slot::Done(outcome);
         match self.consumer {
             Consumer::There => None,
@@ -476,8 +480,9 @@ impl Slots {
         discarded
     }
 
-    /// What is queued fails in its place, without having been begun. Returns how many that are.
-    pub(super) fn abort_queued(&mut self) -> u64 {
+    /// What is queued fails in its place, without having been begun. Returns how many that are and, if nobody
+    /// will take them, themselves.
+    pub(super) fn abort_queued(&mut self) -> (u64, Vec<Yielded>) {
         let count = self.queued.segments;
         for entry in &mut self.ring {
             if let Slot::Queued(segment) = &mut entry.slot {
@@ -492,7 +497,11 @@ impl Slots {
             }
         }
         self.nothing_is_queued();
-        count
+        let untaken = match self.consumer {
+            Consumer::There => Vec::new(),
+            Consumer::Gone => self.take_finished(),
+        };
+        (count, untaken)
     }
 
     fn nothing_is_queued(&mut self) {

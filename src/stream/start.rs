@@ -122,11 +122,13 @@ impl SegmentStream {
                 dispose(sink);
                 continue;
             }
-            let writer = Writer::new(Arc::clone(&shared), done.clone());
+            let (shared, done) = (Arc::clone(&shared), done.clone());
+            // Made on its own thread: the end of a writer that never started would close the stream.
+            let run = move || Writer::new(shared, done).run(sink);
             let start = || {
                 thread::Builder::new()
                     .name(thread_name(number, writers))
-                    .spawn(move || writer.run(sink))
+                    .spawn(run)
             };
             // A thread that does not start drops its sink, which may panic.
             match catch(start).unwrap_or_else(|panic| Err(io::Error::other(panic))) {

@@ -81,7 +81,7 @@ impl Writer {
                 Ok((segment, _)) => self.shared.log.succeeded(segment.sequence),
                 Err(error) if error.kind() == WriteErrorKind::Panicked => {
                     // First of all, so that whoever sees the error finds the stream closed.
-                    let aborted = self.shared.close_with(|state| state.slots.abort_queued());
+                    let aborted = self.abort_queued();
                     self.shared.log.failed(error);
                     self.complete(job.index, outcome);
                     return log_aborted(aborted);
@@ -108,6 +108,13 @@ impl Writer {
         self.unlock_and_ring(state);
         dispose(untaken);
         next
+    }
+
+    /// Closes the stream, and has what is queued fail. Returns how many that are.
+    fn abort_queued(&self) -> u64 {
+        let (aborted, untaken) = self.shared.close_with(|state| state.slots.abort_queued());
+        dispose(untaken);
+        aborted
     }
 
     fn complete(&self, index: u64, outcome: Outcome) {
@@ -166,7 +173,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         if !self.has_ended {
             // Foreign code is guarded, so that this should never be.
-            let aborted = self.shared.close_with(|state| state.slots.abort_queued());
+            let aborted = self.abort_queued();
             log_aborted(aborted);
             self.end(vec![SinkError::permanent("the writer thread panicked")]);
         }

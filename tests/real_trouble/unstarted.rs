@@ -16,7 +16,7 @@ use tempfile::tempdir;
 use super::common::again::{again_with, folder, must_pass};
 use super::common::means::{have_tools, skip};
 use super::common::sinks::Call;
-use super::common::threads::must_end;
+use super::common::threads::{give_way, must_end};
 use super::{LENGTH, figures, segment};
 
 const WRITERS: usize = 16;
@@ -86,6 +86,8 @@ impl SegmentSink for Noting {
 
 impl Drop for Noting {
     fn drop(&mut self) {
+        // Those that did start have time to end too soon.
+        give_way(1_000);
         self.note(Call::Drop);
     }
 }

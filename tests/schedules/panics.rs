@@ -10,6 +10,7 @@ use segment_stream::{SegmentSink, SegmentStream, WriteErrorKind};
 use shuttle::thread;
 
 use crate::books::{Books, Ending, depth, join_all, segment, segment_at};
+use crate::within::Place;
 
 fn panicking_on(books: &Books, writer: usize, sequence: u64) -> impl SegmentSink + use<> {
     books.sink(writer, move |segment, _| {
@@ -91,6 +92,34 @@ pub(crate) fn a_panic_against_a_deadline() {
     producer.join().unwrap();
     books.wait_until_gone();
     books.audit(&handle, Ending::HandedOut);
+}
+
+/// Nobody takes what is aborted, and it counts all the same.
+pub(crate) fn a_panic_after_the_stream_was_dropped_inside() {
+    for writers in [1, 2] {
+        let books = Books::default();
+        let place = Place::default();
+        let (stream, sender) = SegmentStream::with_writers(depth(3), writers, |number| {
+            let place = place.clone();
+            books.sink(number, move |segment, _| {
+                if segment.sequence == 0 {
+                    drop(place.take());
+                    resume_unwind(Box::new("the sink was made to panic here"));
+                }
+                Ok(())
+            })
+        })
+        .unwrap();
+        let handle = stream.handle();
+        let producers = [
+            books.producer(sender.clone(), [segment_at(0, "a"), segment_at(1, "a")]),
+            books.producer(sender, [segment(10), segment(11)]),
+        ];
+        place.put(stream);
+        join_all(producers);
+        books.wait_until_gone();
+        books.audit(&handle, Ending::Dropped);
+    }
 }
 
 pub(crate) fn a_sink_that_ends_badly() {

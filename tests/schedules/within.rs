@@ -8,15 +8,15 @@ use crate::books::{Books, Ending, depth, join_all, segment, segment_at};
 
 /// Where the stream is put for the sink, and where the sink may put it back.
 #[derive(Clone, Default)]
-struct Place(Arc<(Mutex<Option<SegmentStream>>, Condvar)>);
+pub(crate) struct Place(Arc<(Mutex<Option<SegmentStream>>, Condvar)>);
 
 impl Place {
-    fn put(&self, stream: SegmentStream) {
+    pub(crate) fn put(&self, stream: SegmentStream) {
         *self.0.0.lock().unwrap() = Some(stream);
         self.0.1.notify_all();
     }
 
-    fn take(&self) -> SegmentStream {
+    pub(crate) fn take(&self) -> SegmentStream {
         let mut place = self.0.0.lock().unwrap();
         loop {
             match place.take() {

@@ -424,9 +424,15 @@ impl Case {
                 assert_eq!(found, expected);
             }
             Step::Abort => {
-                let count = self.slots.abort_queued();
+                let (count, untaken) = self.slots.abort_queued();
                 let queued = self.model.list.iter_mut().filter(|it| it.is == Is::Queued);
                 assert_eq!(count, queued.map(|it| it.is = Is::Aborted).count() as u64);
+                let expected = if self.model.is_gone {
+                    self.model.finished()
+                } else {
+                    Vec::new()
+                };
+                self.check_out(untaken, expected);
             }
             Step::TakeFinished => {
                 let expected = self.model.finished();

@@ -1,15 +1,13 @@
 //! The statistics of a handle for a stream that is stuck, from any thread.
 
-mod common;
-
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::config::depth;
-use common::gate::Gate;
-use common::segments::segment;
-use common::sinks::gated;
-use common::threads::{must_end, spawn_asleep};
+use crate::common::config::depth;
+use crate::common::gate::Gate;
+use crate::common::segments::segment;
+use crate::common::sinks::gated;
+use crate::common::threads::{must_end, spawn_asleep};
 use segment_stream::SegmentStream;
 
 #[test]

@@ -1,7 +1,5 @@
 //! Several writers: in order, bounded, never two at one path, each with its own end.
 
-mod common;
-
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,12 +7,12 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use common::config::{WRITERS, depth};
-use common::gate::Gate;
-use common::segments::{segment, segment_at};
-use common::sinks::{Call, Recording, gated, panicking_on};
-use common::sync::Mutex;
-use common::threads::{must_end, spawn_asleep};
+use crate::common::config::{WRITERS, depth};
+use crate::common::gate::Gate;
+use crate::common::segments::{segment, segment_at};
+use crate::common::sinks::{Call, Recording, gated, panicking_on};
+use crate::common::sync::Mutex;
+use crate::common::threads::{must_end, spawn_asleep};
 use segment_stream::{
     DiskSink, NoNext, SegmentSink, SegmentStream, SegmentStreamConfig, StreamStats, Submission,
     WriteErrorKind, sink,
@@ -404,7 +402,7 @@ fn a_rooted_sink_of_any_writer_stays_in_its_root() {
                 assert_eq!(item.is_ok(), number % 2 == 1);
             }
             assert_eq!(
-                common::folder::entries(folder.path()).len(),
+                crate::common::folder::entries(folder.path()).len(),
                 2,
                 "root and root/in.ts"
             );

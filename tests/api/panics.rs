@@ -1,17 +1,15 @@
 //! A panicking sink stops its own stream only, and no segment is lost with it.
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use common::config::depth;
-use common::gate::Gate;
-use common::segments::segment;
-use common::sinks::panicking_on;
-use common::threads::{must_end, spawn_asleep};
+use crate::common::config::depth;
+use crate::common::gate::Gate;
+use crate::common::segments::segment;
+use crate::common::sinks::panicking_on;
+use crate::common::threads::{must_end, spawn_asleep};
 use segment_stream::{
     ProducedSegment, SegmentSink, SegmentStream, SinkError, WriteContext, WriteErrorKind,
 };
@@ -339,5 +337,48 @@ fn a_cause_of_itself_keeps_nobody() {
         sender.send(segment(0)).unwrap();
         let error = stream.next().unwrap().unwrap_err();
         assert_eq!(error.raw_os_error(), None);
+    });
+}
+
+/// Drops the stream that it serves, on the first segment, and then panics.
+struct DropsAndPanics {
+    stream: std::sync::mpsc::Receiver<SegmentStream>,
+    gone: Option<std::sync::mpsc::Sender<()>>,
+}
+
+impl segment_stream::SegmentSink for DropsAndPanics {
+    fn write(
+        &mut self,
+        _: &segment_stream::ProducedSegment,
+        _: &segment_stream::WriteContext,
+    ) -> Result<(), segment_stream::SinkError> {
+        drop(self.stream.recv().unwrap());
+        panic!("the sink was made to panic here");
+    }
+}
+
+impl Drop for DropsAndPanics {
+    fn drop(&mut self) {
+        self.gone.take().unwrap().send(()).unwrap();
+    }
+}
+
+#[test]
+fn what_is_aborted_counts_also_if_nobody_takes_it() {
+    must_end(|| {
+        let (give, stream) = std::sync::mpsc::channel();
+        let (gone, is_gone) = std::sync::mpsc::channel();
+        let sink = DropsAndPanics {
+            stream,
+            gone: Some(gone),
+        };
+        let (stream, sender) = SegmentStream::with_sink(depth(4), sink).unwrap();
+        let handle = stream.handle();
+        (0..3).for_each(|number| sender.send(segment(number)).unwrap());
+        give.send(stream).unwrap();
+        is_gone.recv().unwrap();
+        let stats = handle.stats();
+        assert_eq!(stats.failed.segments, 3, "{stats:?}");
+        assert_eq!(stats.in_flight.segments, 0, "{stats:?}");
     });
 }

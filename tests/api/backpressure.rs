@@ -1,16 +1,14 @@
 //! The bound is exact, and waiting for a slot ends when one is free.
 
-mod common;
-
 use std::io;
 use std::thread;
 use std::time::Duration;
 
-use common::config::depth;
-use common::gate::Gate;
-use common::segments::segment;
-use common::sinks::gated;
-use common::threads::must_end;
+use crate::common::config::depth;
+use crate::common::gate::Gate;
+use crate::common::segments::segment;
+use crate::common::sinks::gated;
+use crate::common::threads::must_end;
 use segment_stream::{NoNext, SegmentSender, SegmentStream};
 
 const DEPTHS: [usize; 4] = [1, 2, 8, 64];
@@ -85,7 +83,7 @@ fn exactly_depth_segments_fit_when_all_are_written_and_nobody_iterates() {
 fn a_slot_stays_taken_while_a_failed_segment_waits_to_be_yielded() {
     must_end(|| {
         let (mut stream, sender) =
-            SegmentStream::with_sink(depth(2), common::sinks::failing(|_| true)).unwrap();
+            SegmentStream::with_sink(depth(2), crate::common::sinks::failing(|_| true)).unwrap();
         assert_eq!(fill(&sender), 2);
         assert!(stream.next().unwrap().is_err());
         assert_eq!(fill(&sender), 1);
@@ -222,7 +220,7 @@ fn blocked_sender(
     sender: &SegmentSender,
     sequence: u64,
 ) -> thread::JoinHandle<Result<(), segment_stream::SendError>> {
-    common::threads::spawn_asleep({
+    crate::common::threads::spawn_asleep({
         let sender = sender.clone();
         move || sender.send(segment(sequence))
     })

@@ -1,14 +1,12 @@
 //! A full stream: the bound in bytes, the line of senders, and dropping the oldest.
 
-mod common;
-
 use std::thread;
 use std::time::Duration;
 
-use common::gate::Gate;
-use common::segments::payload;
-use common::sinks::gated;
-use common::threads::{must_end, spawn_asleep};
+use crate::common::gate::Gate;
+use crate::common::segments::payload;
+use crate::common::sinks::gated;
+use crate::common::threads::{must_end, spawn_asleep};
 use segment_stream::{
     NoNext, ProducedSegment, SegmentStream, SegmentStreamConfig, SendError, Submission, WhenFull,
     WriteError, WriteErrorKind,

@@ -1,15 +1,13 @@
 //! Transient errors are retried for as long as the segment lasts.
 
-mod common;
-
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use common::gate::Gate;
-use common::segments::segment;
-use common::sync::Mutex;
-use common::threads::{must_end, spawn_asleep};
+use crate::common::gate::Gate;
+use crate::common::segments::segment;
+use crate::common::sync::Mutex;
+use crate::common::threads::{must_end, spawn_asleep};
 use segment_stream::{
     ProducedSegment, Recovery, RetryPolicy, SegmentSink, SegmentStream, SegmentStreamConfig,
     SinkError, WriteContext, WriteErrorKind, sink,
@@ -189,7 +187,7 @@ fn what_a_sink_says_goes_before_the_table() {
 /// numbers.
 #[test]
 fn the_table_is_what_its_documentation_says() {
-    let text = include_str!("../src/error/recovery.rs");
+    let text = include_str!("../../src/error/recovery.rs");
     let rows: Vec<_> = text
         .lines()
         .filter_map(|line| line.strip_prefix("/// |"))

@@ -1,8 +1,6 @@
 //! Either half may be dropped at any time, in any order, on any thread, and no thread waits
 //! forever.
 
-mod common;
-
 use std::cell::RefCell;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,12 +9,12 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use common::config::depth;
-use common::gate::Gate;
-use common::segments::segment;
-use common::sinks::gated;
-use common::sync::Mutex;
-use common::threads::{must_end, spawn_asleep};
+use crate::common::config::depth;
+use crate::common::gate::Gate;
+use crate::common::segments::segment;
+use crate::common::sinks::gated;
+use crate::common::sync::Mutex;
+use crate::common::threads::{must_end, spawn_asleep};
 use segment_stream::{
     NoNext, Pause, ProducedSegment, SegmentSender, SegmentSink, SegmentStream, SendError,
     SinkError, WriteContext, sink,

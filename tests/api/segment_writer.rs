@@ -1,12 +1,10 @@
 //! Muxers write to a `Write`, and the segment is sent whole or not at all.
 
-mod common;
-
 use std::io::Write;
 use std::thread;
 
-use common::config::depth;
-use common::threads::{must_end, spawn_asleep};
+use crate::common::config::depth;
+use crate::common::threads::{must_end, spawn_asleep};
 use segment_stream::{NoNext, ProducedSegment, SegmentStream};
 
 fn empty(sequence: u64) -> ProducedSegment {
