@@ -1,5 +1,5 @@
-//! Takes finished HLS and DASH segments out of a threaded program's memory and onto its disk, or to any other
-//! destination: bounded, atomic, accounted for, and without an async runtime.
+//! Takes finished HLS and DASH segments out of a threaded program's memory and onto its disk, or to
+//! any other destination: bounded, atomic, accounted for, and without an async runtime.
 //!
 //! ```text
 //!  packager ──► SegmentSender ──► bounded queue ──► writer thread(s) ──► SegmentSink ──► disk, …
@@ -9,10 +9,10 @@
 //!                                 for segment in SegmentStream ──► manifest publisher ──► SegmentSink
 //! ```
 //!
-//! The producer hands each finished segment over with [`SegmentSender::send`] and goes on encoding; it blocks only
-//! while the destination is [`channel_depth`](SegmentStreamConfig::channel_depth) segments behind. A writer thread,
-//! or several, store them. The iterator yields each one once it is stored, so that a manifest made from the iteration
-//! never names a missing file.
+//! The producer hands each finished segment over with [`SegmentSender::send`] and goes on encoding;
+//! it blocks only while the destination is [`channel_depth`](SegmentStreamConfig::channel_depth)
+//! segments behind. A writer thread, or several, store them. The iterator yields each one once it
+//! is stored, so that a manifest made from the iteration never names a missing file.
 //!
 //! # Quick start
 //!
@@ -27,19 +27,19 @@
 //! | To | Use |
 //! |---|---|
 //! | hand segments over, from one thread or several | [`SegmentSender`] |
-//! | tell the manifest of discontinuities, dates, keys and losses | [`SegmentInfo`], [`SegmentSender::lost`] |
-//! | have a muxer write to a [`Write`](std::io::Write) + [`Seek`](std::io::Seek) | [`SegmentWriter`] |
+//! | tell the manifest of discontinuities and losses | [`SegmentInfo`], [`SegmentSender::lost`] |
+//! | have a muxer write to a `Write + Seek` | [`SegmentWriter`] |
 //! | iterate over stored segments; end, report, discard | [`SegmentStream`] |
-//! | end within a given time, whatever the sink does | [`SegmentStream::finish_timeout`] |
+//! | end within a given time | [`SegmentStream::finish_timeout`] |
 //! | bound the memory, choose what a full stream does | [`SegmentStreamConfig`], [`WhenFull`] |
 //! | retry transient errors | [`RetryPolicy`], [`Recovery`] |
 //! | write several segments at once | [`SegmentStream::with_writers`] |
-//! | use an event loop instead of `for` | [`SegmentStream::try_next`], [`SegmentStream::next_timeout`] |
-//! | close from a Ctrl-C handler, show progress, watch the health | [`StreamHandle`], [`StreamStats`] |
-//! | write files, confined to a directory, durable or not | [`DiskSink`], [`Durability`], [`Existing`] |
+//! | use an event loop instead of `for` | [`SegmentStream::try_next`] |
+//! | close from a Ctrl-C handler, show progress | [`StreamHandle`], [`StreamStats`] |
+//! | write files, confined and durable | [`DiskSink`], [`Durability`], [`Existing`] |
 //! | clean up after a killed process | [`DiskSink::sweep`] |
 //! | send segments elsewhere | [`SegmentSink`], [`sink::from_fn`] |
-//! | know what failed, and have the segment back | [`WriteError`], [`SendError`], [`FinishError`] |
+//! | have a failed segment back | [`WriteError`], [`SendError`], [`FinishError`] |
 //!
 //! # Promises
 //!
@@ -55,8 +55,8 @@
 //!
 //! # Features
 //!
-//! The base depends on `crossbeam-channel`, `log` and `tempfile`; messages go to the [`log`] facade, with key-value
-//! pairs. Every feature is off by default:
+//! The base depends on `crossbeam-channel`, `log` and `tempfile`; messages go to the [`log`]
+//! facade, with key-value pairs. Every feature is off by default:
 //!
 //! - `hls`: publishes HLS playlists of what the iterator yields (`hls::MediaPlaylistPublisher`).
 

@@ -42,7 +42,8 @@ pub(crate) fn reference(from: &Path, to: &Path) -> io::Result<String> {
     Ok(reference)
 }
 
-/// The file that a reference, as [`reference`] makes them, names from a document in the folder `from`.
+/// The file that a reference, as [`reference`] makes them, names from a document in the folder
+/// `from`.
 pub(crate) fn resolve(from: &Path, reference: &str) -> io::Result<PathBuf> {
     let mut path: PathBuf = Steps::of(from)?.into();
     for part in reference.split('/') {
@@ -64,8 +65,9 @@ pub(crate) fn plain(path: &Path) -> io::Result<PathBuf> {
     Steps::of(path).map(PathBuf::from)
 }
 
-/// Whether both may name the same file. File systems such as FAT, exFAT, NTFS and APFS ignore the case of a
-/// name, and some of them dots and spaces at its end: so both are ignored here, the case in ASCII.
+/// Whether both may name the same file. File systems such as FAT, exFAT, NTFS and APFS ignore the
+/// case of a name, and some of them dots and spaces at its end: so both are ignored here, the case
+/// in ASCII.
 pub(crate) fn may_be_same(one: &Path, other: &Path) -> bool {
     let (Ok(one), Ok(other)) = (Steps::of(one), Steps::of(other)) else {
         return false;

@@ -9,13 +9,24 @@ use crate::internal::platform;
 /// If it has not, the [`io::Error`] in the chain of causes decides
 /// ([`SinkError::is_transient`](crate::SinkError::is_transient)):
 ///
-/// | transient: retried | permanent: tried once |
-/// |---|---|
-/// | a connection: `ConnectionRefused`, `ConnectionReset`, `ConnectionAborted`, `NotConnected`, `BrokenPipe`, `UnexpectedEof` | a refusal: `PermissionDenied`, `ReadOnlyFilesystem`, `Unsupported` |
-/// | the network: `HostUnreachable`, `NetworkUnreachable`, `NetworkDown`, `AddrNotAvailable` | a name: `InvalidInput`, `InvalidFilename`, `AlreadyExists`, `NotFound`, `IsADirectory`, `NotADirectory`, `CrossesDevices` |
-/// | time: `TimedOut`, `WouldBlock`, `Interrupted`, `ResourceBusy`, `ExecutableFileBusy`, `StaleNetworkFileHandle` | the content: `InvalidData`, `FileTooLarge` |
-/// | space: `StorageFull`, `QuotaExceeded`, `OutOfMemory`, `WriteZero` | |
-/// | codes on Unix: an I/O error (EIO), too many open files (EMFILE, ENFILE); on Windows: a sharing or lock violation, too many open files | all others, among them `Other` and causes without an `io::Error` |
+/// **Transient, and retried:**
+///
+/// - a connection: `ConnectionRefused`, `ConnectionReset`, `ConnectionAborted`, `NotConnected`,
+///   `BrokenPipe`, `UnexpectedEof`
+/// - the network: `HostUnreachable`, `NetworkUnreachable`, `NetworkDown`, `AddrNotAvailable`
+/// - time: `TimedOut`, `WouldBlock`, `Interrupted`, `ResourceBusy`, `ExecutableFileBusy`,
+///   `StaleNetworkFileHandle`
+/// - space: `StorageFull`, `QuotaExceeded`, `OutOfMemory`, `WriteZero`
+/// - codes on Unix: an I/O error (EIO), too many open files (EMFILE, ENFILE); on Windows: a sharing
+///   or lock violation, too many open files
+///
+/// **Permanent, and tried once:** every other, for example
+///
+/// - a refusal: `PermissionDenied`, `ReadOnlyFilesystem`, `Unsupported`
+/// - a name: `InvalidInput`, `InvalidFilename`, `AlreadyExists`, `NotFound`, `IsADirectory`,
+///   `NotADirectory`, `CrossesDevices`
+/// - the content: `InvalidData`, `FileTooLarge`
+/// - `Other`, and a cause without an `io::Error`
 ///
 /// A full disk is transient because retention deletes old segments. An I/O error is transient
 /// because each attempt starts again from memory; a failed sync is never repeated on the same file

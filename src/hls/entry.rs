@@ -52,7 +52,8 @@ pub(super) enum Initialisation {
     /// The last one was lost. Until another one arrives, media cannot be decoded.
     Lost {
         /// The last one that did arrive. Its content is known only if the last entry lists it and
-        /// nothing has overwritten it. Only then is it still in force if the same content comes again.
+        /// nothing has overwritten it. Only then is it still in force if the same content comes
+        /// again.
         before: Option<(Arc<Map>, Option<Vec<u8>>)>,
     },
 }

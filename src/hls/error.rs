@@ -23,8 +23,8 @@ pub enum PublishErrorKind {
     Sink,
     /// The playlist takes no more items: it has ended, or its numbers are used up.
     Ended,
-    /// The call does not fit the playlist: there is nothing to publish, a VOD playlist cannot be suspended, or
-    /// a multivariant playlist contradicts its media playlists.
+    /// The call does not fit the playlist: there is nothing to publish, a VOD playlist cannot be
+    /// suspended, or a multivariant playlist contradicts its media playlists.
     Invalid,
 }
 
@@ -80,7 +80,8 @@ impl fmt::Display for PublishError {
 }
 
 impl Error for PublishError {
-    /// The cause of the sink error's [cause](SinkError::cause): the message contains the cause itself.
+    /// The cause of the sink error's [cause](SinkError::cause): the message contains the cause
+    /// itself.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.cause.source()
     }

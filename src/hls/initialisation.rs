@@ -96,8 +96,8 @@ impl Playlist {
         }
     }
 
-    /// Media was stored under this name. An initialisation segment that had it is not there any more,
-    /// so the same content under another name is another one.
+    /// Media was stored under this name. An initialisation segment that had it is not there any
+    /// more, so the same content under another name is another one.
     pub(super) fn overwritten_by_media(&mut self, name: &Path) {
         if let Initialisation::Landed { map, content }
         | Initialisation::Lost {

@@ -12,16 +12,17 @@ use crate::internal::log::log;
 use crate::internal::unwind::dispose;
 
 impl SegmentStream {
-    /// Closes the stream, blocks until everything accepted is written, and reports everything that was not
-    /// yielded. It does not wait for the senders to be dropped.
+    /// Closes the stream, blocks until everything accepted is written, and reports everything that
+    /// was not yielded. It does not wait for the senders to be dropped.
     ///
     /// After the iteration has come to `None`, the report holds how the sink ended and no segment.
     ///
     /// # Errors
     ///
-    /// A segment that was not yielded has failed, the sink's own [`finish`](crate::SegmentSink::finish) failed, or
-    /// the sink panicked at any time. The report is inside. Called from the stream's own sink it closes the stream
-    /// and cannot wait: the error says so.
+    /// A segment that was not yielded has failed, the sink's own
+    /// [`finish`](crate::SegmentSink::finish) failed, or the sink panicked at any time. The report
+    /// is inside. Called from the stream's own sink it closes the stream and cannot wait: the error
+    /// says so.
     ///
     /// ```
     /// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig};
@@ -43,16 +44,18 @@ impl SegmentStream {
 
     /// The same, but blocks no longer than `timeout`, whatever the sink does.
     ///
-    /// At the deadline the writers are left to themselves. The report says how far each segment got:
-    /// [`written`](Report::written), [`failed`](Report::failed), never begun ([`discarded`](Report::discarded),
-    /// payload included), or [`in_doubt`](Report::in_doubt): its write is under way, at most one for each writer,
-    /// and may still succeed. A writer ends when its sink returns; until then its thread, its sink and that one
-    /// payload stay in memory. The process can exit nevertheless, unless the kernel holds the thread in a call that
-    /// nothing interrupts, as a hung network or FUSE file system may.
+    /// At the deadline the writers are left to themselves. The report says how far each segment
+    /// got: [`written`](Report::written), [`failed`](Report::failed), never begun
+    /// ([`discarded`](Report::discarded), payload included), or [`in_doubt`](Report::in_doubt): its
+    /// write is under way, at most one for each writer, and may still succeed. A writer ends when
+    /// its sink returns; until then its thread, its sink and that one payload stay in memory. The
+    /// process can exit nevertheless, unless the kernel holds the thread in a call that nothing
+    /// interrupts, as a hung network or FUSE file system may.
     ///
     /// # Errors
     ///
-    /// As for [`finish`](SegmentStream::finish); or the deadline passed ([`FinishError::is_timeout`]).
+    /// As for [`finish`](SegmentStream::finish); or the deadline passed
+    /// ([`FinishError::is_timeout`]).
     ///
     /// ```
     /// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig, sink};
@@ -87,14 +90,14 @@ impl SegmentStream {
         } else {
             self.iteration.give_up(&mut report);
         }
-        // Not joined, here or as this is dropped: even a writer that has ended may have foreign code to run, such
-        // as the destructors of thread-locals.
+        // Not joined, here or as this is dropped: even a writer that has ended may have foreign
+        // code to run, such as the destructors of thread-locals.
         self.iteration.detach();
         report.into_result()
     }
 
-    /// Closes the stream, discards the queued segments unwritten, and reports everything that was not yielded. It
-    /// waits for a write that is under way, and not for senders.
+    /// Closes the stream, discards the queued segments unwritten, and reports everything that was
+    /// not yielded. It waits for a write that is under way, and not for senders.
     ///
     /// Afterwards the iteration has ended.
     ///
@@ -141,8 +144,8 @@ impl SegmentStream {
 }
 
 impl Drop for SegmentStream {
-    /// Closes, lets the writers finish everything accepted, and joins them. On a writer's own thread it only
-    /// closes, and the writer finishes by itself.
+    /// Closes, lets the writers finish everything accepted, and joins them. On a writer's own
+    /// thread it only closes, and the writer finishes by itself.
     fn drop(&mut self) {
         self.shared.close();
         let deadline = self.deadline_of_the_end();

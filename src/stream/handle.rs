@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::shared::Shared;
 use super::stats::StreamStats;
 
-/// Closes a stream and reads its statistics from any thread, while another one iterates: for a progress display or a
-/// Ctrl-C handler.
+/// Closes a stream and reads its statistics from any thread, while another one iterates: for a
+/// progress display or a Ctrl-C handler.
 ///
 /// It keeps neither half of the stream alive, and still answers when both are gone.
 ///
@@ -46,7 +46,8 @@ impl StreamHandle {
         Self { shared }
     }
 
-    /// Closes the stream and returns at once, as [`SegmentStream::close`](crate::SegmentStream::close) does.
+    /// Closes the stream and returns at once, as
+    /// [`SegmentStream::close`](crate::SegmentStream::close) does.
     pub fn close(&self) {
         self.shared.close();
     }

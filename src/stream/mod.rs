@@ -1,5 +1,5 @@
-//! The stage: a sender, a ring of slots, writer threads and an iterator. `src/README.md` follows a segment
-//! through it.
+//! The stage: a sender, a ring of slots, writer threads and an iterator. `src/README.md` follows a
+//! segment through it.
 
 mod accept;
 mod attempt;
@@ -48,24 +48,25 @@ type Item = Result<ProducedSegment, WriteError>;
 
 /// The consumer's half: an iterator over the segments, each yielded once it is stored.
 ///
-/// It yields in the order of acceptance. A segment that could not be written takes its place as an `Err`, and
-/// the iteration goes on. `None` is final.
+/// It yields in the order of acceptance. A segment that could not be written takes its place as an
+/// `Err`, and the iteration goes on. `None` is final.
 ///
-/// **The end** comes when every sender was dropped, or the stream was closed, and everything accepted was
-/// yielded. [`finish`](SegmentStream::finish) ends the stream at once and reports;
-/// [`drain`](SegmentStream::drain) discards the queued segments; a drop writes everything accepted, and logs, but
-/// hands nothing back.
+/// **The end** comes when every sender was dropped, or the stream was closed, and everything
+/// accepted was yielded. [`finish`](SegmentStream::finish) ends the stream at once and reports;
+/// [`drain`](SegmentStream::drain) discards the queued segments; a drop writes everything accepted,
+/// and logs, but hands nothing back.
 ///
-/// **Waiting.** `finish` and the drop wait until the sink has written everything accepted, `drain` for the write
-/// that is under way, and all three for the sink's own `finish`. Only
-/// [`finish_timeout`](SegmentStream::finish_timeout) bounds the wait. Called from inside the stream's own sink
-/// they do not wait; `next` there deadlocks.
+/// **Waiting.** `finish` and the drop wait until the sink has written everything accepted, `drain`
+/// for the write that is under way, and all three for the sink's own `finish`. Only
+/// [`finish_timeout`](SegmentStream::finish_timeout) bounds the wait. Called from inside the
+/// stream's own sink they do not wait; `next` there deadlocks.
 ///
-/// **The log** (target `segment_stream`). A segment that was not written is logged as an error when it happens,
-/// whether or not the iterator is read. A retry, a dropped segment and a `send` that waits for long are logged as
-/// warnings, and a success after failures as information. Repeated messages are counted: each kind is logged
-/// once in ten seconds, and at the end with the number of those held back. A logger runs on the thread that has
-/// the message, and holds up only that thread.
+/// **The log** (target `segment_stream`). A segment that was not written is logged as an error when
+/// it happens, whether or not the iterator is read. A retry, a dropped segment and a `send` that
+/// waits for long are logged as warnings, and a success after failures as information. Repeated
+/// messages are counted: each kind is logged once in ten seconds, and at the end with the number of
+/// those held back. A logger runs on the thread that has the message, and holds up only that
+/// thread.
 ///
 /// ```
 /// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig};
@@ -107,8 +108,9 @@ impl SegmentStream {
         StreamHandle::new(Arc::clone(&self.shared))
     }
 
-    /// Closes the stream and returns at once. Every `send` from now on, and every one that waits, gets its
-    /// segment back. Everything accepted before is still written and yielded, and then the iteration ends.
+    /// Closes the stream and returns at once. Every `send` from now on, and every one that waits,
+    /// gets its segment back. Everything accepted before is still written and yielded, and then the
+    /// iteration ends.
     pub fn close(&self) {
         self.shared.close();
     }
@@ -131,7 +133,8 @@ impl SegmentStream {
         self.stats().yielded.bytes
     }
 
-    /// Segments that came out so far, `Ok` or `Err`. An `Err` that stands for several counts all of them.
+    /// Segments that came out so far, `Ok` or `Err`. An `Err` that stands for several counts all of
+    /// them.
     #[must_use]
     pub fn segments_received(&self) -> u64 {
         self.shared.segments_received()
@@ -166,13 +169,14 @@ impl SegmentStream {
     ///
     /// # Errors
     ///
-    /// [`NoNext::NotYet`] once the time has passed, or [`NoNext::Ended`] if `next` would return `None`.
+    /// [`NoNext::NotYet`] once the time has passed, or [`NoNext::Ended`] if `next` would return
+    /// `None`.
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Item, NoNext> {
         self.next_result(Deadline::after(timeout))
     }
 
-    /// A second iterator over the same stream. Its items have the [information](crate::SegmentInfo) that travelled
-    /// with each segment, which a plain `for` drops.
+    /// A second iterator over the same stream. Its items have the [information](crate::SegmentInfo)
+    /// that travelled with each segment, which a plain `for` drops.
     ///
     /// ```
     /// use segment_stream::{ProducedSegment, SegmentInfo, SegmentStream, SegmentStreamConfig};

@@ -8,19 +8,21 @@ use crate::segment::ProducedSegment;
 /// How long, and at which intervals, a write is retried after a
 /// [transient](crate::SinkError::is_transient) error.
 ///
-/// **The deadline** of a segment is its own [`duration_secs`](ProducedSegment::duration_secs), counted from the first
-/// attempt, but at least [`least`](RetryPolicy::least) and at most [`most`](RetryPolicy::most): in a live stream the
-/// next segment is there by then. (DASH-IF Live Media Ingest 1.2 asks the same of an upload.) An initialisation
-/// segment, and a duration that is zero, negative, infinite or NaN, get [`fallback`](RetryPolicy::fallback).
+/// **The deadline** of a segment is its own [`duration_secs`](ProducedSegment::duration_secs),
+/// counted from the first attempt, but at least [`least`](RetryPolicy::least) and at most
+/// [`most`](RetryPolicy::most): in a live stream the next segment is there by then. (DASH-IF Live
+/// Media Ingest 1.2 asks the same of an upload.) An initialisation segment, and a duration that is
+/// zero, negative, infinite or NaN, get [`fallback`](RetryPolicy::fallback).
 ///
 /// **The pause** between two attempts doubles from [`first_pause`](RetryPolicy::first_pause) to
-/// [`longest_pause`](RetryPolicy::longest_pause). Each is shortened at random by up to a half, so that many writers do
-/// not retry at the same moment. A sink may ask for a longer one
-/// ([`SinkError::with_retry_after`](crate::SinkError::with_retry_after)). If a pause would not end before the deadline, the last error is final. A shutdown
-/// (`close`, `finish`, `drain`, the drop) cuts the pause short: one attempt follows at once, and it is the last.
+/// [`longest_pause`](RetryPolicy::longest_pause). Each is shortened at random by up to a half, so
+/// that many writers do not retry at the same moment. A sink may ask for a longer one
+/// ([`SinkError::with_retry_after`](crate::SinkError::with_retry_after)). If a pause would not end
+/// before the deadline, the last error is final. A shutdown (`close`, `finish`, `drain`, the drop)
+/// cuts the pause short: one attempt follows at once, and it is the last.
 ///
-/// The deadline does not stop an attempt that is under way. A sink that waits for a peer should respect
-/// [`WriteContext::deadline`](crate::WriteContext::deadline).
+/// The deadline does not stop an attempt that is under way. A sink that waits for a peer should
+/// respect [`WriteContext::deadline`](crate::WriteContext::deadline).
 ///
 /// ```
 /// use segment_stream::{RetryPolicy, SegmentStreamConfig};
@@ -37,10 +39,11 @@ pub struct RetryPolicy {
     pub least: Duration,
     /// The longest deadline; 10 s by default. Zero means a single attempt for each segment.
     pub most: Duration,
-    /// The deadline of an initialisation segment, and of a segment whose duration cannot be one; 4 s by default.
-    /// More than `most` counts as `most`.
+    /// The deadline of an initialisation segment, and of a segment whose duration cannot be one; 4
+    /// s by default. More than `most` counts as `most`.
     pub fallback: Duration,
-    /// The pause after the first attempt; 50 ms by default. With zero the sink is called as fast as it fails.
+    /// The pause after the first attempt; 50 ms by default. With zero the sink is called as fast as
+    /// it fails.
     pub first_pause: Duration,
     /// The longest pause; 1 s by default.
     pub longest_pause: Duration,
@@ -57,8 +60,8 @@ pub enum AtDeadline {
     /// The last error is final.
     #[default]
     GiveUp,
-    /// The deadline moves on by the first budget, as often as the stream has a free slot and free bytes then
-    /// and no sender waits.
+    /// The deadline moves on by the first budget, as often as the stream has a free slot and free
+    /// bytes then and no sender waits.
     MoveOnWhileThereIsRoom,
 }
 
@@ -92,11 +95,11 @@ impl RetryPolicy {
     }
 
     /// Moves the deadline on for as long as the stream has room
-    /// ([`AtDeadline::MoveOnWhileThereIsRoom`]): a short trouble then costs no segment that a free slot could
-    /// have kept.
+    /// ([`AtDeadline::MoveOnWhileThereIsRoom`]): a short trouble then costs no segment that a free
+    /// slot could have kept.
     ///
-    /// A sender that begins to wait, or a segment that is dropped to make room, ends that at once: the pause is
-    /// cut short, and the next attempt is the last.
+    /// A sender that begins to wait, or a segment that is dropped to make room, ends that at once:
+    /// the pause is cut short, and the next attempt is the last.
     ///
     /// ```
     /// use segment_stream::RetryPolicy;

@@ -7,15 +7,15 @@ use super::sender::SegmentSender;
 use crate::error::SendError;
 use crate::segment::{ProducedSegment, SegmentInfo, Submission};
 
-/// Collects the bytes of a segment, and sends it when it is [finished](SegmentWriter::finish). Made by
-/// [`SegmentSender::segment_writer`] and [`SegmentSender::writer`].
+/// Collects the bytes of a segment, and sends it when it is [finished](SegmentWriter::finish). Made
+/// by [`SegmentSender::segment_writer`] and [`SegmentSender::writer`].
 ///
-/// Dropped unfinished it sends nothing, so a muxer's error never becomes half a segment. The bytes that it has
-/// collected are not in the stream yet and count against none of its bounds. It holds a sender, and so keeps
-/// the stream open.
+/// Dropped unfinished it sends nothing, so a muxer's error never becomes half a segment. The bytes
+/// that it has collected are not in the stream yet and count against none of its bounds. It holds a
+/// sender, and so keeps the stream open.
 ///
-/// It is a [`Seek`] for muxers that patch a header at the end: the position starts at the end of the payload
-/// that is there, and a write beyond the end fills the gap with zeros.
+/// It is a [`Seek`] for muxers that patch a header at the end: the position starts at the end of
+/// the payload that is there, and a write beyond the end fills the gap with zeros.
 ///
 /// ```
 /// use segment_stream::{SegmentStream, SegmentStreamConfig};
@@ -47,14 +47,15 @@ pub struct SegmentWriter {
 }
 
 impl SegmentSender {
-    /// A [`Write`] and [`Seek`] that collects the payload of the media segment with this number, and sends it
-    /// when it is finished. Its duration is 0 s until [`segment_mut`](SegmentWriter::segment_mut) sets it.
+    /// A [`Write`] and [`Seek`] that collects the payload of the media segment with this number,
+    /// and sends it when it is finished. Its duration is 0 s until
+    /// [`segment_mut`](SegmentWriter::segment_mut) sets it.
     pub fn segment_writer(&self, sequence: u64) -> SegmentWriter {
         self.writer(ProducedSegment::media(sequence, Vec::new(), 0.0))
     }
 
-    /// The same for a segment that is there already, or a [`Submission`]: what is written follows the payload
-    /// that it has.
+    /// The same for a segment that is there already, or a [`Submission`]: what is written follows
+    /// the payload that it has.
     pub fn writer(&self, submission: impl Into<Submission>) -> SegmentWriter {
         let submission = submission.into();
         SegmentWriter {
@@ -143,8 +144,9 @@ impl Write for SegmentWriter {
 }
 
 impl Seek for SegmentWriter {
-    /// A position beyond the end is allowed; the gap is filled when something is written there. One before the
-    /// start is an error ([`InvalidInput`](io::ErrorKind::InvalidInput)), and the position stays.
+    /// A position beyond the end is allowed; the gap is filled when something is written there. One
+    /// before the start is an error ([`InvalidInput`](io::ErrorKind::InvalidInput)), and the
+    /// position stays.
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let end = self.submission.segment.data.len() as u64;
         let position = match to {

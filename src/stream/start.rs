@@ -34,7 +34,8 @@ impl SegmentStream {
     /// A stream whose segments `sink` stores, and the sender that feeds it.
     ///
     /// The sink is always called: [`auto_write`](SegmentStreamConfig::auto_write) and
-    /// [`pre_allocate`](SegmentStreamConfig::pre_allocate) only choose the sink of [`new`](SegmentStream::new).
+    /// [`pre_allocate`](SegmentStreamConfig::pre_allocate) only choose the sink of
+    /// [`new`](SegmentStream::new).
     ///
     /// # Errors
     ///
@@ -50,27 +51,30 @@ impl SegmentStream {
         Self::start(&config, vec![sink])
     }
 
-    /// A stream with several writers, each with a sink and a thread of its own, for sinks whose cost is latency: an
-    /// origin, an object store, a disk that syncs.
+    /// A stream with several writers, each with a sink and a thread of its own, for sinks whose
+    /// cost is latency: an origin, an object store, a disk that syncs.
     ///
-    /// `sink` is called with 0, 1, … `writers` - 1, on this thread. An idle writer takes the oldest queued segment,
-    /// so several are written at the same time, and they may arrive at the destination out of order; the iteration
-    /// is in order. A slow write holds up the iteration behind it, and the other writes only once all slots are
-    /// taken: the depth should be a few times the number of writers.
+    /// `sink` is called with 0, 1, … `writers` - 1, on this thread. An idle writer takes the oldest
+    /// queued segment, so several are written at the same time, and they may arrive at the
+    /// destination out of order; the iteration is in order. A slow write holds up the iteration
+    /// behind it, and the other writes only once all slots are taken: the depth should be a few
+    /// times the number of writers.
     ///
-    /// Segments with equal path hints are never written at the same time, and the later one is written last. Paths
-    /// are equal as [`Path`](std::path::Path)s, a leading `.` aside. Paths that lead to the same file in other ways
-    /// (a link, upper case, one of them absolute) are not.
+    /// Segments with equal path hints are never written at the same time, and the later one is
+    /// written last. Paths are equal as [`Path`](std::path::Path)s, a leading `.` aside. Paths that
+    /// lead to the same file in other ways (a link, upper case, one of them absolute) are not.
     ///
-    /// Each sink's [`finish`](SegmentSink::finish) is called when its writer has nothing left to do. When one sink
-    /// panics the stream closes, the queued segments come out as `Err`, and the other sinks end as usual. The
-    /// writers of a [`DiskSink`] take clones of one sink, which share what they know of directories.
+    /// Each sink's [`finish`](SegmentSink::finish) is called when its writer has nothing left to
+    /// do. When one sink panics the stream closes, the queued segments come out as `Err`, and the
+    /// other sinks end as usual. The writers of a [`DiskSink`] take clones of one sink, which share
+    /// what they know of directories.
     ///
     /// # Errors
     ///
-    /// No writers, or a [`channel_depth`](SegmentStreamConfig::channel_depth) below their number, which would leave
-    /// some idle for good ([`InvalidInput`](io::ErrorKind::InvalidInput)); or a thread that cannot be started. The
-    /// sinks are dropped then, without a `finish`, and the threads that did start have ended.
+    /// No writers, or a [`channel_depth`](SegmentStreamConfig::channel_depth) below their number,
+    /// which would leave some idle for good ([`InvalidInput`](io::ErrorKind::InvalidInput)); or a
+    /// thread that cannot be started. The sinks are dropped then, without a `finish`, and the
+    /// threads that did start have ended.
     ///
     /// ```
     /// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig, sink};
@@ -123,7 +127,8 @@ impl SegmentStream {
                 continue;
             }
             let (shared, done) = (Arc::clone(&shared), done.clone());
-            // Made on its own thread: the end of a writer that never started would close the stream.
+            // Made on its own thread: the end of a writer that never started would close the
+            // stream.
             let run = move || Writer::new(shared, done).run(sink);
             let start = || {
                 thread::Builder::new()

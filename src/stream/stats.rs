@@ -34,15 +34,17 @@ impl Tally {
     }
 }
 
-/// The state of a stream and its totals, taken at one moment:
-/// `accepted = yielded + failed + discarded + dropped + in_flight` holds for segments and for bytes.
+/// The state of a stream and its totals, taken at one moment: `accepted = yielded + failed +
+/// discarded + dropped + in_flight` holds for segments and for bytes.
 ///
 /// A segment counts as yielded, failed or discarded when it comes out: of the iterator, or into the
-/// [`Report`](crate::Report) of `finish`, `finish_timeout` or `drain`. A segment that nobody takes any more,
-/// because the stream was dropped, counts when its write ends. A dropped segment counts at once.
+/// [`Report`](crate::Report) of `finish`, `finish_timeout` or `drain`. A segment that nobody takes
+/// any more, because the stream was dropped, counts when its write ends. A dropped segment counts
+/// at once.
 ///
-/// Three numbers matter most: `in_flight` against the bounds says how far the sink is behind, `oldest_age` by
-/// how much time, and `stalled_for` whether it is moving at all. `Display` is one line with all that is not zero.
+/// Three numbers matter most: `in_flight` against the bounds says how far the sink is behind,
+/// `oldest_age` by how much time, and `stalled_for` whether it is moving at all. `Display` is one
+/// line with all that is not zero.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamStats {
@@ -54,16 +56,18 @@ pub struct StreamStats {
     pub failed: Tally,
     /// The segments that `drain` or `finish_timeout` gave back without a write.
     pub discarded: Tally,
-    /// The segments that were dropped to make room ([`WhenFull::DropOldest`](crate::WhenFull::DropOldest)).
+    /// The segments that were dropped to make room
+    /// ([`WhenFull::DropOldest`](crate::WhenFull::DropOldest)).
     pub dropped: Tally,
     /// The segments that the producer gave up ([`give_up`](crate::SegmentSender::give_up),
-    /// [`lost`](crate::SegmentSender::lost)). They were never accepted, and are part of no other number.
+    /// [`lost`](crate::SegmentSender::lost)). They were never accepted, and are part of no other
+    /// number.
     pub given_up: Tally,
-    /// The part of `yielded` that the sink let pass because it had nowhere to put it: on the disk sink, the
-    /// segments without a path hint.
+    /// The part of `yielded` that the sink let pass because it had nowhere to put it: on the disk
+    /// sink, the segments without a path hint.
     pub without_destination: Tally,
-    /// The segments that were accepted and have not come out: queued, being written, or waiting to be yielded.
-    /// The bounds hold for these.
+    /// The segments that were accepted and have not come out: queued, being written, or waiting to
+    /// be yielded. The bounds hold for these.
     pub in_flight: Tally,
     /// The part of `in_flight` that no writer has begun.
     pub queued: Tally,
@@ -73,8 +77,8 @@ pub struct StreamStats {
     pub waiting_senders: u64,
     /// The time since the oldest segment in flight was accepted.
     pub oldest_age: Option<Duration>,
-    /// The longest time that a segment has been with its sink, with all attempts and the pauses between them;
-    /// zero while nothing is being written.
+    /// The longest time that a segment has been with its sink, with all attempts and the pauses
+    /// between them; zero while nothing is being written.
     pub stalled_for: Duration,
     /// How often a failed write was retried.
     pub retries: u64,

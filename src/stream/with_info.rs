@@ -19,7 +19,8 @@ impl<'a> WithInfo<'a> {
         Self { iteration }
     }
 
-    /// The next segment if one is done; never blocks. As [`SegmentStream::try_next`](crate::SegmentStream::try_next).
+    /// The next segment if one is done; never blocks. As
+    /// [`SegmentStream::try_next`](crate::SegmentStream::try_next).
     ///
     /// # Errors
     ///
@@ -33,7 +34,8 @@ impl<'a> WithInfo<'a> {
     ///
     /// # Errors
     ///
-    /// [`NoNext::NotYet`] once the time has passed, or [`NoNext::Ended`] if `next` would return `None`.
+    /// [`NoNext::NotYet`] once the time has passed, or [`NoNext::Ended`] if `next` would return
+    /// `None`.
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Yielded, NoNext> {
         self.iteration.next(Deadline::after(timeout))
     }

@@ -5,8 +5,8 @@ use std::fmt;
 use crate::error::WriteError;
 use crate::segment::{ProducedSegment, SegmentInfo, Submission};
 
-/// The item of [`SegmentStream::with_info`](crate::SegmentStream::with_info): what became of a segment, and the
-/// information that travelled with it.
+/// The item of [`SegmentStream::with_info`](crate::SegmentStream::with_info): what became of a
+/// segment, and the information that travelled with it.
 ///
 /// It converts into a [`Submission`], so that a chained stream keeps the information.
 #[derive(Debug)]

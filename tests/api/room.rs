@@ -90,7 +90,8 @@ where
     }
 }
 
-/// A stream whose writer pauses for ages after its first attempt at segment 0, its deadline moved on.
+/// A stream whose writer pauses for ages after its first attempt at segment 0, its deadline moved
+/// on.
 fn paused(
     config: SegmentStreamConfig,
 ) -> (SegmentStream, SegmentSender, Attempt, Receiver<Attempt>) {

@@ -1,4 +1,5 @@
-//! Deadlines that move on for as long as there is room. A pause here lasts for ever, unless somebody ends it.
+//! Deadlines that move on for as long as there is room. A pause here lasts for ever, unless
+//! somebody ends it.
 
 use std::time::Duration;
 
@@ -34,7 +35,8 @@ fn failing_zero(books: &Books, writer: usize) -> impl SegmentSink + use<> {
     })
 }
 
-/// There is room for one more beside the first, and then for none: whoever waits for some ends the pause.
+/// There is room for one more beside the first, and then for none: whoever waits for some ends the
+/// pause.
 fn against_a_sender(last: Duration) {
     for writers in [1, 2] {
         let books = Books::default();

@@ -1,6 +1,6 @@
-//! Threads, locks, channels and the clock, in one place: the standard library's and crossbeam's, or with
-//! `--cfg shuttle` those of a scheduler that explores every order in which threads may run. With `--cfg tsan`
-//! the locks are the standard library's in a form that `ThreadSanitizer` sees.
+//! Threads, locks, channels and the clock, in one place. Programs get the standard library's and
+//! crossbeam's. `--cfg shuttle` replaces them by those of a scheduler that explores the orders in
+//! which threads may run, and `--cfg tsan` makes the locks visible to `ThreadSanitizer`.
 
 #[cfg(shuttle)]
 mod shuttle;
@@ -16,7 +16,7 @@ use self::shuttle as chosen;
 #[cfg(not(shuttle))]
 use self::std as chosen;
 
-pub(crate) use chosen::{Condvar, Lookout, Mutex, MutexGuard, channel, now, thread, wait};
+pub(crate) use chosen::{Condvar, Mutex, MutexGuard, Spin, channel, now, thread, wait};
 
 use ::std::sync::PoisonError;
 
