@@ -75,9 +75,9 @@ impl<S: SegmentSink> Guarded<S> {
                     AtDeadline::MoveOnWhileThereIsRoom => Extension::request(shared),
                 };
                 is_final = extension.is_none();
-                let moved = deadline
-                    .zip(budget)
-                    .and_then(|(at, budget)| moved_on(at, budget, ended.checked_add(pause)?));
+                let moved = deadline.zip(budget).and_then(|(at, budget)| {
+                    moved_on(at.max(ended), budget, ended.checked_add(pause)?)
+                });
                 // A pause without an end is not worth it.
                 is_final |= moved.is_none();
                 deadline = moved;
@@ -119,7 +119,8 @@ impl<S: SegmentSink> Guarded<S> {
     }
 }
 
-/// The deadline after it has moved on by the budget, as often as it takes to come after `end`.
+/// The deadline after it has moved on by the budget, as often as it takes to come after `end`: once,
+/// unless a sink asks for a pause that is longer than the budget.
 fn moved_on(deadline: Instant, budget: Duration, end: Instant) -> Option<Instant> {
     let missing = end.saturating_duration_since(deadline).as_nanos();
     let budgets = missing / budget.as_nanos().max(1) + 1;

@@ -262,7 +262,7 @@ fn the_errors_of_all_sinks_ends_are_reported() {
         let report = stream.finish().unwrap_err().into_report();
         let mut messages: Vec<_> = report.sink_errors.iter().map(ToString::to_string).collect();
         messages.sort();
-        assert_eq!(messages, ["of 1", "of 3"]);
+        assert_eq!(messages, ["cannot finish: of 1", "cannot finish: of 3"]);
     });
 }
 
