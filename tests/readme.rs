@@ -10,7 +10,7 @@ fn read(path: &str) -> String {
 #[test]
 fn the_readme_has_the_common_parts_word_for_word() {
     let readme = read("README.md");
-    for part in ["quick_start", "promises", "deadlocks", "process_end"] {
+    for part in ["quick_start", "promises", "deadlocks"] {
         let text = read(&format!("src/docs/{part}.md"));
         assert!(
             readme.contains(text.trim_end()),

@@ -144,8 +144,8 @@ pub enum WhenFull {
     /// newest.
     ///
     /// A dropped segment is yielded in its place, as an `Err` of the kind
-    /// [`Dropped`](crate::WriteErrorKind::Dropped) with everything but its payload. When more than
-    /// 64 are dropped before they can be yielded, the last of these errors stands for all the rest
+    /// [`Dropped`](crate::WriteErrorKind::Dropped) with everything but its payload. While more
+    /// than 64 wait to be yielded, a dropped one joins its neighbour, and one error stands for both
     /// ([`WriteError::segments`](crate::WriteError::segments)): a stall costs no memory, however
     /// long.
     ///

@@ -77,7 +77,7 @@ pub(super) enum Lifecycle {
     /// The same, as not all writers could be started: there is nothing to write, and nothing for
     /// the sinks to finish.
     FailedToStart,
-    /// All writers have ended, or were given up.
+    /// All writers have ended.
     Ended,
 }
 

@@ -29,8 +29,8 @@ const SEPARATE_LOSSES: usize = 64;
 #[cfg(test)]
 const SEPARATE_LOSSES: usize = 3;
 
-/// The ring has memory for this many entries from the start, so that no `send` has to move it. A
-/// larger depth may never be used.
+/// The ring has memory for this many entries from the start, so that a `send` does not move it. A
+/// larger depth may never be used, and losses beyond the depth are rare.
 const RESERVED: usize = 1024;
 
 /// How a write ended: the only name for it from the sink to the iterator.

@@ -28,8 +28,8 @@ pub(super) fn thread_name(writer: usize, writers: usize) -> String {
 /// and no queued segment unaccounted for.
 pub(super) struct Writer {
     shared: Arc<Shared>,
-    /// Rings for the iterator. When all of them are gone, the iterator knows that no writer is
-    /// left.
+    /// Rings for the iterator. If all of them are gone and no writer has said that it ended, the
+    /// iterator knows that the writers have died.
     done: Sender<()>,
     spin: Spin,
     has_ended: bool,
