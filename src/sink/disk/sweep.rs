@@ -11,7 +11,7 @@ use crate::error::SinkError;
 use crate::internal::log::log;
 
 /// The result of a [`DiskSink::sweep`](crate::DiskSink::sweep).
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Swept {
     /// The temp files that were removed.
