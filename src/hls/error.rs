@@ -97,15 +97,51 @@ impl From<PublishError> for io::Error {
 #[derive(Debug)]
 pub struct ResumeError {
     path: PathBuf,
+    refusal: Refusal,
+}
+
+/// Why a playlist cannot be resumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ResumeErrorKind {
+    /// The playlist is empty, truncated or no playlist, or published segments are missing in it.
+    Damaged,
+    /// The playlist was not written by this publisher.
+    Foreign,
+    /// The playlist has ended, or its numbers are used up, and must not change.
+    Ended,
+    /// The playlist differs from the configuration, or the configuration is invalid.
+    Configuration,
+    /// The side file is truncated, or was not written by this publisher.
+    State,
+}
+
+/// A kind and its reason, before the path is known.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    kind: ResumeErrorKind,
     why: String,
 }
 
+impl Refusal {
+    pub(super) fn new(kind: ResumeErrorKind, why: impl Into<String>) -> Self {
+        let why = why.into();
+        Self { kind, why }
+    }
+}
+
 impl ResumeError {
-    pub(super) fn new(path: impl Into<PathBuf>, why: impl Into<String>) -> Self {
+    pub(super) fn new(path: impl Into<PathBuf>, refusal: Refusal) -> Self {
         Self {
             path: path.into(),
-            why: why.into(),
+            refusal,
         }
+    }
+
+    /// Why the playlist cannot be resumed.
+    #[must_use]
+    pub fn kind(&self) -> ResumeErrorKind {
+        self.refusal.kind
     }
 
     /// The path hint of the playlist or of its side file.
@@ -121,7 +157,7 @@ impl fmt::Display for ResumeError {
         reason = "a name with a line break in it must not forge a line"
     )]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot resume {:?}: {}", self.path, self.why)
+        write!(f, "cannot resume {:?}: {}", self.path, self.refusal.why)
     }
 }
 

@@ -35,11 +35,11 @@ mod visits;
 mod window;
 
 pub use config::{MediaPlaylist, Retention};
-pub use error::{PublishError, PublishErrorKind, ResumeError};
+pub use error::{PublishError, PublishErrorKind, ResumeError, ResumeErrorKind};
 pub use multivariant::{AudioRendition, MultivariantPlaylist, Rendition, Variant};
 pub use names::SegmentNames;
 pub use notice::Notice;
 pub use publisher::{MediaPlaylistPublisher, Pushed};
 pub use reserved::Reserved;
 pub use resume::Previous;
-pub use tags::TagError;
+pub use tags::{TagError, TagErrorKind};

@@ -14,24 +14,35 @@ use super::config::{Kind, MediaPlaylist};
 use super::date;
 use super::duration::{Micros, Rounding, to_duration};
 use super::entry::{Entry, Map};
+use super::error::{Refusal, ResumeErrorKind};
 use super::key;
 use super::playlist::{NUMBERS_END, Playlist};
 use super::render::render;
 use super::tags;
 use crate::segment::{LONGEST_SECS, usable};
 
-/// Why a playlist cannot be resumed.
-type Refusal = String;
+fn damaged(why: impl Into<String>) -> Refusal {
+    Refusal::new(ResumeErrorKind::Damaged, why)
+}
+
+fn differs(why: impl Into<String>) -> Refusal {
+    Refusal::new(ResumeErrorKind::Configuration, why)
+}
+
+fn foreign(what: impl std::fmt::Display) -> Refusal {
+    let why = format!("it was not written by this publisher: {what}");
+    Refusal::new(ResumeErrorKind::Foreign, why)
+}
 
 /// The playlist that rendered this text. Everything that the text does not hold is as in a new
 /// playlist.
 pub(super) fn parse(text: &[u8], config: MediaPlaylist) -> Result<Playlist, Refusal> {
-    let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8")?;
+    let text = std::str::from_utf8(text).map_err(|_| damaged("it is not UTF-8"))?;
     if text.is_empty() {
-        return Err("it is empty".into());
+        return Err(damaged("it is empty"));
     }
     if !text.ends_with('\n') {
-        return Err("it is truncated: its last line is incomplete".into());
+        return Err(damaged("it is truncated: its last line is incomplete"));
     }
     let options = ParsingOptionsBuilder::new()
         .with_parsing_for_all_tags()
@@ -42,7 +53,7 @@ pub(super) fn parse(text: &[u8], config: MediaPlaylist) -> Result<Playlist, Refu
         match reader.read_line() {
             Ok(Some(parsed)) => reading.take(parsed, line)?,
             Ok(None) => break,
-            Err(error) => return Err(format!("it cannot be read: {error}")),
+            Err(error) => return Err(damaged(format!("it cannot be read: {error}"))),
         }
     }
     let playlist = reading.finish()?;
@@ -50,7 +61,10 @@ pub(super) fn parse(text: &[u8], config: MediaPlaylist) -> Result<Playlist, Refu
     if render(&playlist).is_ok_and(|again| again == text.as_bytes()) {
         Ok(playlist)
     } else {
-        Err("it was not written by this publisher, or it is truncated".into())
+        Err(Refusal::new(
+            ResumeErrorKind::Foreign,
+            "it was not written by this publisher, or it is truncated",
+        ))
     }
 }
 
@@ -102,7 +116,7 @@ impl Reading {
 
     fn tag(&mut self, tag: &Tag<'_>, line: &str) -> Result<(), Refusal> {
         if !self.has_header && !matches!(tag, Tag::M3u(_)) {
-            return Err("it does not begin with #EXTM3U".into());
+            return Err(damaged("it does not begin with #EXTM3U"));
         }
         match tag {
             Tag::M3u(_) => self.has_header = true,
@@ -134,7 +148,7 @@ impl Reading {
                 self.next.tags.push(line.to_owned());
             }
             Ok(tags::Kind::Key) | Err(_) => {
-                return Err(format!("it was not written by this publisher: {line:?}"));
+                return Err(foreign(format!("{line:?}")));
             }
         }
         Ok(())
@@ -142,7 +156,7 @@ impl Reading {
 
     fn map(&mut self, uri: &str, has_byterange: bool) -> Result<(), Refusal> {
         if has_byterange {
-            return Err("it was not written by this publisher: EXT-X-MAP with BYTERANGE".into());
+            return Err(foreign("EXT-X-MAP with BYTERANGE"));
         }
         self.keys.clear();
         self.map = Some(Arc::new(Map {
@@ -154,21 +168,20 @@ impl Reading {
 
     fn file_of(&self, uri: &str) -> Result<PathBuf, Refusal> {
         let config = &self.playlist.config;
-        let refuse =
-            |error| format!("it was not written by this publisher: the URI {uri:?}: {error}");
+        let refuse = |error| foreign(format!("the URI {uri:?}: {error}"));
         let file = config.file_of(uri).map_err(refuse)?;
         if config.uri_of(&file).is_ok_and(|again| again == uri) {
             Ok(file)
         } else {
-            Err(format!(
-                "it was not written by this publisher: the URI {uri:?}"
-            ))
+            Err(foreign(format!("the URI {uri:?}")))
         }
     }
 
     fn segment(&mut self, uri: &str) -> Result<(), Refusal> {
         let Some(micros) = self.micros.take() else {
-            return Err(format!("it is not a media playlist: {uri:?} has no EXTINF"));
+            return Err(damaged(format!(
+                "it is not a media playlist: {uri:?} has no EXTINF"
+            )));
         };
         let mut entry = std::mem::take(&mut self.next);
         if !entry.is_gap {
@@ -204,28 +217,34 @@ impl Reading {
         let playlist = &mut self.playlist;
         let config = &playlist.config;
         if playlist.has_ended {
-            return Err("it has ended (EXT-X-ENDLIST) and must not change".into());
+            return Err(Refusal::new(
+                ResumeErrorKind::Ended,
+                "it has ended (EXT-X-ENDLIST) and must not change",
+            ));
         }
         let (Some(target), Some(number), Some(version)) =
             (playlist.target_secs, self.media_sequence, playlist.version)
         else {
-            return Err(
-                "it is truncated, or was not written by this publisher: a header is missing".into(),
-            );
+            return Err(damaged(
+                "it is truncated, or was not written by this publisher: a header is missing",
+            ));
         };
         if !matches!(version, 3 | 5 | 6) {
-            return Err("it was not written by this publisher: EXT-X-VERSION".into());
+            return Err(foreign("EXT-X-VERSION"));
         }
         if target == 0 {
             // With a target of 0 no segment would stay listed.
-            return Err("it was not written by this publisher: EXT-X-TARGETDURATION".into());
+            return Err(foreign("EXT-X-TARGETDURATION"));
         }
         let is_at_the_end = |number: u64| {
             let end = number.checked_add(playlist.entries.len() as u64);
             end.is_none_or(|end| end >= NUMBERS_END)
         };
         if is_at_the_end(number) || is_at_the_end(playlist.discontinuity_sequence) {
-            return Err("its numbers are used up".into());
+            return Err(Refusal::new(
+                ResumeErrorKind::Ended,
+                "its numbers are used up",
+            ));
         }
         let kind = match config.kind {
             Kind::Live { .. } => None,
@@ -233,15 +252,19 @@ impl Reading {
             Kind::Vod => Some(HlsPlaylistType::Vod),
         };
         if self.kind != kind {
-            return Err("its kind (EXT-X-PLAYLIST-TYPE) differs from the configuration".into());
-        }
-        if let Some(asked) = config.target_secs.filter(|asked| *asked != target) {
-            return Err(format!(
-                "its target duration is {target} s, but {asked} s is configured"
+            return Err(differs(
+                "its kind (EXT-X-PLAYLIST-TYPE) differs from the configuration",
             ));
         }
+        if let Some(asked) = config.target_secs.filter(|asked| *asked != target) {
+            return Err(differs(format!(
+                "its target duration is {target} s, but {asked} s is configured"
+            )));
+        }
         if self.has_independent_segments != config.independent_segments {
-            return Err("its EXT-X-INDEPENDENT-SEGMENTS differs from the configuration".into());
+            return Err(differs(
+                "its EXT-X-INDEPENDENT-SEGMENTS differs from the configuration",
+            ));
         }
         let has_dates = playlist.next.date.is_some();
         let fits = match config.date {
@@ -249,7 +272,9 @@ impl Reading {
             Some(asked) => has_dates || !date::is_printable(asked),
         };
         if !playlist.entries.is_empty() && !fits {
-            return Err("its EXT-X-PROGRAM-DATE-TIME differs from the configuration".into());
+            return Err(differs(
+                "its EXT-X-PROGRAM-DATE-TIME differs from the configuration",
+            ));
         }
         playlist.media_sequence = number;
         // The text exists, so it was published.
@@ -278,5 +303,5 @@ impl Reading {
 fn printed(duration_secs: f64) -> Result<Micros, Refusal> {
     usable(duration_secs)
         .map(|duration| Rounding::default().next(duration))
-        .ok_or_else(|| format!("it was not written by this publisher: EXTINF of {duration_secs}"))
+        .ok_or_else(|| foreign(format!("EXTINF of {duration_secs}")))
 }

@@ -13,7 +13,7 @@ use super::key;
 use super::listings::Listings;
 use super::notice::Notice;
 use super::retired::RetiredFiles;
-use super::tags::{self, TagError};
+use super::tags::{self, TagError, TagErrorKind};
 use crate::error::WriteError;
 use crate::segment::{ProducedSegment, usable};
 use crate::uri;
@@ -151,11 +151,12 @@ impl Playlist {
                 tags::Kind::Key if key::takes_version_5(line) && !self.allows_version_5() => {
                     let why =
                         "KEYFORMAT needs version 5, and the playlist's lower version is fixed";
-                    return Err(TagError::new(line, why));
+                    return Err(TagError::new(line, TagErrorKind::Playlist, why));
                 }
                 tags::Kind::Key => keys.push(key::kept(line)),
                 tags::Kind::WithDates if !self.next.has_date() => {
-                    return Err(TagError::new(line, "it needs a playlist with dates"));
+                    let why = "it needs a playlist with dates";
+                    return Err(TagError::new(line, TagErrorKind::Playlist, why));
                 }
                 tags::Kind::OfSegment | tags::Kind::WithDates => tags.push(line.to_owned()),
             }

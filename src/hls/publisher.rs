@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use log::Level;
 
 use super::config::{Kind, MediaPlaylist, Retention as Policy};
-use super::error::{PublishError, PublishErrorKind, ResumeError};
+use super::error::{PublishError, PublishErrorKind, Refusal, ResumeError, ResumeErrorKind};
 use super::fingerprint::Fingerprints;
 use super::journal::{self, Published, State};
 use super::notice::{Notice, NoticeLog};
@@ -168,25 +168,28 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         previous: &Previous,
     ) -> Result<Self, ResumeError> {
         let (path, state_path) = (playlist.path.clone(), playlist.state_path());
-        let refuse = |why: String| ResumeError::new(&path, why);
+        let refuse = |refusal: Refusal| ResumeError::new(&path, refusal);
         let parsed = parse(&previous.playlist, playlist.clone()).map_err(refuse)?;
         let state = match &previous.state {
             None => State::default(),
-            Some(text) => State::read(text).map_err(|why| ResumeError::new(&state_path, why))?,
+            Some(text) => read_state(text, &state_path)?,
         };
+        let configuration = ResumeErrorKind::Configuration;
         let is_valid = playlist.validate();
-        is_valid.map_err(|error| refuse(error.to_string()))?;
+        is_valid.map_err(|error| refuse(Refusal::new(configuration, error.to_string())))?;
         let mut publisher = Self::start(playlist, sink);
         let number = parsed.next_number().unwrap_or_default();
         if number < state.published.number {
-            return Err(refuse(
-                "it is truncated: published segments are missing".into(),
-            ));
+            return Err(refuse(Refusal::new(
+                ResumeErrorKind::Damaged,
+                "it is truncated: published segments are missing",
+            )));
         }
         if !state.texts.may_be(&previous.playlist) {
-            return Err(refuse(
-                "it is truncated, or not the playlist of its side file".into(),
-            ));
+            return Err(refuse(Refusal::new(
+                ResumeErrorKind::Damaged,
+                "it is truncated, or not the playlist of its side file",
+            )));
         }
         publisher.texts = Fingerprints::only(&previous.playlist);
         publisher.may_have_old_state &= previous.state.is_some();
@@ -219,8 +222,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     pub fn take_over(mut self, previous: &Previous) -> Result<Self, ResumeError> {
         let state = match &previous.state {
             None => return Ok(self),
-            Some(text) => State::read(text)
-                .map_err(|why| ResumeError::new(self.playlist.config.state_path(), why))?,
+            Some(text) => read_state(text, &self.playlist.config.state_path())?,
         };
         let since = Moment {
             media: self.playlist.media_time,
@@ -599,6 +601,11 @@ pub(super) fn write(
     object: ObjectKind,
 ) -> Result<(), SinkError> {
     put(sink, &document(path, data), object)
+}
+
+fn read_state(text: &[u8], path: &Path) -> Result<State, ResumeError> {
+    let refuse = |why| ResumeError::new(path, Refusal::new(ResumeErrorKind::State, why));
+    State::read(text).map_err(refuse)
 }
 
 fn document(path: impl Into<PathBuf>, data: Vec<u8>) -> ProducedSegment {

@@ -46,7 +46,22 @@ const DATE_RANGE: &str = "#EXT-X-DATERANGE";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagError {
     line: String,
+    kind: TagErrorKind,
     why: &'static str,
+}
+
+/// Why a line was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TagErrorKind {
+    /// It is neither a tag nor a comment, or it is not one line.
+    Syntax,
+    /// The publisher writes that tag itself.
+    Reserved,
+    /// A key without METHOD, without URI, or with an IV that is none.
+    Key,
+    /// The playlist has no dates, or its fixed version is too low.
+    Playlist,
 }
 
 impl fmt::Display for TagError {
@@ -72,32 +87,50 @@ pub(super) enum Kind {
 }
 
 impl TagError {
-    pub(super) fn new(line: &str, why: &'static str) -> Self {
+    pub(super) fn new(line: &str, kind: TagErrorKind, why: &'static str) -> Self {
         Self {
             line: line.to_owned(),
+            kind,
             why,
         }
+    }
+
+    /// Why the line was refused.
+    #[must_use]
+    pub fn kind(&self) -> TagErrorKind {
+        self.kind
+    }
+
+    /// The line that was refused.
+    #[must_use]
+    pub fn line(&self) -> &str {
+        &self.line
     }
 }
 
 /// Classifies a line of the caller, or says why it is refused.
 pub(super) fn check(line: &str) -> Result<Kind, TagError> {
-    let refuse = |why| Err(TagError::new(line, why));
+    let refuse = |kind, why| Err(TagError::new(line, kind, why));
+    let syntax = |why| refuse(TagErrorKind::Syntax, why);
     if !line.starts_with('#') {
-        return refuse("it does not start with '#', so it would be read as a URI");
+        return syntax("it does not start with '#', so it would be read as a URI");
     }
     if line.chars().any(char::is_control) {
-        return refuse("it contains a line break or another control character");
+        return syntax("it contains a line break or another control character");
     }
     let name = line.split(':').next().unwrap_or(line).trim_end();
     if name == "#EXT" {
-        return refuse("a tag needs a name");
+        return syntax("a tag needs a name");
     }
     if OURS.contains(&name) {
-        return refuse("the publisher writes that tag itself");
+        return refuse(
+            TagErrorKind::Reserved,
+            "the publisher writes that tag itself",
+        );
     }
     if name == KEY {
-        return key::check(line).map_or_else(refuse, |()| Ok(Kind::Key));
+        return key::check(line)
+            .map_or_else(|why| refuse(TagErrorKind::Key, why), |()| Ok(Kind::Key));
     }
     Ok(match name {
         DATE_RANGE => Kind::WithDates,

@@ -304,7 +304,11 @@ fn chained_streams_keep_the_information_and_the_losses() {
         sender.lost(3, Duration::from_secs(2), info(3)).unwrap();
         drop(sender);
         for yielded in first.with_info() {
-            let lost = yielded.result.as_ref().err().map(segment_stream::WriteError::kind);
+            let lost = yielded
+                .result
+                .as_ref()
+                .err()
+                .map(segment_stream::WriteError::kind);
             match lost {
                 None | Some(WriteErrorKind::Failed) => {
                     next.send(Submission::from(yielded)).unwrap();

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::SystemTime;
 
-use segment_stream::hls::{Notice, Retention};
+use segment_stream::hls::{Notice, ResumeErrorKind, Retention, TagErrorKind};
 use segment_stream::{SegmentSink, SinkError, WriteContext};
 
 use super::*;
@@ -41,6 +41,69 @@ fn an_ended_playlist_is_refused() {
     let previous = bench.previous();
     let refused = MediaPlaylistPublisher::resume(live(), bench.folder.clone(), &previous);
     assert!(refused.is_err_and(|error| error.to_string().contains("ended")));
+}
+
+#[test]
+fn the_kind_of_a_refusal_says_what_is_wrong() {
+    let mut bench = Bench::new(live());
+    let _ = bench.push(0, 2.0);
+    let whole = bench.previous();
+    let changed = |change: &dyn Fn(&mut Previous)| {
+        let mut previous = whole.clone();
+        change(&mut previous);
+        previous
+    };
+    let text = |from: &'static str, to: &'static str| {
+        move |previous: &mut Previous| {
+            let text = String::from_utf8(previous.playlist.clone()).expect("it is text");
+            assert!(text.contains(from), "{text}");
+            previous.playlist = text.replace(from, to).into_bytes();
+        }
+    };
+    for (previous, expected) in [
+        (changed(&|it| it.playlist.clear()), ResumeErrorKind::Damaged),
+        (
+            changed(&|it| drop(it.playlist.pop())),
+            ResumeErrorKind::Damaged,
+        ),
+        (
+            changed(&text("#EXTM3U", "#OTHER")),
+            ResumeErrorKind::Damaged,
+        ),
+        (
+            changed(&text("0.ts", "../../0.ts")),
+            ResumeErrorKind::Foreign,
+        ),
+        (
+            changed(&text("0.ts\n", "0.ts\n#EXT-X-ENDLIST\n")),
+            ResumeErrorKind::Ended,
+        ),
+        (
+            changed(&|it| it.state = Some(b"other".to_vec())),
+            ResumeErrorKind::State,
+        ),
+    ] {
+        let resumed = MediaPlaylistPublisher::resume(live(), bench.folder.clone(), &previous);
+        assert_eq!(resumed.expect_err("it is refused").kind(), expected);
+    }
+    let resumed = MediaPlaylistPublisher::resume(event(), bench.folder.clone(), &whole);
+    let error = resumed.expect_err("it is of another kind");
+    assert_eq!(error.kind(), ResumeErrorKind::Configuration);
+}
+
+#[test]
+fn the_kind_of_a_refused_line_says_what_is_wrong() {
+    let mut bench = Bench::new(live());
+    for (line, expected) in [
+        ("0.ts", TagErrorKind::Syntax),
+        ("#a\nb", TagErrorKind::Syntax),
+        ("#EXTINF:2,", TagErrorKind::Reserved),
+        ("#EXT-X-KEY:METHOD=AES-128", TagErrorKind::Key),
+        ("#EXT-X-DATERANGE:ID=\"a\"", TagErrorKind::Playlist),
+    ] {
+        let error = bench.publisher.tag_next([line]).expect_err("it is refused");
+        assert_eq!((error.kind(), error.line()), (expected, line));
+    }
 }
 
 /// A truncated text is refused wherever it was cut, if there is a side file. The text of one
