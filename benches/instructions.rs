@@ -1,5 +1,5 @@
-//! Hands segments to a stream whose sink does nothing, so many of them: for `.ci/instructions`, which counts
-//! what each takes.
+//! Hands segments to a stream whose sink does nothing, so many of them: for `.ci/instructions`,
+//! which counts what each takes.
 //!
 //! ```text
 //! cargo bench --bench instructions -- 10000
@@ -10,8 +10,8 @@ use std::io;
 
 use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig, sink};
 
-/// As many as fit at once are sent, and then taken, so that no thread waits for another one more often than
-/// it must.
+/// As many as fit at once are sent, and then taken, so that no thread waits for another one more
+/// often than it must.
 const DEPTH: usize = 500;
 
 fn main() -> io::Result<()> {

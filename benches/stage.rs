@@ -5,8 +5,8 @@
 //! cargo bench --bench stage -- latency memory    # some of it
 //! ```
 //!
-//! Figures go to standard output, and to `target/figures/stage.tsv` for `benches/run`, which makes the page
-//! of results of them.
+//! Figures go to standard output, and to `target/figures/stage.tsv` for `benches/run`, which makes
+//! the page of results of them.
 
 #![allow(
     clippy::cast_precision_loss,

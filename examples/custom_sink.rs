@@ -1,8 +1,8 @@
-//! A sink made of a closure: every segment into one archive file, with an index beside it.
+//! Stores every segment in one archive file with an index, through a sink made of a closure.
 //!
 //! `cargo run --example custom_sink`
 //!
-//! What the closure returns as an error comes out of the iterator, with the segment inside.
+//! An error of the closure comes out of the iterator, with the segment inside.
 
 #![deny(clippy::unwrap_used)]
 
@@ -26,12 +26,12 @@ fn main() -> io::Result<()> {
                 "the encoder produced nothing",
             ));
         }
-        // After an error that may heal this is called again with the same segment, so each attempt begins
-        // where the last whole segment ends.
+        // After a transient error the closure is called again with the same segment, so each
+        // attempt begins behind the last whole segment.
         archive.set_len(offset)?;
         archive.seek(SeekFrom::Start(offset))?;
         archive.write_all(&segment.data)?;
-        // The index names the segment only once it is in the archive.
+        // The index names a segment only once it is in the archive.
         writeln!(
             index,
             "{} {offset} {} {}",
@@ -46,13 +46,13 @@ fn main() -> io::Result<()> {
     let (mut stream, sender) = SegmentStream::with_sink(SegmentStreamConfig::default(), sink)?;
     let encoder = thread::spawn(move || {
         for number in 0..10 {
-            // One of them is empty, to show what becomes of an error.
+            // One segment is empty, to show what happens on an error.
             let payload = vec![0x47; if number == 4 { 0 } else { 18_800 }];
             if sender
                 .send(ProducedSegment::media(number, payload, 2.0))
                 .is_err()
             {
-                return; // The stream was closed: there is nothing more to do.
+                return; // The stream is closed.
             }
         }
     });
@@ -60,7 +60,7 @@ fn main() -> io::Result<()> {
     for item in &mut stream {
         match item {
             Ok(segment) => println!("segment {} is in the archive", segment.sequence),
-            Err(error) => println!("not there: {error}"),
+            Err(error) => println!("not archived: {error}"),
         }
     }
     stream.finish()?;

@@ -7,9 +7,10 @@
 //! ffmpeg … -f mpegts - | live_hls - out/
 //! ```
 //!
-//! One thread reads, cuts and sends; the stream's own thread writes; the main thread iterates and
-//! publishes, so that a playlist never names what is not stored. Ctrl-C closes the stream through its
-//! handle: what was accepted is still written and listed, and so is what comes back.
+//! One thread reads, cuts and sends; the stream's thread writes; the main thread iterates and
+//! publishes. A playlist therefore never names a missing file. Ctrl-C closes the stream through
+//! its handle. Accepted segments are still written and listed, and so are those that a closed
+//! stream gives back.
 #![deny(clippy::unwrap_used)]
 
 use std::env;
@@ -48,11 +49,11 @@ use support::interrupt::Interrupt;
 use support::pace::Pace;
 use support::producer::Producer;
 
-/// How often it is looked whether old segments may be deleted, once nothing comes any more.
+/// The interval at which old segments are deleted after the end of the input.
 const DELETING_EVERY: Duration = Duration::from_millis(250);
 
 fn main() -> ExitCode {
-    // Each failure has its own line on standard error; the log is for who asks for it with RUST_LOG.
+    // Each failure has its own line on standard error. The log is off unless RUST_LOG is set.
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("off")).init();
     let (options, source, folder) = match Command::parse(env::args_os().skip(1), Options::default())
     {
@@ -81,14 +82,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// What became of an input that could be begun with.
+/// The outcome of an input that could be opened.
 enum Outcome {
     Complete,
-    /// Why not is on standard error.
+    /// The reason is on standard error.
     Incomplete,
 }
 
-/// Packages one input. Whatever goes wrong, the playlist is whole, and so is what it lists.
+/// Packages one input. On any error the playlist and its segments stay whole.
 fn package(
     options: &Options,
     source: &Source,
@@ -154,7 +155,7 @@ fn package(
     Ok(outcome)
 }
 
-/// Lists what is stored, until the input has ended or the stream was closed.
+/// Lists stored segments until the input ends or the stream is closed.
 fn iterate(
     stream: &mut SegmentStream,
     producer: &Producer<Packager>,
@@ -172,8 +173,8 @@ fn iterate(
             programs = producer.programs();
             if let Some(count @ 2..) = programs {
                 display.complain(format_args!(
-                    "note: all {count} programs are packaged, cut for one; HLS asks for no more \
-                     (RFC 8216 §3.2)"
+                    "note: all {count} programs are packaged, cut by one of them; HLS expects one \
+                     program (RFC 8216 §3.2)"
                 ));
             }
         }
@@ -181,7 +182,7 @@ fn iterate(
     }
 }
 
-/// Enters what came out of the stream into the playlists.
+/// Enters an item of the stream into the playlists.
 fn list(
     item: &Result<ProducedSegment, WriteError>,
     publication: &mut Publication,
@@ -194,7 +195,7 @@ fn list(
     }
 }
 
-/// Ends the stream. All it held has been yielded, unless the writer came to a bad end.
+/// Ends the stream. Everything in it has been yielded, unless the writer failed.
 fn finish(stream: SegmentStream, publication: &mut Publication, display: &mut Display) {
     let Err(error) = stream.finish() else { return };
     let report = error.into_report();
@@ -206,7 +207,7 @@ fn finish(stream: SegmentStream, publication: &mut Publication, display: &mut Di
     }
 }
 
-/// Writes what a closed stream did not take, through another one.
+/// Writes the segments that a closed stream refused, through another stream.
 fn store_and_list(
     segments: impl IntoIterator<Item = ProducedSegment>,
     publication: &mut Publication,
@@ -215,7 +216,7 @@ fn store_and_list(
     let config = SegmentStreamConfig::default();
     let (mut stream, sender) = SegmentStream::with_sink(config, publication.segment_sink())?;
     for segment in segments {
-        // One at a time, as this thread both sends and iterates.
+        // One at a time, because this thread both sends and iterates.
         sender.send(segment)?;
         if let Some(item) = stream.next() {
             list(&item, publication, display);
@@ -225,7 +226,7 @@ fn store_and_list(
     Ok(())
 }
 
-/// Waits until players need what slid out of the window no more, and deletes it. Ctrl-C leaves it.
+/// Waits until players cannot need the old segments, and deletes them. Ctrl-C keeps them.
 fn delete_old_segments(
     publication: &mut Publication,
     interrupt: &Interrupt,
@@ -234,7 +235,7 @@ fn delete_old_segments(
     let waiting = publication.waiting_for_deletion();
     if waiting > 0 && !interrupt.was_asked() {
         display.complain(format_args!(
-            "waiting to delete {waiting} old files that players may still ask for (Ctrl-C leaves \
+            "waiting to delete {waiting} old files that players may still request (Ctrl-C keeps \
              them)"
         ));
     }
@@ -250,6 +251,6 @@ fn delete_old_segments(
         }
     }
     if left > 0 {
-        display.complain(format_args!("{left} old files stay"));
+        display.complain(format_args!("{left} old files are kept"));
     }
 }

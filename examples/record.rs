@@ -1,14 +1,14 @@
-//! Records an MPEG transport stream, a file or standard input, as segments in a folder.
+//! Records an MPEG transport stream, a file or standard input, as segments in a directory.
 //!
 //! ```text
-//! cargo run --example record                          # the sample, into a temporary folder
+//! cargo run --example record                          # the sample, into a temporary directory
 //! cargo run --example record -- in.ts out/
 //! ffmpeg … -f mpegts - | cargo run --example record -- - out/
 //! ```
 //!
-//! One thread reads, cuts and sends; the stream's own thread writes; the main thread iterates, and so
-//! reports a segment once it is stored. Ctrl-C closes the stream through its handle: what was accepted
-//! is still written, and what was not comes back and is written by the main thread.
+//! One thread reads, cuts and sends; the stream's thread writes; the main thread iterates, and so
+//! reports a segment once it is stored. Ctrl-C closes the stream through its handle. Accepted
+//! segments are still written; the others come back, and the main thread writes them.
 
 use std::env;
 use std::error::Error;
@@ -43,7 +43,7 @@ use support::pace::Pace;
 use support::producer::Producer;
 
 fn main() -> ExitCode {
-    // Each failure has its own line on standard error; the log is for who asks for it with RUST_LOG.
+    // Each failure has its own line on standard error. The log is off unless RUST_LOG is set.
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("off")).init();
     let (options, source, folder) = match Command::parse(env::args_os().skip(1), Options::default())
     {
@@ -72,7 +72,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Records one input. Whatever goes wrong, what was stored is whole.
+/// Records one input. On any error the stored segments stay whole.
 fn record(
     options: &Options,
     source: &Source,
@@ -84,7 +84,7 @@ fn record(
     let disk = DiskSink::rooted(folder.path())
         .durability(options.durability)
         .existing(Existing::Refuse)
-        // A disk that is unmounted leaves an empty folder, or none, on the disk of the system.
+        // An unmounted disk leaves an empty directory, or none, on the system disk.
         .root_must_exist();
     #[cfg(unix)]
     let disk = disk.same_device();
@@ -118,7 +118,7 @@ fn record(
             programs = producer.programs();
             if let Some(count @ 2..) = programs {
                 display.complain(format_args!(
-                    "note: all {count} programs are recorded, cut for one"
+                    "note: all {count} programs are recorded, cut by one of them"
                 ));
             }
         }
@@ -140,7 +140,7 @@ fn record(
     Ok(())
 }
 
-/// Ends the stream. All it held has been yielded, unless the writer came to a bad end.
+/// Ends the stream. Everything in it has been yielded, unless the writer failed.
 fn finish(stream: SegmentStream, display: &mut Display) {
     let Err(error) = stream.finish() else { return };
     let report = error.into_report();
@@ -152,7 +152,7 @@ fn finish(stream: SegmentStream, display: &mut Display) {
     }
 }
 
-/// Writes what a closed stream did not take.
+/// Writes the segments that a closed stream refused.
 fn store(
     segments: impl IntoIterator<Item = ProducedSegment>,
     mut sink: DiskSink,

@@ -1,9 +1,10 @@
-//! Disk first, then a second destination: two streams, one feeding the other, a thread a link.
+//! Writes to disk, then to a second destination: two streams, one feeding the other, with a thread
+//! for each link.
 //!
 //! `cargo run --example two_destinations`
 //!
-//! Each stream has its own bound. What the disk refuses still goes to the second destination, and
-//! what the second destination refuses is on disk. No payload is copied on the way.
+//! Each stream has its own bound. A segment that the disk refuses still goes to the second
+//! destination, and one that the second destination refuses is on disk. No payload is copied.
 
 #![deny(clippy::unwrap_used)]
 
@@ -23,7 +24,7 @@ fn main() -> io::Result<()> {
     let disk = DiskSink::rooted(&folder);
     let (mut on_disk, sender) = SegmentStream::with_sink(SegmentStreamConfig::default(), disk)?;
 
-    // Stands for an origin server: it does not answer once, which heals, and refuses one segment.
+    // Stands for an origin server: one timeout, which is retried, and one refused segment.
     let mut answers = false;
     let origin = sink::from_fn(move |segment| match segment.sequence {
         3 if !mem::replace(&mut answers, true) => {
@@ -32,8 +33,8 @@ fn main() -> io::Result<()> {
         8 => Err(io::Error::new(io::ErrorKind::PermissionDenied, "refused")),
         _ => Ok(()),
     });
-    // It may lag further behind than the disk, and where that is not enough it loses the oldest, and does
-    // not hold the disk up.
+    // The origin may lag further behind than the disk. Beyond that it loses the oldest segment and
+    // does not delay the disk.
     let config = SegmentStreamConfig {
         channel_depth: 32,
         when_full: WhenFull::DropOldest,
@@ -51,16 +52,16 @@ fn main() -> io::Result<()> {
         }
     });
 
-    // The link: takes what the disk is done with, well or badly, and passes it on.
+    // The link: takes every item of the disk, `Ok` or `Err`, and passes the segment on.
     let link = thread::spawn(move || {
         for item in &mut on_disk {
             let segment = item.unwrap_or_else(|error| {
                 println!("not on disk: {error}");
                 WriteError::into_segment(error)
             });
-            println!("segment {} goes on to the origin", segment.sequence);
+            println!("segment {} is sent to the origin", segment.sequence);
             if let Err(error) = into_origin.send(segment) {
-                println!("on disk only: {error}"); // And the disk goes on by itself.
+                println!("on disk only: {error}"); // The disk continues alone.
             }
         }
         on_disk.finish()
@@ -72,7 +73,7 @@ fn main() -> io::Result<()> {
             Err(error) => println!("not at the origin: {error}"),
         }
     }
-    // An origin that hangs must not keep the program.
+    // A hanging origin must not keep the program from ending.
     at_origin.finish_timeout(Duration::from_secs(10))?;
     let panicked = |_| io::Error::other("a thread panicked");
     link.join().map_err(panicked)??;

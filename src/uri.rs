@@ -6,6 +6,8 @@ use std::path::{Component, Path, PathBuf};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
+use crate::internal::platform;
+
 /// All but the unreserved characters (RFC 3986 §2.3). So no name can end a quoted string, begin a
 /// comment, a query, a fragment or a scheme, or break a line.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -40,7 +42,8 @@ pub(crate) fn reference(from: &Path, to: &Path) -> io::Result<String> {
     Ok(reference)
 }
 
-/// The file that a reference, as [`reference`] makes them, names from a document in the folder `from`.
+/// The file that a reference, as [`reference`] makes them, names from a document in the folder
+/// `from`.
 pub(crate) fn resolve(from: &Path, reference: &str) -> io::Result<PathBuf> {
     let mut path: PathBuf = Steps::of(from)?.into();
     for part in reference.split('/') {
@@ -62,8 +65,9 @@ pub(crate) fn plain(path: &Path) -> io::Result<PathBuf> {
     Steps::of(path).map(PathBuf::from)
 }
 
-/// Whether both may name the same file. File systems such as FAT, exFAT, NTFS and APFS ignore the case of a
-/// name, and some of them dots and spaces at its end: so both are ignored here, the case in ASCII.
+/// Whether both may name the same file. File systems such as FAT, exFAT, NTFS and APFS ignore the
+/// case of a name, and some of them dots and spaces at its end: so both are ignored here, the case
+/// in ASCII.
 pub(crate) fn may_be_same(one: &Path, other: &Path) -> bool {
     let (Ok(one), Ok(other)) = (Steps::of(one), Steps::of(other)) else {
         return false;
@@ -93,20 +97,7 @@ fn decode(part: &str) -> io::Result<OsString> {
     if bytes.contains(&b'/') || bytes.contains(&0) || bytes == b".." || bytes == b"." {
         return refuse("it names no file");
     }
-    os_string(bytes)
-}
-
-#[cfg(unix)]
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere it may fail")]
-fn os_string(bytes: Vec<u8>) -> io::Result<OsString> {
-    Ok(std::os::unix::ffi::OsStringExt::from_vec(bytes))
-}
-
-#[cfg(not(unix))]
-fn os_string(bytes: Vec<u8>) -> io::Result<OsString> {
-    String::from_utf8(bytes)
-        .map(OsString::from)
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
+    platform::os_string(bytes)
 }
 
 /// The steps of a path from where it starts.

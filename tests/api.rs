@@ -1,5 +1,5 @@
-//! What a program that uses the crate relies on: one file for each concept, in one binary, since each binary
-//! takes a second to link.
+//! What a program that uses the crate relies on: one file for each concept, in one binary, since
+//! each binary takes a second to link.
 
 mod common;
 

@@ -164,7 +164,11 @@ fn a_root_that_must_exist_is_not_made_and_what_is_below_it_is() {
             fs::create_dir(&root).unwrap();
             write().unwrap();
             assert!(root.join(segment.path_hint.as_ref().unwrap()).exists());
-            sink.remove(segment.path_hint.as_ref().unwrap()).unwrap();
+            sink.remove(
+                segment.path_hint.as_ref().unwrap(),
+                &WriteContext::default(),
+            )
+            .unwrap();
             fs::remove_dir_all(work.path().join("mount")).unwrap();
         }
     }
@@ -179,7 +183,7 @@ fn a_root_that_must_exist_and_is_a_file_is_an_error() {
     let written = sink.write(&segment_at(0, "0.ts"), &WriteContext::default());
     let error = written.unwrap_err();
     assert_eq!(error.io_kind(), io::ErrorKind::NotADirectory, "{error}");
-    assert!(!error.may_heal());
+    assert!(!error.is_transient());
 }
 
 #[test]
@@ -228,7 +232,8 @@ fn writes_below_a_relative_root() {
             sink.write(&segment_at(0, "a/0.ts"), &context).unwrap();
             env::set_current_dir(folder().join("elsewhere")).unwrap();
             sink.write(&segment_at(1, "a/1.ts"), &context).unwrap();
-            sink.remove(Path::new("a/0.ts")).unwrap();
+            sink.remove(Path::new("a/0.ts"), &WriteContext::default())
+                .unwrap();
             sink.write(&segment_at(0, "a/0.ts"), &context).unwrap();
         }
     }
@@ -258,7 +263,10 @@ fn writes_without_a_current_folder() {
         assert_eq!(error.path(), Some(Path::new("root")));
         assert_eq!(error.raw_os_error(), Some(2), "{error}");
     }
-    assert!(sink.remove(Path::new("0.ts")).is_err());
+    assert!(
+        sink.remove(Path::new("0.ts"), &WriteContext::default())
+            .is_err()
+    );
 }
 
 /// Parts that attack, parts that are links in the surroundings, and any bytes at all.
@@ -325,9 +333,9 @@ proptest! {
             let root = fs::canonicalize(&surroundings.root).unwrap();
             prop_assert!(found.starts_with(root));
             prop_assert_eq!(fs::read(found).unwrap(), segment(0).data);
-            sink.remove(&hint).unwrap();
+            sink.remove(&hint, &WriteContext::default()).unwrap();
         } else {
-            let _ = sink.remove(&hint);
+            let _ = sink.remove(&hint, &WriteContext::default());
         }
         surroundings.assert_untouched();
     }

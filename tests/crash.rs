@@ -1,4 +1,4 @@
-//! A recorder that is killed leaves whole segments and nothing that a sweep does not take.
+//! A killed recorder leaves whole segments, and temp files that a sweep deletes.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -19,7 +19,7 @@ use tempfile::{TempDir, tempdir};
 
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sample.ts");
 
-/// What a recording of the input looks like that nobody disturbs.
+/// The undisturbed recording of the input.
 struct Reference {
     input: Vec<u8>,
     folder: TempDir,
@@ -180,7 +180,8 @@ fn a_recording_goes_on_after_a_kill() {
             .write_all(&reference.input)
             .unwrap();
         assert!(child.wait().unwrap().success());
-        // Nothing that was there was touched, the new session counts on, and its sweep took the rest.
+        // Nothing that was there was touched, the new session counts on, and its sweep took the
+        // rest.
         assert!(temps(folder.path()).is_empty());
         let found = entries(folder.path());
         assert_eq!(found.len(), before + reference.segments.len());

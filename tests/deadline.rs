@@ -1,4 +1,4 @@
-//! `finish_timeout` returns at its time, and says of each segment how far it got.
+//! `finish_timeout` returns at its deadline, and reports how far each segment got.
 
 mod common;
 
@@ -114,7 +114,7 @@ fn a_sink_that_hangs_for_ever_keeps_nobody() {
                 assert_eq!(given_back.data, segment(given_back.sequence).data);
             }
             assert!(sender.send(segment(0)).unwrap_err().is_closed());
-            // What is in doubt has its slot until its write ends.
+            // A segment in doubt keeps its slot until its write ends.
             assert_eq!(handle.stats().in_flight.segments, in_hand.len() as u64);
             assert_eq!(handle.stats().discarded.segments, rest.len() as u64);
             gate.open();

@@ -1,4 +1,4 @@
-//! Files as a user expects them, and a clear error where there can be none.
+//! Files with the expected names, contents and modes, and a clear error if there can be none.
 #![cfg(unix)]
 
 mod common;
@@ -17,7 +17,7 @@ use common::segments::{segment, segment_at};
 use common::threads::must_end;
 use segment_stream::{
     DiskSink, Durability, Existing, ProducedSegment, SegmentSink, SegmentStream,
-    SegmentStreamConfig, SinkError, WriteContext, WriteError, pre_allocate_file,
+    SegmentStreamConfig, SinkError, SinkErrorKind, WriteContext, WriteError, pre_allocate_file,
 };
 use tempfile::{TempDir, tempdir};
 
@@ -179,7 +179,7 @@ fn refused(folder: &TempDir, path: &Path) -> WriteError {
         "{message}"
     );
     assert_eq!(message.lines().count(), 1);
-    assert!(std::error::Error::source(&error).is_some());
+    assert!(error.sink_error().io_error().is_some());
     assert_eq!(*error.segment(), segment_at(41, path));
     assert!(temps(folder.path()).is_empty());
 
@@ -201,7 +201,7 @@ fn what_is_no_regular_file_is_never_replaced() {
         let error = refused(&folder, &at("folder"));
         assert_eq!(error.io_kind(), io::ErrorKind::IsADirectory);
         assert!(
-            error.to_string().contains("a folder stands there"),
+            error.to_string().contains("a directory is there"),
             "{error}"
         );
 
@@ -214,7 +214,7 @@ fn what_is_no_regular_file_is_never_replaced() {
         );
         let error = refused(&folder, &at("fifo"));
         assert_eq!(error.io_kind(), io::ErrorKind::AlreadyExists);
-        assert!(error.to_string().contains("a FIFO stands there"), "{error}");
+        assert!(error.to_string().contains("a FIFO is there"), "{error}");
         assert!(
             fs::symlink_metadata(at("fifo"))
                 .unwrap()
@@ -225,10 +225,7 @@ fn what_is_no_regular_file_is_never_replaced() {
         let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
         let error = refused(&folder, &at("socket"));
         assert_eq!(error.io_kind(), io::ErrorKind::AlreadyExists);
-        assert!(
-            error.to_string().contains("a socket stands there"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("a socket is there"), "{error}");
 
         // Links are neither followed nor replaced, be what they name there or not.
         fs::write(at("file"), b"untouched").unwrap();
@@ -238,7 +235,7 @@ fn what_is_no_regular_file_is_never_replaced() {
             let error = refused(&folder, &at(link));
             assert_eq!(error.io_kind(), io::ErrorKind::AlreadyExists);
             assert!(
-                error.to_string().contains("a symbolic link stands there"),
+                error.to_string().contains("a symbolic link is there"),
                 "{error}"
             );
             assert!(fs::symlink_metadata(at(link)).unwrap().is_symlink());
@@ -262,10 +259,7 @@ fn a_device_is_never_replaced() {
     }
     let error = refused(&folder, &device);
     assert_eq!(error.io_kind(), io::ErrorKind::AlreadyExists);
-    assert!(
-        error.to_string().contains("a device stands there"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("a device is there"), "{error}");
     assert!(
         fs::symlink_metadata(&device)
             .unwrap()
@@ -303,7 +297,7 @@ fn what_stands_where_a_folder_should_be_is_named() {
         let mut sink = DiskSink::new().durability(durability);
         let error = write(&mut sink, &segment_at(0, at(hint))).unwrap_err();
         assert_eq!(error.path(), at(hint).parent());
-        assert_eq!(error.operation(), Some("create the folder"));
+        assert_eq!(error.operation(), Some("create the directory"));
         error.io_kind()
     };
     for durability in DURABILITIES {
@@ -332,12 +326,12 @@ fn writes_where_nothing_is() {
         let error = write(&mut sink, &segment_at(0, "a/b/0.ts")).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cannot create the folder \"a\": No such file or directory (os error 2)"
+            "cannot create the directory \"a\": No such file or directory (os error 2)"
         );
     }
 }
 
-/// What is known of folders is bounded, and what is within the bound is kept.
+/// The number of remembered directories is bounded, and those within the bound are kept.
 #[test]
 fn a_sink_remembers_a_thousand_folders_and_no_more() {
     let folder = common::folder::in_memory();
@@ -348,7 +342,7 @@ fn a_sink_remembers_a_thousand_folders_and_no_more() {
     for hint in ["first/0.ts".to_owned()].into_iter().chain(hints) {
         write(&mut sink, &segment_at(0, hint)).unwrap();
         let shown = format!("{sink:?}");
-        let (_, rest) = shown.split_once("Folders { durable: ").unwrap();
+        let (_, rest) = shown.split_once("Directories { durable: ").unwrap();
         let known: usize = rest.split_once(',').unwrap().0.parse().unwrap();
         assert!(known <= 1_024, "{known}");
         most = most.max(known);
@@ -390,11 +384,14 @@ fn remove_takes_a_regular_file_and_nothing_else() {
     let folder = tempdir().unwrap();
     let mut sink = DiskSink::rooted(folder.path());
     write(&mut sink, &segment_at(0, "a/0.ts")).unwrap();
-    sink.remove(Path::new("a/0.ts")).unwrap();
+    sink.remove(Path::new("a/0.ts"), &WriteContext::default())
+        .unwrap();
     assert!(!folder.path().join("a/0.ts").exists());
     // Already gone is removed.
-    sink.remove(Path::new("a/0.ts")).unwrap();
-    sink.remove(Path::new("never/there.ts")).unwrap();
+    sink.remove(Path::new("a/0.ts"), &WriteContext::default())
+        .unwrap();
+    sink.remove(Path::new("never/there.ts"), &WriteContext::default())
+        .unwrap();
 
     symlink("/etc", folder.path().join("link")).unwrap();
     for (path, kind) in [
@@ -403,15 +400,99 @@ fn remove_takes_a_regular_file_and_nothing_else() {
         ("../0.ts", io::ErrorKind::InvalidInput),
         ("link/hostname", io::ErrorKind::InvalidInput),
     ] {
-        let error = sink.remove(Path::new(path)).unwrap_err();
+        let error = sink
+            .remove(Path::new(path), &WriteContext::default())
+            .unwrap_err();
         assert_eq!(error.io_kind(), kind, "{error}");
+    }
+}
+
+fn read(sink: &mut DiskSink, path: &str) -> Result<Option<Vec<u8>>, SinkError> {
+    sink.read(Path::new(path), &WriteContext::default())
+}
+
+#[test]
+fn a_file_is_read_back_whole_and_a_missing_one_is_none() {
+    let folder = tempdir().unwrap();
+    let mut sink = DiskSink::rooted(folder.path());
+    assert_eq!(read(&mut sink, "a/0.ts").unwrap(), None);
+    write(&mut sink, &segment_at(0, "a/0.ts")).unwrap();
+    let content = read(&mut sink, "a/0.ts").unwrap();
+    assert_eq!(content, Some(segment(0).data));
+    assert_eq!(read(&mut sink, "a/1.ts").unwrap(), None);
+    let whole = folder.path().join("a/0.ts");
+    let anywhere = read(&mut DiskSink::new(), whole.to_str().unwrap());
+    assert_eq!(anywhere.unwrap(), content);
+}
+
+#[test]
+fn only_a_regular_file_below_the_root_is_read() {
+    let folder = tempdir().unwrap();
+    let root = folder.path().join("root");
+    fs::create_dir_all(root.join("a")).unwrap();
+    fs::write(folder.path().join("secret"), b"secret").unwrap();
+    symlink(folder.path().join("secret"), root.join("link")).unwrap();
+    symlink(folder.path(), root.join("out")).unwrap();
+    let made = Command::new("mkfifo").arg(root.join("fifo")).status();
+    assert!(made.unwrap().success());
+    let mut sink = DiskSink::rooted(&root);
+    for (path, kind) in [
+        ("a", io::ErrorKind::IsADirectory),
+        ("link", io::ErrorKind::AlreadyExists),
+        ("fifo", io::ErrorKind::AlreadyExists),
+        ("../secret", io::ErrorKind::InvalidInput),
+        ("out/secret", io::ErrorKind::InvalidInput),
+        ("/etc/hostname", io::ErrorKind::InvalidInput),
+        ("", io::ErrorKind::InvalidInput),
+    ] {
+        let error = read(&mut sink, path).unwrap_err();
+        assert_eq!(error.io_kind(), kind, "{error}");
+        assert!(error.to_string().contains(path), "{error}");
+    }
+    let mut sink = DiskSink::rooted(folder.path().join("gone")).root_must_exist();
+    let error = read(&mut sink, "0.ts").unwrap_err();
+    assert!(error.is_transient(), "the file may be there again");
+}
+
+#[test]
+fn a_read_returns_as_much_as_its_limit_and_refuses_more() {
+    let folder = tempdir().unwrap();
+    let mut sink = DiskSink::rooted(folder.path());
+    fs::write(folder.path().join("state"), b"12345").unwrap();
+    let mut read = |limit| {
+        let context = WriteContext::default().with_read_limit(limit);
+        sink.read(Path::new("state"), &context)
+    };
+    for limit in [5, 6, u64::MAX] {
+        assert_eq!(read(limit).unwrap().as_deref(), Some(&b"12345"[..]));
+    }
+    for limit in [0, 4] {
+        let error = read(limit).unwrap_err();
+        assert_eq!(error.kind(), SinkErrorKind::TooLarge);
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "cannot read {:?}: it is longer than the limit of {limit} bytes",
+                folder.path().join("state")
+            )
+        );
+    }
+    // The length of such a file is told as 0.
+    #[cfg(target_os = "linux")]
+    {
+        let context = WriteContext::default().with_read_limit(4);
+        let mut proc = DiskSink::rooted("/proc");
+        let error = proc.read(Path::new("version"), &context).unwrap_err();
+        assert_eq!(error.kind(), SinkErrorKind::TooLarge);
     }
 }
 
 #[test]
 fn a_sink_that_cannot_remove_says_so() {
     let mut sink = segment_stream::sink::from_fn(|_| Ok(()));
-    let error = sink.remove(Path::new("0.ts")).unwrap_err();
+    let error = sink
+        .remove(Path::new("0.ts"), &WriteContext::default())
+        .unwrap_err();
     assert_eq!(error.io_kind(), io::ErrorKind::Unsupported);
     assert_eq!(error.path(), Some(Path::new("0.ts")));
 }

@@ -1,5 +1,5 @@
-//! What each [`Durability`] syncs and when, and what becomes of a system call that fails, as the
-//! kernel sees it: the tests read the trace of a process of their own.
+//! The syncs of each [`Durability`] and their order, and the effect of a failed system call, as
+//! the kernel sees them: the tests read the trace of a separate process.
 #![cfg(target_os = "linux")]
 
 mod common;

@@ -1,7 +1,7 @@
-//! Ten million segments through one stream leave nothing behind: what it remembers is bounded.
+//! Ten million segments through one stream leave nothing behind: its memory is bounded.
 //!
-//! A million where the compiler does not optimise, so that `cargo test` is not kept waiting:
-//! `cargo test --release --test endless -- --nocapture` does it all, and says what it took.
+//! A million in an unoptimised build. The whole test, which prints its time:
+//! `cargo test --release --test endless -- --nocapture`.
 
 mod common;
 
@@ -33,7 +33,7 @@ const LENGTH: usize = 64;
 /// So that the threads seldom wait for one another: that is what takes the time here.
 const DEPTH: usize = 64;
 
-/// What came out so far.
+/// The segments that came out so far.
 #[derive(Default)]
 struct Seen {
     ok: u64,
@@ -65,7 +65,8 @@ fn drops_ten_million_times() {
     assert_eq!(seen.ok + seen.dropped, SENDS);
 }
 
-/// In a process of its own, whose memory is nobody else's; one after the other, as it says what time it took.
+/// In a separate process, so that its memory is not shared; one after the other, because the time
+/// is printed.
 fn run(test: &str) {
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -75,7 +76,8 @@ fn run(test: &str) {
     eprint!("{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Sends them all, one tenth after the other, and looks at the memory after the first and after the last.
+/// Sends them all, one tenth after the other, and looks at the memory after the first and after
+/// the last.
 fn memory_stays(when_full: WhenFull) -> Seen {
     let config = SegmentStreamConfig {
         when_full,

@@ -52,8 +52,8 @@ fn moody() -> impl segment_stream::SegmentSink {
     })
 }
 
-/// Sends from several threads until each has sent its share or the stream refuses; returns, for each
-/// producer, how many were accepted.
+/// Sends from several threads until each has sent its share or the stream refuses; returns, for
+/// each producer, how many were accepted.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "it is the last sender of its own"
@@ -77,7 +77,7 @@ fn produce(sender: SegmentSender, each: u64) -> Vec<thread::JoinHandle<u64>> {
         .collect()
 }
 
-/// What came out so far, each checked as it is noted.
+/// The segments that came out so far, each checked as it is noted.
 #[derive(Default)]
 struct Seen {
     next: BTreeMap<u64, u64>,
@@ -392,7 +392,7 @@ fn the_error_of_the_sinks_finish_reaches_the_caller_of_finish() {
             assert_eq!(error.report().written.len(), expected);
             let sink_error = error.report().sink_errors.first().unwrap();
             assert_eq!(sink_error.raw_os_error(), Some(5));
-            assert!(std::error::Error::source(&error).is_some());
+            assert_eq!(error.kind(), segment_stream::FinishErrorKind::Sink);
         }
     });
 }

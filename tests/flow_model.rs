@@ -1,8 +1,9 @@
-//! Flow control under random sends, writes, failures and endings: after each step an independent model of
-//! what the documentation promises is compared with a real stream, to the segment and to the byte.
+//! Flow control under random sends, writes, failures and endings: after each step an independent
+//! model of what the documentation promises is compared with a real stream, to the segment and to
+//! the byte.
 //!
-//! Each case starts threads, so there are a few hundred. (`src/stream/slots/model.rs` has 10,000 without threads.)
-//! With `SEGMENT_STREAM_THOROUGH=1` there are 10,000 here as well.
+//! Each case starts threads, so there are a few hundred. (`src/stream/slots/model.rs` has 10,000
+//! without threads.) With `SEGMENT_STREAM_THOROUGH=1` there are 10,000 here as well.
 
 mod common;
 
@@ -48,8 +49,8 @@ fn is_thorough() -> bool {
     env::var_os("SEGMENT_STREAM_THOROUGH").is_some_and(|value| value == "1")
 }
 
-/// As many cases as `PROPTEST_CASES` says, else so many. They are the same on every run, so that what fails
-/// is what was changed; `PROPTEST_RNG_SEED` chooses others.
+/// As many cases as `PROPTEST_CASES` says, else so many. They are the same on every run, so that
+/// what fails is what was changed; `PROPTEST_RNG_SEED` chooses others.
 fn config(cases: Cases) -> ProptestConfig {
     let mut config = ProptestConfig {
         failure_persistence: None,
@@ -134,7 +135,8 @@ fn those_that_wait_are_let_in_in_the_order_in_which_they_came() {
     });
 }
 
-/// The moment between the end of a write and the news of it is so short that cases hardly ever meet it.
+/// The moment between the end of a write and the news of it is so short that cases hardly ever meet
+/// it.
 #[test]
 fn what_has_been_written_is_never_in_doubt() {
     let cases = Cases {

@@ -1,5 +1,5 @@
-//! The inputs that fuzzing has kept, once more. `tests/fuzz` has the targets, which are made of the same
-//! checks, and `.ci/fuzz` runs them.
+//! The inputs that fuzzing has kept, once more. `tests/fuzz` has the targets, which are made of
+//! the same checks, and `.ci/fuzz` runs them.
 #![cfg(all(unix, feature = "hls"))]
 
 #[path = "fuzzed/bytes.rs"]

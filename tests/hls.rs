@@ -1,4 +1,4 @@
-//! What the publisher of media playlists writes, rule by rule.
+//! The output of the publisher of media playlists, rule by rule.
 #![cfg(feature = "hls")]
 
 #[path = "hls_model/folder.rs"]
@@ -17,6 +17,8 @@ mod keys;
 mod maps;
 #[path = "hls/multivariant.rs"]
 mod multivariant;
+#[path = "hls/no_space.rs"]
+mod no_space;
 #[path = "hls/previous.rs"]
 mod previous;
 #[path = "hls/reserved.rs"]
@@ -25,6 +27,8 @@ mod reserved;
 mod resuming;
 #[path = "hls/retention.rs"]
 mod retention;
+#[path = "hls/reuse.rs"]
+mod reuse;
 #[path = "hls/texts.rs"]
 mod texts;
 #[path = "hls/told.rs"]
@@ -88,7 +92,7 @@ impl Bench {
                 .content(self.playlist.path())
                 .expect("there is a playlist"),
             state: self.folder.content(&self.playlist.state_path()),
-            strays: Vec::new(),
+            orphans: Vec::new(),
         }
     }
 

@@ -1,6 +1,6 @@
-//! A media playlist under random pushes, losses, faults, crashes and restarts: after each step an
-//! independent model of the standard's clauses looks at the published text, at what changed in it, and
-//! at the folder.
+//! A media playlist under random pushes, losses, faults, crashes and restarts. After each step an
+//! independent model of the clauses of the standard checks the published text, its change, and the
+//! directory.
 #![cfg(feature = "hls")]
 
 #[path = "hls_model/audit.rs"]
@@ -29,8 +29,8 @@ use proptest::test_runner::RngSeed;
 
 use setup::Kind;
 
-/// As many cases as `PROPTEST_CASES` says, else so many. They are the same on every run, so that what fails
-/// is what was changed; `PROPTEST_RNG_SEED` chooses others.
+/// As many cases as `PROPTEST_CASES` says, else so many. They are the same on every run, so that
+/// what fails is what was changed; `PROPTEST_RNG_SEED` chooses others.
 fn cases(cases: u32) -> ProptestConfig {
     let mut config = ProptestConfig {
         failure_persistence: None,

@@ -1,4 +1,4 @@
-//! No reader ever sees part of a playlist, or one that names what is not there.
+//! No reader ever sees part of a playlist, or one that names a missing file.
 #![cfg(feature = "hls")]
 
 mod common;
@@ -23,7 +23,7 @@ const PLAYLIST: &str = "live/live.m3u8";
 const SEGMENT_SECS: f64 = 0.25;
 /// Three target durations: as short as a window can be.
 const WINDOW: u64 = 3_000_000;
-/// What slid out stays for its own duration and that of the longest playlist.
+/// A segment that slid out stays for its own duration and that of the longest playlist.
 const STAYS: Duration = Duration::from_millis(250 + 3_250);
 /// How much faster the publisher's clock runs, so that files are deleted soon.
 const HASTE: u32 = 10;
@@ -32,8 +32,8 @@ fn name(number: u64) -> String {
     format!("{number:08}.ts")
 }
 
-/// Reads the playlist over and over until told to stop, as a player that loses no time; returns the
-/// versions that it saw, by the number after the last one.
+/// Reads the playlist over and over until told to stop, as a player that loses no time; returns
+/// the versions that it saw, by the number after the last one.
 fn read_all_the_time(folder: &Path, stop: &AtomicBool) -> BTreeSet<u64> {
     let path = folder.join(PLAYLIST);
     let mut seen = BTreeSet::new();
@@ -47,7 +47,7 @@ fn read_all_the_time(folder: &Path, stop: &AtomicBool) -> BTreeSet<u64> {
         for segment in &listing.segments {
             assert_eq!(segment.uri, name(segment.number), "an entry is missing");
             let opened = File::open(folder.join("live").join(&segment.uri));
-            // Who is held up for longer than what slid out stays has no claim to it.
+            // A reader that is delayed for longer than the stay has no claim to the file.
             let is_late = began.elapsed() * HASTE >= STAYS;
             assert!(opened.is_ok() || is_late, "{}: {opened:?}", segment.uri);
         }

@@ -1,8 +1,9 @@
-//! Killed before every system call that changes a file or a folder, and at random; then gone on with.
+//! Programs are killed before every system call that changes a file or a directory, and at random;
+//! then they resume.
 //!
-//! After each kill no file is torn, the playlist is whole and names only whole files, and the next session
-//! goes on with it, sweeps, and leaves no file that nobody knows of. `cargo test` tries a sample of the
-//! positions; all of them, and 200 kills at random:
+//! After each kill no file is torn, and the playlist is whole and names only whole files. The next
+//! session resumes it, sweeps, and leaves no unknown file. `cargo test` tries a sample of the
+//! positions. All of them, and 200 kills at random:
 //! `SEGMENT_STREAM_THOROUGH=1 cargo test --all-features --test kills -- --nocapture`.
 #![cfg(all(target_os = "linux", feature = "hls"))]
 
@@ -36,7 +37,7 @@ use thorough::{is_thorough, several};
 
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sample.ts");
 
-/// A program that is killed and gone on with.
+/// A program that is killed and resumed.
 trait Victim: Send + Sync + 'static {
     /// A session that works in `out`, behind `prefix`, and reads its standard input.
     fn command(&self, prefix: &[&str], out: &Path) -> Command;
@@ -46,16 +47,16 @@ trait Victim: Send + Sync + 'static {
     /// How a session ends that nobody disturbs.
     fn exit_code(&self) -> i32;
 
-    /// Demands of a folder that was like `start` when a session began there that was killed: what is there
-    /// is whole, and nothing that was there has changed.
+    /// Demands of a folder that was like `start` when a session began there that was killed: what
+    /// is there is whole, and nothing that was there has changed.
     fn check(&self, start: &Path, out: &Path);
 
     /// Goes on, and demands that it does so properly.
     fn go_on(&self, start: &Path, out: &Path);
 }
 
-/// An example behind `prefix`, fed by the test. It is killed at the latest when the thread ends that starts it,
-/// so that no test that fails leaves it running.
+/// An example behind `prefix`, fed by the test. It is killed at the latest when the thread ends
+/// that starts it, so that no test that fails leaves it running.
 fn session_of(program: &'static str, prefix: &[&str]) -> Command {
     let mut command = Command::new("setpriv");
     command
@@ -85,7 +86,8 @@ fn copy_of(start: &Path) -> TempDir {
     copy
 }
 
-/// Kills sessions that begin with a copy of `start`, before each call in turn, and goes on after each.
+/// Kills sessions that begin with a copy of `start`, before each call in turn, and goes on after
+/// each.
 fn kill_before_calls<V: Victim>(what: &str, victim: &Arc<V>, start: &Path, calls: &[&'static str]) {
     let mut kills = 0;
     let mut positions = Vec::new();
@@ -129,9 +131,9 @@ fn killed_at(victim: &impl Victim, position: &Position, start: &Path) -> bool {
     true
 }
 
-/// A folder in which a session was killed, with all that such a folder may have in it: what an earlier
-/// session still has to delete, a temp file, and, where the publisher was about to list it, a segment that no
-/// playlist names.
+/// A folder in which a session was killed, with all that such a folder may have in it: what an
+/// earlier session still has to delete, a temp file, and, where the publisher was about to list
+/// it, a segment that no playlist names.
 fn left_by_a_killed_session(victim: &impl Victim, thread: Watched) -> TempDir {
     let folder = in_memory();
     let out = folder.path().join("out");
@@ -181,8 +183,8 @@ fn a_resumed_live_session_killed_before_each_call() {
     );
 }
 
-/// The deletions: those of a session that ends, which come when the players need the segments no more, some
-/// seconds later. So the sessions run side by side.
+/// The deletions: those of a session that ends, which come when the players need the segments no
+/// more, some seconds later. So the sessions run side by side.
 #[test]
 fn a_live_session_killed_before_each_deletion() {
     let test = "a_live_session_killed_before_each_deletion";
@@ -214,7 +216,7 @@ fn a_recording_killed_before_each_call() {
     kill_before_calls("record, anew", &record, Path::new("/nonexistent"), calls());
     let start = left_by_a_killed_session(&*record, Watched::Writer);
     kill_before_calls(
-        "record, gone on with",
+        "record, resumed",
         &record,
         &start.path().join("out"),
         calls(),

@@ -1,5 +1,5 @@
-//! Several writers carry what one cannot where a sink's cost is latency, and a slow write holds up nobody
-//! but whoever waits for it.
+//! If the cost of a sink is latency, several writers do what one cannot. A slow write delays only
+//! the segments that wait for it.
 
 mod common;
 
@@ -17,15 +17,15 @@ use segment_stream::{NoNext, SegmentStream, sink};
 const LATENCY: Duration = Duration::from_millis(50);
 const WRITERS: u8 = 16;
 const DEPTH: usize = 32;
-/// How often each writer writes in a measurement: a beginning or an end that takes a millisecond is not
-/// seen in that.
+/// How often each writer writes in a measurement: a beginning or an end that takes a millisecond
+/// is not seen in that.
 const ROUNDS: u32 = 40;
 
 struct Measured {
     segments: u32,
     /// From the first `send` to the last yield.
     took: Duration,
-    /// What the sinks slept, all of them together.
+    /// The time that all sinks together slept.
     slept: Duration,
 }
 
@@ -40,7 +40,7 @@ impl Measured {
     }
 }
 
-/// What so many writers do with [`ROUNDS`] segments each.
+/// Measures this many writers with [`ROUNDS`] segments each.
 fn measure(writers: u8) -> Measured {
     let slept = Arc::new(Mutex::new(Duration::ZERO));
     let distant = |_| {
@@ -83,8 +83,9 @@ fn sixteen_writers_carry_fifteen_times_as_much_as_one() {
         for _ in 0..3 {
             let (one, sixteen) = (measure(1), measure(WRITERS));
             let ratio = sixteen.per_second() / one.per_second();
-            // Where there is more to do than processors, a sleeper is woken late, and sixteen of them later
-            // than one. That is the sinks' latency, and no sink's latency is the stream's doing.
+            // Where there is more to do than processors, a sleeper is woken late, and sixteen of
+            // them later than one. That is the sinks' latency, and no sink's latency is the
+            // stream's doing.
             let at_equal_latency = ratio * sixteen.latency() / one.latency();
             println!(
                 "{} segments in {:.2?} by one writer, {} in {:.2?} by {WRITERS}: {ratio:.2} times as many, \
@@ -128,7 +129,7 @@ fn a_slow_write_holds_up_the_yield_and_not_the_other_writes() {
             assert!(written.into_iter().eq(others));
             gate.wait_for_arrivals(1);
 
-            // What comes before it is yielded, and it and the rest are not.
+            // The segments before it are yielded; it and the later ones are not.
             for number in 0..slow {
                 assert_eq!(stream.next().unwrap().unwrap(), segment(number));
             }

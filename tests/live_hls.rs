@@ -1,4 +1,4 @@
-//! `examples/live_hls.rs`: what it publishes plays, and goes on after trouble.
+//! `examples/live_hls.rs`: the published playlist plays, and continues after trouble.
 #![cfg(feature = "hls")]
 
 mod common;
@@ -32,7 +32,7 @@ const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sample.ts"
 const LIVE: &str = "live.m3u8";
 const RECORDING: &str = "recording.m3u8";
 
-/// What the inputs are in.
+/// The format of an input.
 #[derive(Clone, Copy, Debug)]
 enum Format {
     TransportStream,

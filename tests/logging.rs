@@ -1,4 +1,4 @@
-//! What nobody takes is logged, and a logger that panics does no harm.
+//! Errors that no caller receives are logged, and a panicking logger does no harm.
 
 mod common;
 
@@ -287,7 +287,7 @@ fn a_drop_logs_how_much_was_not_written_and_how_the_sink_ended() {
         let (stream, _sender) =
             SegmentStream::with_sink(SegmentStreamConfig::default(), sink).unwrap();
         drop(stream);
-        let message = "the sink did not end well: marked-b".to_owned();
+        let message = "the sink did not end well: cannot finish: marked-b".to_owned();
         assert_eq!(logged("marked-b"), [(Level::Error, message)]);
 
         // And nothing where there is nothing to tell.
@@ -316,7 +316,8 @@ impl SegmentSink for Hanging {
     }
 }
 
-/// The writer ends too late to say what was held back, and too late for its sink's end to be reported.
+/// The writer ends too late to say what was held back, and too late for its sink's end to be
+/// reported.
 #[test]
 fn who_gives_a_stream_up_is_told_what_was_held_back_and_how_the_sink_ended_at_last() {
     start_logging();
@@ -339,7 +340,7 @@ fn who_gives_a_stream_up_is_told_what_was_held_back_and_how_the_sink_ended_at_la
         assert!(!logged("since the last message").iter().any(of_nothing));
 
         gate.open();
-        let ended = "the sink did not end well: marked-late";
+        let ended = "the sink did not end well: cannot finish: marked-late";
         while logged(ended).is_empty() {
             thread::yield_now();
         }
@@ -408,7 +409,7 @@ fn of_a_sink_that_ends_badly_twice_the_first_is_reported_and_the_second_logged()
         drop(sender);
         let report = stream.finish().unwrap_err().into_report();
         let reported: Vec<_> = report.sink_errors.iter().map(ToString::to_string).collect();
-        assert_eq!(reported, ["marked-first"]);
+        assert_eq!(reported, ["cannot finish: marked-first"]);
         let second = "the sink did not end well: it panicked as it was dropped: marked-second";
         assert_eq!(logged("marked-second"), [(Level::Error, second.to_owned())]);
         assert!(logged("marked-first").is_empty());

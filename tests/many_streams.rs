@@ -1,4 +1,4 @@
-//! A thousand streams in one process: each keeps its promises, and what it costs.
+//! A thousand streams in one process: each keeps its promises, and their cost is measured.
 
 mod common;
 
@@ -30,7 +30,8 @@ use segment_stream::{
 };
 
 const STREAMS: u64 = 1_000;
-/// Segments of each stream: three times the depth, so that a slot that is not given back is missed.
+/// Segments of each stream: three times the depth, so that a slot that is not given back is
+/// missed.
 const EACH: u64 = 24;
 const LENGTH: usize = 1_024;
 const DEPTH: u64 = 8;
@@ -160,8 +161,8 @@ impl Driven {
     }
 }
 
-/// Has a few threads drive them all, each its share of them in turn: all are full at the same time, and then
-/// all are empty.
+/// Has a few threads drive them all, each its share of them in turn: all are full at the same
+/// time, and then all are empty.
 fn drive(streams: Vec<Halves>, expected_failures: u64) {
     let mut driven: Vec<_> = (0..)
         .zip(streams)

@@ -1,7 +1,7 @@
-//! Power cuts at every moment: what is done to the disk is recorded, and every state that a disk may be
-//! left in is looked at, with whatever was not synced there, lost, cut or zeroed.
+//! Power cuts at every moment. The calls to the disk are recorded, and every possible state of the
+//! disk is checked, with unsynced data present, lost, cut or zeroed.
 //!
-//! With `SEGMENT_STREAM_THOROUGH=1` there are many more of them.
+//! With `SEGMENT_STREAM_THOROUGH=1` there are many more states.
 #![cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
 
 mod common;
@@ -44,8 +44,8 @@ fn nothing_fails() -> Plan {
     Box::new(|_, _| None)
 }
 
-/// The disk sink by itself: new folders, a file that is replaced, a second folder, and one that goes.
-/// What fails is tried again.
+/// The disk sink by itself: new directories, a replaced file, a second directory, and a removed
+/// one. A failed call is retried.
 fn store(sink: impl FnOnce(&Path) -> DiskSink, plan: Plan) -> History {
     let base = in_memory();
     let root = base.path().join("root");
@@ -71,7 +71,7 @@ fn store(sink: impl FnOnce(&Path) -> DiskSink, plan: Plan) -> History {
         }
     }
     history.given_up(below("new/a/1.ts"), interposed::position());
-    counted(|| sink.remove(Path::new("new/a/1.ts"))).unwrap();
+    counted(|| sink.remove(Path::new("new/a/1.ts"), &WriteContext::default())).unwrap();
     history.calls = interposed::recorded();
     history
 }
@@ -113,8 +113,7 @@ fn with_full_durability_what_was_stored_is_there_whole() {
     none_wrong(&all);
 }
 
-/// Whoever is told of an error and tries again may rely on what the second attempt says, whichever sync it
-/// was that failed.
+/// After an error, a second attempt that succeeds is reliable, whichever sync failed.
 #[test]
 fn after_a_sync_that_failed_it_is_the_same() {
     let _alone = alone();
@@ -206,7 +205,8 @@ fn without_durability_everything_may_happen_and_is_found() {
     tell("the disk sink, none", &all);
     let both = BTreeSet::from([Wrong::Missing, Wrong::Torn]);
     assert_eq!(all.ways(), both, "{:#?}", all.wrong);
-    // Each thing that `Durability::None` says may happen does, so the model leaves none of them out.
+    // Each thing that `Durability::None` says may happen does, so the model leaves none of them
+    // out.
     let expected = ["missing", "empty", "zeros", "cut", "whole", "with a hole"];
     assert_eq!(seen, BTreeSet::from(expected));
 }
@@ -240,7 +240,7 @@ mod live {
         margin: Duration::ZERO,
     };
 
-    /// What the publisher's twin has written since `from` is what the publisher is to write.
+    /// The publisher has to write the texts that its twin has written since `from`.
     fn asked(history: &mut History, live: &Live, from: usize) {
         for (path, text) in &live.memory.lock().unwrap().written[from..] {
             history.asked(below(path), text);
@@ -290,8 +290,8 @@ mod live {
         (history, stores)
     }
 
-    /// The session as it was, and as it may have been with the stream ahead of the publisher, the more so
-    /// the more seeds there are.
+    /// The session as it was, and as it may have been with the stream ahead of the publisher, the
+    /// more so the more seeds there are.
     fn sessions(setup: LiveSetup, seeds: u64) -> Vec<History> {
         let (history, stores) = session(setup);
         let others = (1..=seeds)

@@ -1,4 +1,4 @@
-//! A race that is there, for `.ci/races`: if it does not see this one, it would see none.
+//! A known race for `.ci/races`: if it is not found, no race would be.
 #![cfg(tsan)]
 #![allow(unsafe_code, reason = "without it there are no races")]
 

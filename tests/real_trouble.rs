@@ -1,9 +1,10 @@
-//! Real file systems in real trouble, beyond what `trouble.rs` has: a full ext4, a file system that is shut
-//! down in mid-run, a slow disk, a hung one, and several writers where not all can work or even start.
+//! Real file systems in real trouble, beyond what `trouble.rs` has: a full ext4, a file system
+//! that is shut down in mid-run, a slow disk, a hung one, and several writers where not all can
+//! work or even start.
 //!
-//! Most of it takes root, for mounts. Each mount is made in a mount namespace of its own, which takes it away
-//! with the last process in it, whatever became of the test. Disks that are shut down more often:
-//! `SEGMENT_STREAM_THOROUGH=1 cargo test --test real_trouble -- --nocapture`.
+//! Most of it takes root, for mounts. Each mount is made in a mount namespace of its own, which
+//! takes it away with the last process in it, whatever became of the test. Disks that are shut
+//! down more often: `SEGMENT_STREAM_THOROUGH=1 cargo test --test real_trouble -- --nocapture`.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -49,8 +50,8 @@ fn assert_says(error: &WriteError, operation: &str, path: &Path, code: i32) {
     assert_eq!(error.raw_os_error(), Some(code), "{error}");
 }
 
-/// The figures that a part of a test printed: what follows a star. (The first one stands behind the name of
-/// the part, in the same line.)
+/// The figures that a part of a test printed: what follows a star. (The first one stands behind
+/// the name of the part, in the same line.)
 fn figures(said: &str) -> impl Iterator<Item = &str> {
     said.lines()
         .filter_map(|line| Some(line.split_once("* ")?.1))

@@ -1,13 +1,13 @@
-//! The order in which threads run, explored: every scenario here runs under thousands of schedules, and
-//! after each of them the books of an observer have to agree with the stream's own.
+//! The order in which threads run, explored: every scenario here runs under thousands of schedules,
+//! and after each of them the books of an observer have to agree with the stream's own.
 //!
 //! ```text
 //! RUSTFLAGS="--cfg shuttle" cargo test --release --test schedules
 //! ```
 //!
-//! `SEGMENT_STREAM_SCHEDULES` says how many schedules there are in all, `SHUTTLE_RANDOM_SEED` chooses others.
-//! A schedule that fails is printed; `SEGMENT_STREAM_SCHEDULE`, with the scenario's name as the filter,
-//! plays it again.
+//! `SEGMENT_STREAM_SCHEDULES` says how many schedules there are in all, `SHUTTLE_RANDOM_SEED`
+//! chooses others. A schedule that fails is printed; `SEGMENT_STREAM_SCHEDULE`, with the scenario's
+//! name as the filter, plays it again.
 #![cfg(shuttle)]
 
 #[path = "schedules/books.rs"]

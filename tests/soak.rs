@@ -1,4 +1,5 @@
-//! A soak: live HLS through the disk sink and the publisher, with retention, in which nothing may grow.
+//! A soak: live HLS through the disk sink and the publisher, with retention, in which nothing may
+//! grow.
 //!
 //! 50,000 segments; a million of them, and what it took:
 //! `SEGMENT_STREAM_THOROUGH=1 cargo test --release --all-features --test soak -- --nocapture`.
@@ -41,9 +42,11 @@ fn sends() -> u64 {
 #[test]
 fn a_million_segments_leave_nothing_behind() {
     let work = in_memory();
-    // In a process of its own, whose memory, descriptors and threads are nobody else's.
+    // In a separate process, so that its memory, descriptors and threads are not shared with other
+    // tests.
     let mut command = again(&[], "records_a_million_segments", work.path());
-    // One heap for all threads: those of the test itself come and go, and would each warm up one of its own.
+    // One heap for all threads: those of the test itself come and go, and would each warm up one
+    // of its own.
     command.env("MALLOC_ARENA_MAX", "1");
     let output = must_pass(&mut command);
     print!("{}", String::from_utf8_lossy(&output.stdout));
@@ -113,8 +116,8 @@ impl Session {
             let found = std::fs::read(self.root.join(&listed.uri)).unwrap();
             assert!(found == payload(listed.number, LENGTH));
         }
-        // Those listed and as many that wait, the one between them, the playlist and its side file. A
-        // deletion may be a push late.
+        // Those listed and as many that wait, the one between them, the playlist and its side
+        // file. A deletion may be a push late.
         let files = Look::at(&self.root).files;
         assert!(files <= 2 * WINDOW + 6, "{files} files");
     }

@@ -1,6 +1,7 @@
-//! A live source of 25 segments in a second, against a sink that stalls: what each way of sending costs.
+//! A live source of 25 segments a second against a sink that stalls: the cost of each way of
+//! sending.
 //!
-//! In simulated time, so the numbers are exact and nothing waits for a clock.
+//! Time is simulated, so the numbers are exact and no test waits for a clock.
 
 mod common;
 
@@ -92,7 +93,8 @@ fn ten_seconds_of_stall_cost_each_way_of_sending_what_the_table_says() {
         for (name, way) in WAYS {
             let outcome = ten_seconds(way);
             assert_accounted(&outcome, 500, PAYLOAD);
-            // What the table does not say: nobody is late for good, and seven fit behind the stalled one.
+            // Not in the table: no segment is late at the end, and seven fit behind the stalled
+            // one.
             assert_eq!((outcome.last_late, outcome.waited.len()), (0, 7), "{name}");
             let (oldest, newest) = outcome.ages();
             writeln!(
@@ -146,7 +148,7 @@ const LARGE: usize = 16 * 1024;
 
 #[test]
 fn an_hour_of_stall_costs_no_memory() {
-    // In a process of its own, whose memory is nobody else's.
+    // In a separate process, so that its memory is not shared with other tests.
     let output = must_pass(&mut again(&[], "stalls_for_an_hour", ""));
     print!("{}", String::from_utf8_lossy(&output.stdout));
 }

@@ -1,4 +1,4 @@
-//! A sweep takes the temp files of killed processes, and nothing that anybody is using.
+//! A sweep deletes the temp files of killed processes, and no file that is in use.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -56,7 +56,7 @@ fn only_left_over_temp_files_are_taken() {
             .unwrap()
             .success()
     );
-    // What a link leads to is somebody else's.
+    // The target of a link belongs to somebody else.
     let elsewhere = tempdir().unwrap();
     fs::write(elsewhere.path().join(left_over[0]), b"content").unwrap();
     symlink(elsewhere.path(), at("link")).unwrap();
@@ -81,7 +81,7 @@ fn a_missing_folder_is_as_good_as_swept_and_a_file_is_an_error() {
     assert!(swept.removed.is_empty() && swept.in_use.is_empty() && swept.errors.is_empty());
     fs::write(work.path().join("file"), b"content").unwrap();
     let error = DiskSink::sweep(work.path().join("file")).unwrap_err();
-    assert_eq!(error.operation(), Some("read the folder"));
+    assert_eq!(error.operation(), Some("read the directory"));
     assert_eq!(error.raw_os_error(), Some(20));
 }
 
@@ -125,14 +125,14 @@ fn sweeps_around_an_unreadable_folder() {
     let [error] = &swept.errors[..] else {
         panic!("one folder cannot be read: {swept:?}");
     };
-    assert_eq!(error.operation(), Some("read the folder"));
+    assert_eq!(error.operation(), Some("read the directory"));
     assert_eq!(error.path(), Some(&*root.join("lost+found")));
     assert_eq!(error.io_kind(), io::ErrorKind::PermissionDenied);
 
     // Nothing at all was swept here, and that is an error of the sweep.
     let _unreadable = Unreadable::at(root.join("video"));
     let error = DiskSink::sweep(root.join("video")).unwrap_err();
-    assert_eq!(error.operation(), Some("read the folder"));
+    assert_eq!(error.operation(), Some("read the directory"));
     assert_eq!(error.path(), Some(&*root.join("video")));
     assert_eq!(error.io_kind(), io::ErrorKind::PermissionDenied);
 }
@@ -172,12 +172,12 @@ fn reads_a_previous_session_beside_an_unreadable_folder() {
     drop(first);
     let previous = Previous::read(&root, &playlist()).unwrap().unwrap();
     assert!(left.iter().all(|path| !path.exists()));
-    let with_strays = || previous.clone().with_strays(&root, &playlist());
-    assert_eq!(with_strays().unwrap(), previous);
+    let with_orphans = || previous.clone().with_orphans(&root, &playlist());
+    assert_eq!(with_orphans().unwrap(), previous);
 
-    // One that is gone has no strays.
+    // One that is gone has no orphans.
     fs::rename(root.join("video"), root.join("moved")).unwrap();
-    assert_eq!(with_strays().unwrap(), previous);
+    assert_eq!(with_orphans().unwrap(), previous);
     fs::rename(root.join("moved"), root.join("video")).unwrap();
 
     // A root that can be entered and not be read has both files all the same.
@@ -195,7 +195,8 @@ fn a_temp_file_in_use_in_this_process_stays() {
     held.lock().unwrap();
     let swept = DiskSink::sweep(work.path()).unwrap();
     assert_eq!((swept.removed.len(), swept.in_use), (0, vec![path.clone()]));
-    // Closing it is not enough: a process that another test is just starting may have a copy of the handle.
+    // Closing it is not enough: a process that another test is just starting may have a copy of
+    // the handle.
     held.unlock().unwrap();
     assert_eq!(DiskSink::sweep(work.path()).unwrap().removed, [path]);
 }

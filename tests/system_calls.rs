@@ -1,9 +1,9 @@
-//! Every system call of the disk sink and of the playlist publisher, made to fail in every way that it can:
-//! once, for ever, and together with another one.
+//! Every system call of the disk sink and of the playlist publisher fails in every possible way:
+//! once, persistently, and together with another one.
 //!
-//! The calls are counted in a run in which nothing fails, so that a new one cannot escape. After each case
-//! the whole of what is promised is checked. With `SEGMENT_STREAM_THOROUGH=1` every code is tried at every
-//! call; without it every call is, with some of its codes.
+//! The calls are counted in a run without failures, so that no new call escapes. After each case
+//! every promise is checked. Every call is tried with some of its codes, and with
+//! `SEGMENT_STREAM_THOROUGH=1` with every code.
 #![cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
 
 mod common;
@@ -65,8 +65,8 @@ fn is_slow(call: &Call, code: i32) -> bool {
     call.kind == Kind::Create && code == EEXIST
 }
 
-/// Another call is hit in the same run, so only those that may follow the first failure: all until the
-/// clean-up is over, and a few of the next segment.
+/// Another call is hit in the same run, so only those that may follow the first failure: all until
+/// the clean-up is over, and a few of the next segment.
 const STACKED_WITHIN: usize = 14;
 
 /// In how many ways was what failed.
@@ -120,7 +120,7 @@ fn a_call_that_fails_for_ever_ends_and_nothing_false_is_said() {
             }
         }
     }
-    figures.tell("fails for ever");
+    figures.tell("fails persistently");
 }
 
 #[test]
@@ -242,8 +242,8 @@ fn a_write_that_takes_nothing_is_an_error_and_no_spin() {
     }
 }
 
-/// Behind a stream without retries each failure is seen; with the default policy those that may heal are
-/// not, but for the sync of a folder, which is not to be repeated.
+/// Behind a stream without retries each failure is seen; with the default policy those that may
+/// heal are not, but for the sync of a folder, which is not to be repeated.
 #[test]
 fn behind_a_stream_what_may_heal_is_tried_again() {
     let _alone = alone();
@@ -276,9 +276,9 @@ fn behind_a_stream_what_may_heal_is_tried_again() {
                     continue;
                 };
                 assert_eq!(single.attempts(), 1);
-                let heals = single.sink_error().may_heal();
+                let heals = single.sink_error().is_transient();
                 assert!(
-                    !heals || single.operation() != "sync the folder",
+                    !heals || single.operation() != "sync the directory",
                     "{single}"
                 );
                 retried += usize::from(heals);
@@ -291,7 +291,8 @@ fn behind_a_stream_what_may_heal_is_tried_again() {
     eprintln!("behind a stream: {retried} cases were tried again");
 }
 
-/// The sync of a folder may be called a success on a disk that has gone meanwhile, which then opens nothing.
+/// The sync of a folder may be called a success on a disk that has gone meanwhile, which then
+/// opens nothing.
 #[test]
 fn a_folder_that_cannot_be_opened_after_its_sync_was_not_synced() {
     let _alone = alone();
@@ -305,7 +306,7 @@ fn a_folder_that_cannot_be_opened_after_its_sync_was_not_synced() {
             let [error] = &failed.iter().flatten().collect::<Vec<_>>()[..] else {
                 continue;
             };
-            assert_eq!(error.operation(), "sync the folder");
+            assert_eq!(error.operation(), "sync the directory");
             assert_eq!(error.raw_os_error(), Some(libc::EIO));
             tried += 1;
         }
@@ -344,7 +345,7 @@ fn a_sweep_takes_what_it_can_and_says_what_it_could_not() {
     for (position, call) in clean.iter().enumerate() {
         for code in codes(call) {
             let (_, result) = other::sweep(&[At::once(position, *code)]);
-            // What seems to be gone is not missed.
+            // A file that seems to be gone is not missed.
             let is_lost = result.is_ok_and(|swept| {
                 swept.removed.len() + swept.in_use.len() < 3 && swept.errors.is_empty()
             });
@@ -366,7 +367,8 @@ fn a_sweep_takes_what_it_can_and_says_what_it_could_not() {
     figures.tell("sweeps");
 }
 
-/// Once `renameat2` is unknown to the kernel, `tempfile` uses links for as long as the process lives.
+/// Once `renameat2` is unknown to the kernel, `tempfile` uses links for as long as the process
+/// lives.
 #[test]
 fn a_kernel_without_that_rename_is_no_obstacle() {
     // A child's pipes are descriptors as well.
@@ -403,7 +405,7 @@ fn runs_without_that_rename() {
     }
 }
 
-/// What is changed in ways that are not stood in for would be seen by strace, and by nobody here.
+/// Changes by calls that are not interposed would be visible to strace only.
 #[test]
 fn no_call_that_changes_a_file_goes_past() {
     // A child's pipes are descriptors as well.
@@ -477,7 +479,7 @@ fn runs_between_two_marks() {
     for hint in ["a/0.ts", "a/0.ts", "b/c/1.ts"] {
         counted(|| sink.write(&segment(0, hint), &WriteContext::default())).unwrap();
     }
-    counted(|| sink.remove(Path::new("a/0.ts"))).unwrap();
+    counted(|| sink.remove(Path::new("a/0.ts"), &WriteContext::default())).unwrap();
     counted(|| DiskSink::sweep(&root)).unwrap();
     #[cfg(feature = "hls")]
     {

@@ -87,8 +87,8 @@ fn fills_the_disk() {
         };
         assert!(stored > 2);
         assert_says(&error, "write", &root.join(format!("{stored}.ts")), 28);
-        // What landed before is whole, and of what failed there is no trace, so that its own space
-        // is free again at once: a smaller one still fits.
+        // Segments stored before are whole, and a failed one leaves no trace. Its space is free
+        // again at once: a smaller one still fits.
         assert_eq!(entries(&root).len() as u64, stored);
         for number in 0..stored {
             let found = fs::read(root.join(format!("{number}.ts"))).unwrap();
@@ -134,7 +134,7 @@ fn uses_all_inodes() {
         .write(&large(9, 10).with_path("folder/9.ts"), &context)
         .unwrap_err();
     assert_eq!(error.raw_os_error(), Some(28));
-    assert_eq!(error.operation(), Some("create the folder"));
+    assert_eq!(error.operation(), Some("create the directory"));
     assert_eq!(entries(&root).len() as u64, stored);
     fs::remove_file(root.join("0.ts")).unwrap();
     sink.write(&large(9, 10).with_path("9.ts"), &context)
@@ -168,7 +168,7 @@ fn writes_while_read_only() {
     let error = store(sink(), large(1, 100).with_path("1.ts")).unwrap_err();
     assert_says(&error, "create a temp file for", &root.join("1.ts"), 30);
     let error = store(sink(), large(2, 100).with_path("new/2.ts")).unwrap_err();
-    assert_says(&error, "create the folder", &root.join("new"), 30);
+    assert_says(&error, "create the directory", &root.join("new"), 30);
     remount("rw");
     store(sink(), error.into_segment()).unwrap();
     assert_eq!(entries(&root).len(), 3);
@@ -216,13 +216,13 @@ fn writes_without_permission() {
     let error = store(sink(), large(0, 100).with_path("0.ts")).unwrap_err();
     assert_says(&error, "create a temp file for", &root.join("0.ts"), 13);
     let error = store(sink(), large(1, 100).with_path("new/1.ts")).unwrap_err();
-    assert_says(&error, "create the folder", &root.join("new"), 13);
+    assert_says(&error, "create the directory", &root.join("new"), 13);
     allow(0o755);
     store(sink(), error.into_segment()).unwrap();
     assert_eq!(entries(&root).len(), 2);
 
-    // Ancestors that may be passed through and not read are no obstacle, and folders that could not
-    // be synced are not left behind.
+    // Ancestors that may be passed through and not read are no obstacle, and folders that could
+    // not be synced are not left behind.
     let hidden = folder().join("hidden");
     fs::create_dir_all(hidden.join("root")).unwrap();
     fs::set_permissions(&hidden, Permissions::from_mode(0o111)).unwrap();
@@ -231,7 +231,7 @@ fn writes_without_permission() {
     fs::set_permissions(&hidden, Permissions::from_mode(0o311)).unwrap();
     let sink = DiskSink::rooted(hidden.join("made/here")).durability(Durability::Full);
     let error = store(sink, large(3, 100).with_path("3.ts")).unwrap_err();
-    assert_says(&error, "open the folder", &hidden, 13);
+    assert_says(&error, "open the directory", &hidden, 13);
     assert!(!hidden.join("made").exists());
 }
 

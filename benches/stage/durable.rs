@@ -1,4 +1,5 @@
-//! `Durability::Full` against a plain loop with the same two syncs, with one writer and with several.
+//! `Durability::Full` against a plain loop with the same two syncs, with one writer and with
+//! several.
 
 use std::io;
 use std::thread;

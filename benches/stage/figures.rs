@@ -9,7 +9,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How often both sides run. The machine does other things as well, so the median of many is what counts.
+/// How often both sides run. The machine does other things as well, so the median of many is what
+/// counts.
 pub(crate) const PAIRS: usize = 15;
 
 /// What a ratio should be.
@@ -75,8 +76,9 @@ impl Ratios {
     }
 }
 
-/// Runs both sides in turn, once without counting it, and divides the first one's times by the second one's.
-/// Which of them begins changes from pair to pair, as the second one finds memory that the first one has used.
+/// Runs both sides in turn, once without counting it, and divides the first one's times by the
+/// second one's. Which of them begins changes from pair to pair, as the second one finds memory
+/// that the first one has used.
 pub(crate) fn ratios<E>(
     mut ours: impl FnMut() -> Result<Duration, E>,
     mut theirs: impl FnMut() -> Result<Duration, E>,

@@ -1,5 +1,5 @@
-//! What a `send` takes where there is room: in a burst, while the sink stalls, and one at a time with a
-//! writer that sleeps in between.
+//! What a `send` takes where there is room: in a burst, while the sink stalls, and one at a time
+//! with a writer that sleeps in between.
 
 use std::io;
 use std::path::Path;

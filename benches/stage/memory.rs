@@ -1,4 +1,5 @@
-//! The most memory that a process needs, against what the promises allow. Each case is a process of its own.
+//! The most memory that a process needs, against what the promises allow. Each case is a process of
+//! its own.
 
 use std::env;
 use std::fs;
@@ -19,8 +20,8 @@ const BESIDES: usize = 8 << 20;
 
 pub(crate) fn measure(figures: &mut Figures) -> io::Result<()> {
     for (depth, producers) in [(1, 1), (8, 1), (8, 4)] {
-        // The allocator of the C library keeps memory for each thread that ever made a segment; with one
-        // arena it is seen what the segments take.
+        // The allocator of the C library keeps memory for each thread that ever made a segment;
+        // with one arena it is seen what the segments take.
         let allowed = (depth + producers + 1) * LENGTH + BESIDES;
         let mut found = Vec::new();
         for _ in 0..PAIRS {

@@ -1,5 +1,5 @@
-//! A producer that works on each segment for as long as its write takes, against the larger of the two
-//! alone: how much of the one is hidden behind the other.
+//! A producer that works on each segment for as long as its write takes, against the larger of the
+//! two alone: how much of the one is hidden behind the other.
 
 use std::hint::black_box;
 use std::io;

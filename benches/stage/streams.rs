@@ -1,5 +1,5 @@
-//! What a segment costs where there are many streams in the process, against one stream; and what an idle
-//! stream costs.
+//! What a segment costs where there are many streams in the process, against one stream; and what
+//! an idle stream costs.
 
 use std::fs;
 use std::io;
@@ -52,8 +52,8 @@ fn open(folder: &std::path::Path) -> io::Result<Halves> {
     SegmentStream::with_sink(config, DiskSink::rooted(folder))
 }
 
-/// All the segments through so many streams: each is filled, and then each is emptied. Starting and ending
-/// the streams does not count.
+/// All the segments through so many streams: each is filled, and then each is emptied. Starting and
+/// ending the streams does not count.
 fn through(count: usize) -> io::Result<Duration> {
     let folder = Place::Memory.folder()?;
     let mut streams: Vec<_> = (0..count)

@@ -1,5 +1,5 @@
-//! Time for each segment where the producer does nothing but make it: the stage against the plain loop, and
-//! what of the difference is the price of any second thread.
+//! Time for each segment where the producer does nothing but make it: the stage against the plain
+//! loop, and what of the difference is the price of any second thread.
 
 use std::io;
 use std::path::Path;
@@ -13,8 +13,8 @@ use crate::figures::{Figures, Goal, ratios, size};
 use crate::places::Place;
 use crate::plain::{name, payload, plain, store};
 
-/// A low-latency part, and segments; and how many of them: enough that starting two threads, and the first
-/// segment and the last, which nothing can overlap with, do not count for much.
+/// A low-latency part, and segments; and how many of them: enough that starting two threads, and
+/// the first segment and the last, which nothing can overlap with, do not count for much.
 pub(crate) const SIZES: [(usize, u64); 4] = [
     (16 << 10, 3_000),
     (256 << 10, 400),
@@ -22,7 +22,8 @@ pub(crate) const SIZES: [(usize, u64); 4] = [
     (16 << 20, 24),
 ];
 
-/// The default depth, and for parts one that is as much time: what a stream may be behind is measured in that.
+/// The default depth, and for parts one that is as much time: what a stream may be behind is
+/// measured in that.
 fn depth(length: usize) -> usize {
     if length < 256 << 10 { 32 } else { 8 }
 }
@@ -86,8 +87,8 @@ pub(crate) fn staged(
     Ok(took)
 }
 
-/// The least that a second thread can cost: a bare channel of the same depth in front of the loop, which
-/// tells nobody what it stored.
+/// The least that a second thread can cost: a bare channel of the same depth in front of the loop,
+/// which tells nobody what it stored.
 pub(crate) fn handed_over(
     folder: &Path,
     segments: u64,

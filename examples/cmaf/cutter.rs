@@ -1,5 +1,5 @@
-//! The cutter: holds the bytes of one segment, and lets them go before a fragment that a decoder can
-//! begin with.
+//! The cutter: holds the bytes of one segment, and lets them go before a fragment that a decoder
+//! can begin with.
 
 use std::time::Duration;
 
@@ -25,8 +25,8 @@ pub(crate) enum Cut {
     /// Whole fragments.
     Media {
         data: Vec<u8>,
-        /// From its first decode time to that of the next segment, in the track that decides where to
-        /// cut; of the last one, to the end of its last sample.
+        /// From its first decode time to that of the next segment, in the track that decides where
+        /// to cut; of the last one, to the end of its last sample.
         duration: Duration,
     },
 }
@@ -55,8 +55,9 @@ impl Cutter {
         }
     }
 
-    /// Never holds more than this many bytes and the header of a box, 256 MiB if it is not said. A segment
-    /// that has come half as far is cut before it reaches its duration; one that would not fit is an error.
+    /// Never holds more than this many bytes and the header of a box, 256 MiB if it is not said. A
+    /// segment that has come half as far is cut before it reaches its duration; one that would not
+    /// fit is an error.
     pub(crate) fn capacity(self, bytes: usize) -> Self {
         Self {
             capacity: bytes,
@@ -65,12 +66,14 @@ impl Cutter {
         }
     }
 
-    /// Takes the next bytes, of whatever length, and adds the segments that they complete to `cuts`.
+    /// Takes the next bytes, of whatever length, and adds the segments that they complete to
+    /// `cuts`.
     ///
     /// # Errors
     ///
-    /// The input is no fragmented MP4, or cannot be cut. The segments before the fault are in `cuts`; the
-    /// last of them comes from [`finish`](Self::finish). Every later call fails likewise.
+    /// The input is no fragmented MP4, or cannot be cut. The segments before the fault are in
+    /// `cuts`; the last of them comes from [`finish`](Self::finish). Every later call fails
+    /// likewise.
     pub(crate) fn push(&mut self, bytes: &[u8], cuts: &mut Vec<Cut>) -> Result<(), CutError> {
         if let Some(fault) = self.fault {
             return Err(fault);
@@ -80,12 +83,13 @@ impl Cutter {
         outcome
     }
 
-    /// Ends the input: adds the last segment to `cuts`, unless there never was a fragment to begin with.
+    /// Ends the input: adds the last segment to `cuts`, unless there never was a fragment to begin
+    /// with.
     ///
     /// # Errors
     ///
-    /// That of [`push`](Self::push), if there was one; else the input ended too early, or has nothing to
-    /// cut at.
+    /// That of [`push`](Self::push), if there was one; else the input ended too early, or has
+    /// nothing to cut at.
     pub(crate) fn finish(mut self, cuts: &mut Vec<Cut>) -> Result<(), CutError> {
         let outcome = self.end(cuts);
         cuts.extend(self.stop());
@@ -189,8 +193,8 @@ impl Cutter {
         Ok(())
     }
 
-    /// Leaves out what is in force anyway of an initialisation segment that comes again, from `start` to its
-    /// `moov`, which is the last box. What it has besides stays.
+    /// Leaves out what is in force anyway of an initialisation segment that comes again, from
+    /// `start` to its `moov`, which is the last box. What it has besides stays.
     fn leave_out_repetition(&mut self, start: usize) {
         let Some(stream) = &mut self.stream else {
             return;

@@ -33,7 +33,8 @@ pub(crate) enum CutError {
     NoData { offset: u64 },
     /// A fragment or media data that no `moov` has announced.
     NoMovie { kind: Kind, offset: u64 },
-    /// The `moov` has samples of its own: the file is not fragmented, or not from its first sample on.
+    /// The `moov` has samples of its own: the file is not fragmented, or not from its first sample
+    /// on.
     MovieWithSamples { offset: u64 },
     /// The `moov` announces no fragments.
     NotFragmented { offset: u64 },

@@ -39,8 +39,8 @@ impl<'a> Fields<'a> {
         Some((version, word & 0x00FF_FFFF))
     }
 
-    /// A field that has 32 bits in version 0 of its box, and 64 in version 1. None for versions that
-    /// are not known.
+    /// A field that has 32 bits in version 0 of its box, and 64 in version 1. None for versions
+    /// that are not known.
     pub(crate) fn by_version(&mut self, version: u8) -> Option<u64> {
         match version {
             0 => self.u32().map(u64::from),

@@ -5,8 +5,8 @@ use super::error::CutError;
 use super::kind::Kind;
 use super::movie::{Defaults, Movie};
 
-/// Flags of a `tfhd`: which fields there are, the defaults for its samples among them. ISO/IEC 14496-12,
-/// 8.8.7.
+/// Flags of a `tfhd`: which fields there are, the defaults for its samples among them. ISO/IEC
+/// 14496-12, 8.8.7.
 mod header {
     pub(super) const BASE_DATA_OFFSET: u32 = 0x01;
     pub(super) const SAMPLE_DESCRIPTION_INDEX: u32 = 0x02;

@@ -1,4 +1,5 @@
-//! The bytes of the segment that grows, and the indexes in it that may no longer hold once it is cut.
+//! The bytes of the segment that grows, and the indexes in it that may no longer hold once it is
+//! cut.
 
 use std::mem;
 use std::ops::Range;
@@ -38,8 +39,8 @@ impl Held {
         self.bytes.get(..at).unwrap_or_default()
     }
 
-    /// Takes note that the last box, which begins here, is a `sidx` and counts so many bytes from its end
-    /// on. None is more than any segment has.
+    /// Takes note that the last box, which begins here, is a `sidx` and counts so many bytes from
+    /// its end on. None is more than any segment has.
     pub(crate) fn note_index(&mut self, at: usize, counted: Option<u64>) {
         let end = self.bytes.len();
         let counted = counted.and_then(|counted| usize::try_from(counted).ok());

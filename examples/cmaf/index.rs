@@ -5,8 +5,8 @@ use super::boxes::WholeBox;
 /// A reference's type, in the top bit of its first word; the other bits are its size.
 const SIZE_BITS: u32 = 0x7FFF_FFFF;
 
-/// How many bytes a `sidx` counts, from its own end on. None if it cannot be read. ISO/IEC 14496-12,
-/// 8.16.3.
+/// How many bytes a `sidx` counts, from its own end on. None if it cannot be read. ISO/IEC
+/// 14496-12, 8.16.3.
 pub(crate) fn counted_bytes(sidx: WholeBox<'_>) -> Option<u64> {
     let mut fields = sidx.fields();
     let (version, _) = fields.version_and_flags()?;

@@ -39,8 +39,8 @@ impl Intake {
         }
     }
 
-    /// Takes bytes up to the end of a header or of a box, at most. A box that has nothing but a header
-    /// is completed without any.
+    /// Takes bytes up to the end of a header or of a box, at most. A box that has nothing but a
+    /// header is completed without any.
     pub(crate) fn take(&mut self, bytes: &mut &[u8]) -> Result<Step, CutError> {
         let (now, later) = bytes.split_at(self.missing().min(bytes.len()));
         self.held.extend(now);

@@ -36,7 +36,8 @@ impl Kind {
     pub(crate) const TREX: Self = Self(*b"trex");
     pub(crate) const TRUN: Self = Self(*b"trun");
     pub(crate) const UUID: Self = Self(*b"uuid");
-    /// Padding in front of a box that may come to need the longer header, of the format before this one.
+    /// Padding in front of a box that may come to need the longer header, of the format before this
+    /// one.
     pub(crate) const WIDE: Self = Self(*b"wide");
 
     /// Whether a file, or a segment of one, may begin with it.
@@ -55,8 +56,8 @@ impl Kind {
         self.leads_fragment() || others.contains(&self)
     }
 
-    /// Whether it stands before the fragment that it belongs to: ISO/IEC 14496-12, 8.16.2 to 8.16.5,
-    /// and for `emsg` ISO/IEC 23009-1, 5.10.3.3.
+    /// Whether it stands before the fragment that it belongs to: ISO/IEC 14496-12, 8.16.2 to
+    /// 8.16.5, and for `emsg` ISO/IEC 23009-1, 5.10.3.3.
     pub(crate) fn leads_fragment(self) -> bool {
         [Self::EMSG, Self::PRFT, Self::SIDX, Self::SSIX, Self::STYP].contains(&self)
     }

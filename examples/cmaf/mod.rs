@@ -1,10 +1,10 @@
-//! Cuts a fragmented MP4 (ISO/IEC 14496-12; CMAF is ISO/IEC 23000-19) into an initialisation segment and
-//! media segments that a decoder can begin with.
+//! Cuts a fragmented MP4 (ISO/IEC 14496-12; CMAF is ISO/IEC 23000-19) into an initialisation
+//! segment and media segments that a decoder can begin with.
 //!
-//! No I/O: [`Cutter::push`] takes bytes as they come, and hands out the segments they complete. Joined,
-//! the segments are the input, byte for byte, but for what no longer holds once it is cut: the index of
-//! the whole file (`mfra`), a `sidx` that counts bytes beyond its segment, and the repetition of an
-//! initialisation segment that is in force anyway.
+//! No I/O: [`Cutter::push`] takes bytes as they come, and hands out the segments they complete.
+//! Joined, the segments are the input, byte for byte, but for what no longer holds once it is cut:
+//! the index of the whole file (`mfra`), a `sidx` that counts bytes beyond its segment, and the
+//! repetition of an initialisation segment that is in force anyway.
 #![allow(
     dead_code,
     unused_imports,

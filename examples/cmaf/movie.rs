@@ -1,4 +1,5 @@
-//! What the `moov` announces: the tracks, and what holds for their samples unless a fragment says else.
+//! What the `moov` announces: the tracks, and what holds for their samples unless a fragment says
+//! else.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -93,8 +94,8 @@ fn handler(hdlr: WholeBox<'_>) -> Option<[u8; 4]> {
     fields.array()
 }
 
-/// What follows `creation_time` and `modification_time`: the `track_ID` of a `tkhd`, the `timescale` of
-/// an `mdhd`. ISO/IEC 14496-12, 8.3.2 and 8.4.2.
+/// What follows `creation_time` and `modification_time`: the `track_ID` of a `tkhd`, the
+/// `timescale` of an `mdhd`. ISO/IEC 14496-12, 8.3.2 and 8.4.2.
 fn after_times(full: WholeBox<'_>) -> Option<u32> {
     let mut fields = full.fields();
     let (version, _) = fields.version_and_flags()?;

@@ -26,8 +26,8 @@ impl Timeline {
         }
     }
 
-    /// Moves on to the next fragment. Where the decode times jump, or stand still, time goes on as long
-    /// as the samples last.
+    /// Moves on to the next fragment. Where the decode times jump, or stand still, time goes on as
+    /// long as the samples last.
     pub(crate) fn push(&mut self, fragment: Fragment) {
         if let Some(last) = self.last {
             let step = fragment.start.saturating_sub(last.start);
@@ -56,8 +56,8 @@ impl Timeline {
         self.to_duration(self.elapsed.saturating_add(last))
     }
 
-    /// Whether the segment lasts that long up to the last fragment. Exact, where a [`Duration`] would be
-    /// rounded down.
+    /// Whether the segment lasts that long up to the last fragment. Exact, where a [`Duration`]
+    /// would be rounded down.
     pub(crate) fn has_lasted(&self, target: Duration) -> bool {
         u128::from(self.elapsed) * u128::from(NANOSECONDS)
             >= target

@@ -1,38 +1,38 @@
-//! The two kinds of input, told apart, and behind one face.
+//! The two input formats, behind one type.
 
 use std::time::Duration;
 
 use crate::{cmaf, mpegts};
 
-/// What every packet of a transport stream begins with. ISO/IEC 13818-1, 2.4.3.2.
+/// The first byte of every packet of a transport stream. ISO/IEC 13818-1, 2.4.3.2.
 const SYNC_BYTE: u8 = 0x47;
 
-/// The cutter for an input.
+/// The cutter of an input.
 pub(crate) enum Cutter {
     TransportStream(Box<mpegts::Cutter>),
     Mp4(Box<cmaf::Cutter>),
 }
 
-/// What was cut off.
+/// A piece that was cut.
 pub(crate) enum Piece {
     Initialisation(Vec<u8>),
     Media(Vec<u8>, Duration),
 }
 
 impl Cutter {
-    /// So many bytes tell any input: size and name of an MP4's first box.
+    /// This many bytes identify any input: the size and name of an MP4's first box.
     pub(crate) const TOLD_BY: usize = 8;
 
-    /// The cutter for an input that begins like this, if that can be told.
+    /// The cutter for an input that begins with these bytes, once the format is known.
     pub(crate) fn for_input(start: &[u8], target: Duration) -> Option<Self> {
         if start.first() == Some(&SYNC_BYTE) {
             return Some(Self::TransportStream(Box::new(mpegts::Cutter::new(target))));
         }
-        // As the size of a box that byte would stand for more than a gigabyte.
+        // As the size of a box, that byte would mean more than a gigabyte.
         cmaf::looks_like_mp4(start).then(|| Self::Mp4(Box::new(cmaf::Cutter::new(target))))
     }
 
-    /// What the names of media segments end in, after a dot.
+    /// The extension of the names of media segments, without its dot.
     pub(crate) fn extension(&self) -> &'static str {
         match self {
             Self::TransportStream(_) => "ts",
@@ -48,7 +48,7 @@ impl Cutter {
         }
     }
 
-    /// Takes the payload of a segment that nobody needs any more.
+    /// Takes the payload of a finished segment for reuse.
     pub(crate) fn recycle(&mut self, payload: Vec<u8>) {
         match self {
             Self::TransportStream(cutter) => cutter.recycle(payload),

@@ -14,40 +14,41 @@ Usage: live_hls [OPTIONS] [INPUT] [OUT]
 
 Arguments:
   INPUT  A file, or - for standard input: an MPEG transport stream, or an MP4 made with
-         ffmpeg ... -movflags +frag_keyframe+empty_moov+default_base_moof. Which one it is, its first
-         bytes tell. Without it: the sample that comes with the source.
-  OUT    The folder for the playlist and the segments, made if it is not there. What is there stays.
-         Without it: a new folder for temporary files, which is kept.
+         ffmpeg ... -movflags +frag_keyframe+empty_moov+default_base_moof. The first bytes decide.
+         [default: the sample that comes with the source]
+  OUT    The directory for the playlist and the segments, created if missing. Existing files are kept.
+         [default: a new temporary directory, which is kept]
 
 Options:
-      --target SECONDS     Cut at the first random access point from there [default: 4]. The playlist's
-                           target duration is twice that, in whole seconds: a longer segment, for want
-                           of random access points, is listed as if it were not, and reported
-      --window SECONDS     How much the playlist lists, though never less than three target durations
+      --target SECONDS     Cut at the first random access point after this time [default: 4]. The
+                           playlist's target duration is twice that, in whole seconds. A segment that
+                           is longer, for lack of random access points, is listed with the longest
+                           allowed duration, and reported
+      --window SECONDS     The duration that the playlist lists, at least three target durations
                            [default: 60]. Older segments are deleted when no player can need them
-      --realtime           Hand the first segment on at once, and each other one when those before it
-                           have been played: a file becomes a broadcast
-      --resume             Go on with the playlist in OUT, if there is one, after a discontinuity; and
-                           leave it open at Ctrl-C, or when the input breaks off, to be gone on with
-      --record             Publish recording.m3u8 beside it, which lists everything from the beginning
-                           (EXT-X-PLAYLIST-TYPE:EVENT). Then nothing is deleted
-      --depth N            How many segments may wait to be written [default: 8]
-      --durability LEVEL   What survives a power cut: none, file (whole files) or full (every
-                           segment that was reported) [default: file]
+      --realtime           Package at the speed of playback: each segment when those before it have
+                           been played. A file becomes a broadcast
+      --resume             Continue the playlist in OUT, if there is one, after a discontinuity. On
+                           Ctrl-C or a broken input, leave it open so that it can be resumed
+      --record             Also publish recording.m3u8, which lists everything from the beginning
+                           (EXT-X-PLAYLIST-TYPE:EVENT). No segment is deleted
+      --depth N            The number of segments that may wait to be written [default: 8]
+      --durability LEVEL   The files that survive a power cut: none, file (those there are whole) or
+                           full (every reported segment) [default: file]
   -h, --help               Print this and exit
 
 Standard output gets one line for each file that is stored and listed: name, duration, size.
 
-At the end of the input the playlist ends (EXT-X-ENDLIST). Then it waits until the last old segments may be
-deleted, for about a window. Ctrl-C stores and lists all that was read, and ends the playlist as well,
-unless there is --resume; it waits for nothing, and what is not yet deleted stays. A second Ctrl-C ends
-the program at once.
+At the end of the input the playlist ends (EXT-X-ENDLIST). The program then waits for about a window, until
+the last old segments may be deleted. Ctrl-C stores and lists everything that was read, and ends the playlist
+unless --resume is given. It does not wait, and old segments are kept. A second Ctrl-C ends the program at
+once.
 
-Exit status: 0 if all was packaged, 1 if the input or a write failed (what is listed is whole), 2 if the
-command line is wrong, 130 after a second Ctrl-C.
+Exit status: 0 if everything was packaged, 1 if the input or a write failed (listed segments are whole), 2 if
+the command line is wrong, 130 after a second Ctrl-C.
 ";
 
-/// How fast the input is packaged.
+/// The speed at which the input is packaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Speed {
     Full,
@@ -55,14 +56,14 @@ pub(crate) enum Speed {
     Realtime,
 }
 
-/// What to do with a playlist that is there already.
+/// The action if the playlist exists already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Restart {
     Refuse,
     Resume,
 }
 
-/// Which playlists there are.
+/// The playlists to publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Playlists {
     Live,

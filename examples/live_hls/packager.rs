@@ -1,4 +1,4 @@
-//! Makes segments of whatever the input turns out to be.
+//! Makes segments of an input of either format.
 
 use std::collections::VecDeque;
 use std::fmt::Write;
@@ -10,11 +10,11 @@ use segment_stream::hls::SegmentNames;
 use crate::format::{Cutter, Piece};
 use crate::support::producer;
 
-/// Tells what the input is, cuts it, and names and numbers what was cut.
+/// Detects the format, cuts the input, and names and numbers the segments.
 pub(crate) struct Packager {
     target: Duration,
     first_sequence: u64,
-    /// What came before it could be told.
+    /// The bytes before the format was known.
     start: Vec<u8>,
     known: Option<Known>,
 }
@@ -30,7 +30,7 @@ struct Labels {
 }
 
 impl Packager {
-    /// A packager whose first media segment has this number.
+    /// A packager. Its first media segment gets this number.
     pub(crate) fn new(target: Duration, first_sequence: u64) -> Self {
         Self {
             target,
@@ -40,7 +40,7 @@ impl Packager {
         }
     }
 
-    /// Why it cannot be told what the input is.
+    /// Why the format of the input is unknown.
     fn unknown(&self) -> String {
         if self.start.is_empty() {
             return "the input is empty".into();

@@ -1,4 +1,4 @@
-//! How to play what was packaged.
+//! Instructions for playing the result.
 
 use std::fs;
 use std::io;
@@ -10,7 +10,7 @@ use crate::support::display::Display;
 const PAGE: &str = "play.html";
 const PORT: u16 = 8000;
 
-/// A page that plays the playlist beside it: with hls.js, or by itself where the browser can.
+/// A page that plays the playlist beside it: with hls.js, or natively if the browser can.
 const PAGE_TEXT: &str = "\
 <!doctype html>
 <meta charset=\"utf-8\">
@@ -29,7 +29,7 @@ const PAGE_TEXT: &str = "\
 </script>
 ";
 
-/// Puts a page beside the playlist, and says what to do with both.
+/// Writes a page beside the playlist, and prints how to use both.
 pub(crate) fn explain(folder: &Path, display: &Display) -> io::Result<()> {
     fs::write(folder.join(PAGE), PAGE_TEXT)?;
     let playlist = folder.join(LIVE);

@@ -16,15 +16,16 @@ const RECORDING: &str = "recording.m3u8";
 
 type Publisher = MediaPlaylistPublisher<DiskSink>;
 
-/// What is published of one input.
+/// The playlists of one input.
 pub(crate) struct Publication {
     folder: PathBuf,
     durability: Durability,
-    /// What the names of the playlists are reserved by.
+    /// The configurations, which reserve their names.
     playlists: Vec<MediaPlaylist>,
-    /// The recording first, and the live one last: what a crash comes between is recorded at least.
+    /// The recording comes first: a segment that a crash leaves between the two is at least
+    /// recorded.
     publishers: Vec<Publisher>,
-    /// Whether any of them lists anything.
+    /// Whether any of them has an entry.
     content: Content,
 }
 
@@ -35,7 +36,7 @@ enum Content {
 }
 
 impl Publication {
-    /// Begins playlists in the folder, or goes on with those that are there.
+    /// Starts the playlists in the directory, or resumes those that exist.
     pub(crate) fn open(folder: &Path, options: &Options) -> Result<Self, Box<dyn Error>> {
         let playlists = playlists(options);
         let mut previous = Vec::new();
@@ -43,16 +44,16 @@ impl Publication {
             let path = folder.join(playlist.path());
             let found = Previous::read(folder, playlist)
                 .and_then(|found| match found {
-                    // Only what is about to delete old segments may look for stray ones.
+                    // Only a publisher that deletes old segments may look for orphans.
                     Some(found) if options.playlists == Playlists::Live => {
-                        found.with_strays(folder, playlist).map(Some)
+                        found.with_orphans(folder, playlist).map(Some)
                     }
                     found => Ok(found),
                 })
                 .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
             if found.is_some() && options.restart == Restart::Refuse {
                 let path = path.display();
-                return Err(format!("{path} is there already; --resume goes on with it").into());
+                return Err(format!("{path} exists already; --resume continues it").into());
             }
             previous.push(found);
         }
@@ -94,14 +95,14 @@ impl Publication {
         self.playlists.iter().fold(Box::new(disk), reserve)
     }
 
-    /// The number of the next media segment. Where a crash came between the two playlists, the
-    /// recording is one ahead, and the other one says that it lacks a number.
+    /// The number of the next media segment. After a crash between the two playlists the recording
+    /// is one ahead, and the other one reports a missing number.
     pub(crate) fn next_sequence(&self) -> u64 {
         let numbers = self.publishers.iter().map(Publisher::next_sequence);
         numbers.max().unwrap_or_default()
     }
 
-    /// Enters what came out of the stream, and publishes. Whatever goes wrong is displayed.
+    /// Enters an item of the stream, publishes, and displays every error.
     pub(crate) fn push(
         &mut self,
         item: &Result<ProducedSegment, WriteError>,
@@ -123,7 +124,7 @@ impl Publication {
         }
     }
 
-    /// Leaves the playlists to be gone on with.
+    /// Suspends the playlists, so that they can be resumed.
     pub(crate) fn suspend(self) -> Result<(), PublishError> {
         let suspended: Vec<_> = self
             .publishers
@@ -138,7 +139,7 @@ impl Publication {
         if self.content == Content::None {
             return Ok(());
         }
-        // Each of them, whatever becomes of the other one.
+        // Ends each of them, even if the other one fails.
         let ended: Vec<_> = self
             .publishers
             .iter_mut()
@@ -147,13 +148,13 @@ impl Publication {
         ended.into_iter().try_for_each(|it| it.map(drop))
     }
 
-    /// How many files no playlist lists any more that are still there.
+    /// The number of files that wait for deletion.
     pub(crate) fn waiting_for_deletion(&self) -> usize {
         let waiting = |publisher: &Publisher| publisher.waiting_for_deletion().count();
         self.publishers.iter().map(waiting).sum()
     }
 
-    /// Deletes what is due. Returns whether that went well.
+    /// Deletes due files. Returns whether all deletions succeeded.
     pub(crate) fn delete_due(&mut self, display: &mut Display) -> Deletion {
         let mut said = Vec::new();
         for publisher in &mut self.publishers {
@@ -180,14 +181,14 @@ fn playlists(options: &Options) -> Vec<MediaPlaylist> {
         Playlists::Live => vec![live],
         Playlists::LiveAndRecording => vec![
             MediaPlaylist::event(RECORDING).target_duration(bound),
-            // What slides out of this one is listed in the recording for good.
+            // Segments that slide out of this one stay listed in the recording.
             live.retention(Retention::Keep),
         ],
     }
 }
 
-/// Refuses to go on with one of two playlists: the live one alone would delete what the recording
-/// lists, and a recording that begins late would not be one of everything.
+/// Refuses to resume only one of two playlists. The live one alone would delete segments of the
+/// recording, and a recording that begins late would be incomplete.
 fn check_recording(
     folder: &Path,
     playlists: Playlists,
@@ -196,18 +197,18 @@ fn check_recording(
     let recording = folder.join(RECORDING);
     match (playlists, previous) {
         (Playlists::Live, [_]) if recording.exists() => Err(format!(
-            "{} is there, so go on with --record: without it segments would be deleted",
+            "{} exists, so --record is needed: without it, its segments would be deleted",
             recording.display()
         )),
         (Playlists::LiveAndRecording, [None, Some(_)]) => Err(format!(
-            "{} was begun without --record, so go on without it",
+            "{} was started without --record; resume it without --record",
             folder.join(LIVE).display()
         )),
         _ => Ok(()),
     }
 }
 
-/// Displays notices, but none that was displayed before.
+/// Displays notices that were not displayed before.
 fn tell(notices: &[Notice], said: &mut Vec<String>, display: &mut Display) {
     for notice in notices {
         let text = notice.to_string();
@@ -215,7 +216,7 @@ fn tell(notices: &[Notice], said: &mut Vec<String>, display: &mut Display) {
             continue;
         }
         match notice {
-            // The write error said so, and why.
+            // The write error said so already, with the cause.
             Notice::Lost { .. } => {}
             Notice::Undecodable { .. }
             | Notice::UnusableDuration { .. }

@@ -41,8 +41,8 @@ pub(crate) struct Timeline {
     /// Announced by the stream: the next stamp may be anything.
     is_broken: bool,
     last: Option<Last>,
-    /// What came since the last stamp that was another one, before the latest unit: pictures, or any
-    /// measure of audio.
+    /// What came since the last stamp that was another one, before the latest unit: pictures, or
+    /// any measure of audio.
     before: Ticks,
     /// The latest unit by that measure.
     unit: Ticks,

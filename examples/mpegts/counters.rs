@@ -47,8 +47,8 @@ impl Counters {
         counter.inserted = counter.inserted.wrapping_add(count) & 0x0F;
     }
 
-    /// Rewrites the packets in `bytes`, which come next, on the PIDs that have got packets inserted,
-    /// and takes note of the counters on those that may: the PIDs of the tables.
+    /// Rewrites the packets in `bytes`, which come next, on the PIDs that have got packets
+    /// inserted, and takes note of the counters on those that may: the PIDs of the tables.
     pub(crate) fn rewrite(&mut self, bytes: &mut [u8], tables: &Tables) {
         for bytes in bytes.chunks_exact_mut(PACKET_LEN) {
             let Some(packet) = Packet::new(bytes) else {

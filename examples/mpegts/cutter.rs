@@ -17,7 +17,8 @@ const DEFAULT_CAPACITY: usize = 256 << 20;
 const MOST_SPARES: usize = 2;
 /// Which sync bytes are asked for before the input passes for a transport stream at all.
 const PROBED_PACKETS: u64 = 5;
-/// Up to this PID packets carry tables of some kind (ISO/IEC 13818-1, table 2-3; EN 300 468, table 1).
+/// Up to this PID packets carry tables of some kind (ISO/IEC 13818-1, table 2-3; EN 300 468, table
+/// 1).
 const LAST_TABLE_PID: u16 = 0x1F;
 const NULL_PID: u16 = 0x1FFF;
 /// How far the tables before a random access point are looked for.
@@ -84,8 +85,9 @@ impl Cutter {
         }
     }
 
-    /// Never holds much more than this many bytes, 256 MiB if it is not said. A segment that has come
-    /// half as far is cut before it reaches its duration; one that comes all the way is an error.
+    /// Never holds much more than this many bytes, 256 MiB if it is not said. A segment that has
+    /// come half as far is cut before it reaches its duration; one that comes all the way is an
+    /// error.
     pub(crate) fn capacity(self, bytes: usize) -> Self {
         Self {
             capacity: bytes,
@@ -98,8 +100,9 @@ impl Cutter {
         self.finder.tables.current().map(|tables| tables.programs)
     }
 
-    /// Takes the payload of a segment that nobody needs any more, for one that comes. The memory of a new one
-    /// would be cleared by the system page by page, which takes as long as to read what goes into it.
+    /// Takes the payload of a segment that nobody needs any more, for one that comes. The memory of
+    /// a new one would be cleared by the system page by page, which takes as long as to read what
+    /// goes into it.
     pub(crate) fn recycle(&mut self, mut payload: Vec<u8>) {
         if self.spares.len() < MOST_SPARES {
             payload.clear();
@@ -107,12 +110,14 @@ impl Cutter {
         }
     }
 
-    /// Takes the next bytes, of whatever length, and adds the segments that they complete to `cuts`.
+    /// Takes the next bytes, of whatever length, and adds the segments that they complete to
+    /// `cuts`.
     ///
     /// # Errors
     ///
     /// The input is no transport stream, or cannot be cut. The segments before the fault are in
-    /// `cuts`; the last of them comes from [`finish`](Self::finish). Every later call fails likewise.
+    /// `cuts`; the last of them comes from [`finish`](Self::finish). Every later call fails
+    /// likewise.
     pub(crate) fn push(&mut self, bytes: &[u8], cuts: &mut Vec<Cut>) -> Result<(), CutError> {
         if let Some(fault) = self.fault {
             return Err(fault);
@@ -123,12 +128,13 @@ impl Cutter {
         outcome
     }
 
-    /// Ends the input: adds the last segment to `cuts`, unless there never was a random access point.
+    /// Ends the input: adds the last segment to `cuts`, unless there never was a random access
+    /// point.
     ///
     /// # Errors
     ///
-    /// That of [`push`](Self::push), if there was one; else the input ended too early, or has nothing
-    /// to cut at.
+    /// That of [`push`](Self::push), if there was one; else the input ended too early, or has
+    /// nothing to cut at.
     pub(crate) fn finish(self, cuts: &mut Vec<Cut>) -> Result<(), CutError> {
         let outcome = self.judge();
         if !matches!(self.progress, Progress::Seeking) {

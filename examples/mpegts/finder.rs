@@ -30,7 +30,8 @@ pub(crate) struct Finder {
     unit: Option<Unit>,
 }
 
-/// A picture, or a packet of audio, of which it is not known yet whether a decoder can begin with it.
+/// A picture, or a packet of audio, of which it is not known yet whether a decoder can begin with
+/// it.
 struct Unit {
     offset: u64,
     tables: Arc<Tables>,

@@ -1,8 +1,8 @@
 //! Cuts an MPEG transport stream (ISO/IEC 13818-1) into segments that a decoder can begin with.
 //!
-//! No I/O: [`Cutter::push`] takes bytes as they come, and hands out the segments they complete. Joined,
-//! the segments are the input, byte for byte, but for the two tables that are put in front of a segment
-//! which did not begin with them, and for the continuity counters of those.
+//! No I/O: [`Cutter::push`] takes bytes as they come, and hands out the segments they complete.
+//! Joined, the segments are the input, byte for byte, but for the two tables that are put in front
+//! of a segment which did not begin with them, and for the continuity counters of those.
 #![allow(
     dead_code,
     unused_imports,

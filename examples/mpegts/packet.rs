@@ -7,7 +7,8 @@ pub(crate) const SYNC_BYTE: u8 = 0x47;
 /// The PID of the Program Association Table.
 pub(crate) const PAT_PID: u16 = 0;
 
-/// A view of one packet. Its fields are read when they are asked for: of most packets only the PID is.
+/// A view of one packet. Its fields are read when they are asked for: of most packets only the PID
+/// is.
 #[derive(Clone, Copy)]
 pub(crate) struct Packet<'a>(&'a [u8; PACKET_LEN]);
 

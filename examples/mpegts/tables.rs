@@ -192,8 +192,8 @@ impl TableReader {
         self.choose();
     }
 
-    /// Stays with the program that was chosen as long as it can be cut. Else takes the first one with
-    /// video, or the first one with audio once it is known that none has video.
+    /// Stays with the program that was chosen as long as it can be cut. Else takes the first one
+    /// with video, or the first one with audio once it is known that none has video.
     fn choose(&mut self) {
         let cuttable =
             |program: &&Program| matches!(&program.pmt, Some((_, map)) if map.track.is_some());

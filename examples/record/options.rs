@@ -7,28 +7,28 @@ use segment_stream::Durability;
 use crate::support::arguments::{self, Value};
 
 pub(crate) const HELP: &str = "\
-Records an MPEG transport stream as segments that a player can begin with.
+Records an MPEG transport stream as segments, each of which a player can start with.
 
 Usage: record [OPTIONS] [INPUT] [OUT]
        ffmpeg ... -f mpegts - | record - out/
 
 Arguments:
-  INPUT  A file, or - for standard input. Without it: the sample that comes with the source.
-  OUT    The folder for the segments, made if it is not there. Segments that are there stay, and the
-         numbers go on after theirs. Without it: a new folder for temporary files, which is kept.
+  INPUT  A file, or - for standard input [default: the sample that comes with the source]
+  OUT    The directory for the segments, created if missing. Existing segments are kept, and the numbers
+         continue after theirs. [default: a new temporary directory, which is kept]
 
 Options:
-      --target SECONDS     Cut at the first random access point from there [default: 6]
-      --depth N            How many segments may wait to be written [default: 8]
-      --durability LEVEL   What survives a power cut: none, file (whole files) or full (every
-                           segment that was reported) [default: file]
+      --target SECONDS     Cut at the first random access point after this time [default: 6]
+      --depth N            The number of segments that may wait to be written [default: 8]
+      --durability LEVEL   The files that survive a power cut: none, file (those there are whole) or
+                           full (every reported segment) [default: file]
   -h, --help               Print this and exit
 
 Standard output gets one line for each segment that is stored: name, duration, size. Ctrl-C ends the
-recording and stores all that was read; a second one ends the program at once.
+recording and stores everything that was read. A second one ends the program at once.
 
-Exit status: 0 if all was recorded, 1 if the input or a write failed (what was stored is whole), 2 if
-the command line is wrong, 130 after a second Ctrl-C.
+Exit status: 0 if everything was recorded, 1 if the input or a write failed (stored segments are whole), 2
+if the command line is wrong, 130 after a second Ctrl-C.
 ";
 
 #[derive(Debug)]

@@ -8,24 +8,24 @@ use segment_stream::Durability;
 
 use super::input::Source;
 
-/// The options of a program, which begin with their defaults.
+/// The options of a program. They begin with their defaults.
 pub(crate) trait Options: Sized {
     /// Sets the option of this name, its dashes included.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, in one line.
+    /// The fault, in one line.
     fn set(&mut self, name: &str, value: Value<'_>) -> Result<(), String>;
 }
 
-/// What the command line asks for.
+/// The request of the command line.
 #[derive(Debug)]
 pub(crate) enum Command<O> {
     Help,
     Run {
         options: O,
         source: Source,
-        /// `None`: a new folder for temporary files.
+        /// `None`: a new temporary directory.
         folder: Option<PathBuf>,
     },
 }
@@ -35,7 +35,7 @@ impl<O: Options> Command<O> {
     ///
     /// # Errors
     ///
-    /// What is wrong with them, in one line.
+    /// The fault, in one line.
     pub(crate) fn parse(
         arguments: impl IntoIterator<Item = OsString>,
         mut options: O,
@@ -77,7 +77,7 @@ impl<O: Options> Command<O> {
     }
 }
 
-/// What may follow the name of an option: `--name=value` or `--name value`.
+/// The value of an option: `--name=value` or `--name value`.
 pub(crate) struct Value<'a> {
     name: &'a str,
     joined: Option<String>,
@@ -85,7 +85,7 @@ pub(crate) struct Value<'a> {
 }
 
 impl Value<'_> {
-    /// For an option that takes none.
+    /// Checks that the option has no value.
     pub(crate) fn none(self) -> Result<(), String> {
         match self.joined {
             None => Ok(()),

@@ -1,4 +1,4 @@
-//! What the program says while it works, and at the end.
+//! The output of the program while it works, and at the end.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -7,20 +7,19 @@ use std::time::Duration;
 
 use segment_stream::{ProducedSegment, StreamStats};
 
-/// Standard output gets a line for each segment; standard error the progress and what goes wrong.
+/// Standard output gets a line for each segment; standard error gets the progress and the errors.
 ///
-/// That nobody reads them any more (`record | head -1`) is no reason to stop: what cannot be written
-/// there is dropped.
+/// If nobody reads them (`record | head -1`), the output is dropped and the program continues.
 pub(crate) struct Display {
     program: &'static str,
-    /// What it has done with the segments: "recorded".
+    /// The past participle for the segments: "recorded".
     done: &'static str,
     is_live: bool,
     stored: Total,
     lost: u64,
 }
 
-/// What has been stored.
+/// The sum of the stored segments.
 #[derive(Default)]
 struct Total {
     segments: u64,
@@ -41,7 +40,7 @@ impl Display {
         }
     }
 
-    /// How many segments are not where they should be.
+    /// The number of segments that are not stored.
     pub(crate) fn lost(&self) -> u64 {
         self.lost
     }
@@ -69,19 +68,19 @@ impl Display {
         self.complain(error);
     }
 
-    /// A line on standard error that says whose it is.
+    /// Prints a line on standard error that names the program.
     pub(crate) fn complain(&self, error: impl fmt::Display) {
         self.say(format_args!("{}: {error}", self.program));
     }
 
-    /// A line on standard error.
+    /// Prints a line on standard error.
     pub(crate) fn say(&self, line: impl fmt::Display) {
         self.clear_progress();
-        // In one piece: standard error is not buffered, and a kill may come between two.
+        // In one write: standard error is not buffered, and a kill may come between two.
         let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
     }
 
-    /// The line that is written over and over, where somebody looks at it.
+    /// Rewrites the progress line, if standard error is a terminal.
     pub(crate) fn progress(&self, stats: &StreamStats) {
         if self.is_live {
             let Total {
@@ -108,7 +107,7 @@ impl Display {
         self.say(format_args!("{account}; {}", WriteTimes(stats)));
     }
 
-    /// What was stored and where, and how much was not.
+    /// The number of stored and lost segments, and the directory.
     pub(crate) fn account(&self, folder: &Path) -> String {
         let done = self.done;
         let Total {

@@ -1,4 +1,4 @@
-//! The folder that the segments go into.
+//! The directory of the segments.
 
 use std::error::Error;
 use std::fs;
@@ -9,20 +9,20 @@ use tempfile::TempDir;
 
 pub(crate) enum Folder<'a> {
     Given(&'a Path),
-    /// Goes with this, unless something was stored.
+    /// Deleted on drop, unless something was stored.
     Temporary(TempDir),
 }
 
 impl<'a> Folder<'a> {
-    /// The folder, made if need be, and without what a killed program left half-written. A temporary one
-    /// has a name that begins with `prefix`.
+    /// The directory, created if missing. Temp files of a killed program are deleted. The name of
+    /// a temporary directory begins with `prefix`.
     pub(crate) fn open(given: Option<&'a Path>, prefix: &str) -> Result<Self, Box<dyn Error>> {
         let Some(path) = given else {
             return Ok(Self::Temporary(TempDir::with_prefix(prefix)?));
         };
         fs::create_dir_all(path)
-            .map_err(|error| format!("cannot make the folder {}: {error}", path.display()))?;
-        // What could not be swept is logged, and in nobody's way: `lost+found` at the top of a disk, say.
+            .map_err(|error| format!("cannot create the directory {}: {error}", path.display()))?;
+        // Unreadable directories, such as `lost+found`, are logged and skipped.
         DiskSink::sweep(path)?;
         Ok(Self::Given(path))
     }

@@ -1,4 +1,4 @@
-//! Where the stream comes from.
+//! The source of the stream.
 
 use std::fmt;
 use std::fs::File;
@@ -9,7 +9,7 @@ const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sample.ts"
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// What comes with the source code.
+    /// The sample that comes with the source code.
     Sample,
     StandardInput,
     File(PathBuf),
@@ -20,7 +20,8 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// Why it cannot be opened, in one line. `expected` says what it should be: "a transport stream".
+    /// Why it cannot be opened, in one line. `expected` names the expected input: "a transport
+    /// stream".
     pub(crate) fn open(&self, expected: &str) -> Result<Box<dyn Read + Send>, String> {
         let path = match self {
             Self::Sample => Path::new(SAMPLE),

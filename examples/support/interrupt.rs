@@ -1,4 +1,4 @@
-//! Ctrl-C, and `SIGTERM`.
+//! Handles Ctrl-C and `SIGTERM`.
 
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 const KILLED_BY_CTRL_C: i32 = 130;
 
-/// Whether somebody asked the program to end.
+/// Whether the program was asked to end.
 #[derive(Default)]
 pub(crate) struct Interrupt {
     was_asked: Mutex<bool>,
@@ -15,7 +15,7 @@ pub(crate) struct Interrupt {
 }
 
 impl Interrupt {
-    /// From now on the first Ctrl-C, or `SIGTERM`, has `end` called. The second one does not wait.
+    /// Calls `end` at the first Ctrl-C or `SIGTERM`. The second one exits at once.
     pub(crate) fn listen(end: impl Fn() + Send + 'static) -> Result<Arc<Self>, ctrlc::Error> {
         let interrupt = Arc::new(Self::default());
         let raised = Arc::clone(&interrupt);
@@ -45,13 +45,13 @@ impl Interrupt {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for this long, or until somebody asks.
+    /// Waits for this long, or until the program is asked to end.
     pub(crate) fn wait(&self, duration: Duration) {
         let was_asked = self
             .was_asked
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        // Whether it was asked is looked up by whoever wants to know.
+        // The caller looks at `was_asked` itself.
         drop(
             self.changed
                 .wait_timeout_while(was_asked, duration, |asked| !*asked),

@@ -1,4 +1,5 @@
-//! What the programs that package a stream have in common: command line, input, threads, Ctrl-C, display.
+//! The common parts of the programs that package a stream: command line, input, threads, Ctrl-C,
+//! display.
 #![allow(
     dead_code,
     reason = "each program that includes this uses a part of it"

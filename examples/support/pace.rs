@@ -1,19 +1,19 @@
-//! How fast segments are handed on.
+//! The pace at which segments are sent.
 
 use std::time::{Duration, Instant};
 
 use segment_stream::ProducedSegment;
 
-/// When the next segment is due.
+/// Decides when the next segment is due.
 #[derive(Debug)]
 pub(crate) enum Pace {
     /// At once.
     Unpaced,
-    /// The first one at once, and each other one when those before it would have been played.
+    /// The first one at once, each later one when those before it would have been played.
     Realtime {
-        /// When the first one was handed on.
+        /// The time at which the first one was sent.
         since: Option<Instant>,
-        /// How long what was handed on lasts.
+        /// The duration of the sent segments.
         played: Duration,
     },
 }
@@ -26,7 +26,7 @@ impl Pace {
         }
     }
 
-    /// How long to wait before the next one is handed on.
+    /// The time until the next segment is due.
     pub(crate) fn wait(&self) -> Duration {
         match self {
             Self::Realtime {

@@ -1,4 +1,4 @@
-//! The thread that reads, cuts and sends; and what it leaves behind when it is stopped.
+//! The thread that reads, cuts and sends, and the rest that it leaves when it is stopped.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -10,16 +10,16 @@ use segment_stream::{ProducedSegment, SegmentSender};
 use super::pace::Pace;
 
 const CHUNK_LEN: usize = 64 * 1024;
-/// How long a read that has just returned gets to hand over what it brought.
+/// The time that a read which has just returned has to deliver its bytes.
 const GRACE: Duration = Duration::from_millis(200);
 
-/// Makes segments of what is read.
+/// Makes segments of the bytes that were read.
 pub(crate) trait Packager {
     /// Takes the next bytes, and adds the segments that they complete.
     ///
     /// # Errors
     ///
-    /// What is wrong with the input. The segments before the fault were added.
+    /// The fault of the input. The segments before the fault were added.
     fn push(
         &mut self,
         bytes: &[u8],
@@ -30,23 +30,23 @@ pub(crate) trait Packager {
     ///
     /// # Errors
     ///
-    /// What is wrong with the input, here or before.
+    /// The fault of the input, here or before.
     fn finish(self, segments: &mut VecDeque<ProducedSegment>) -> Result<(), String>;
 
-    /// Ends in the middle: adds what is held, in whole packets or boxes.
+    /// Stops in the middle of the input: adds the held data, in whole packets or boxes.
     fn stop(self, segments: &mut VecDeque<ProducedSegment>);
 
-    /// Takes the payload of a segment that nobody needs any more, for one that comes.
+    /// Takes the payload of a finished segment for reuse.
     fn recycle(&mut self, payload: Vec<u8>);
 
     /// The number of programs in the stream, once known.
     fn programs(&self) -> Option<usize>;
 }
 
-/// What the reading thread shares with the one that ends the work.
+/// The state that the reading thread shares with the thread that ends the work.
 ///
-/// A `read` of standard input may block for ever, and nothing wakes it. So what was read is kept here,
-/// where it can be taken without the reading thread.
+/// A `read` of standard input may block forever, and nothing can wake it. The data that was read
+/// is therefore kept here, where another thread can take it.
 pub(crate) struct Producer<P> {
     state: Mutex<State<P>>,
     changed: Condvar,
@@ -54,7 +54,7 @@ pub(crate) struct Producer<P> {
 
 struct State<P> {
     stage: Stage,
-    /// Gone once the input has ended or [`Producer::stop`] has taken it.
+    /// `None` once the input has ended or [`Producer::stop`] has taken it.
     packager: Option<P>,
     /// The number of programs in the stream, once known.
     programs: Option<usize>,
@@ -67,17 +67,17 @@ struct State<P> {
 enum Stage {
     /// Waits for input, and holds nothing.
     Reading,
-    /// Has input or a segment in its hands.
+    /// Holds input or a segment.
     Busy,
     Done,
 }
 
-/// What was read and has not been sent.
+/// The data that was read and not sent.
 pub(crate) struct Rest {
     pub(crate) segments: VecDeque<ProducedSegment>,
     /// Why the input ended before its end.
     pub(crate) fault: Option<String>,
-    /// Else it is blocked in a `read`.
+    /// If not, it is blocked in a `read`.
     pub(crate) reader_has_ended: bool,
 }
 
@@ -115,7 +115,7 @@ impl<P: Packager> Producer<P> {
         }
     }
 
-    /// Sends what was cut. What a closed stream gives back stays here.
+    /// Sends the segments. A segment that a closed stream refuses stays here.
     fn send_all(&self, sender: &SegmentSender) -> bool {
         loop {
             let Some(segment) = self.take_due(sender) else {
@@ -128,7 +128,8 @@ impl<P: Packager> Producer<P> {
         }
     }
 
-    /// The next segment, once it is due. A closed stream refuses it, so there is no more to wait for.
+    /// The next segment, once it is due. After a close it is returned at once, because the stream
+    /// refuses it anyway.
     fn take_due(&self, sender: &SegmentSender) -> Option<ProducedSegment> {
         let mut state = self.lock();
         while !state.unsent.is_empty() && !sender.is_closed() {
@@ -144,9 +145,10 @@ impl<P: Packager> Producer<P> {
         Some(segment)
     }
 
-    /// Has it look whether the stream was closed, in case it waits for a segment to be due.
+    /// Wakes a thread that waits for a segment to be due, so that it notices the close of the
+    /// stream.
     pub(crate) fn wake(&self) {
-        // Whoever holds the lock has not looked yet, or waits already.
+        // A thread that holds the lock has not looked yet, or waits already.
         drop(self.lock());
         self.changed.notify_all();
     }
@@ -156,22 +158,22 @@ impl<P: Packager> Producer<P> {
         self.lock().programs
     }
 
-    /// Takes the payload of a segment that nobody needs any more, for one that comes.
+    /// Takes the payload of a finished segment for reuse.
     pub(crate) fn recycle(&self, payload: Vec<u8>) {
         if let Some(packager) = &mut self.lock().packager {
             packager.recycle(payload);
         }
     }
 
-    /// Takes what was read and not sent, the segment that was still growing included. To be called
-    /// once the stream is closed; a `read` that is under way then brings nothing more.
+    /// Takes the data that was read and not sent, with the unfinished segment. Call it once the
+    /// stream is closed. A `read` that is under way then brings nothing more.
     pub(crate) fn stop(&self) -> Rest {
         let deadline = Instant::now() + GRACE;
         let mut state = self.lock();
         loop {
             let wait = match state.stage {
                 Stage::Done => break,
-                // Ends by itself: a closed stream refuses a `send` at once.
+                // It ends by itself: a closed stream refuses a `send` at once.
                 Stage::Busy => GRACE,
                 Stage::Reading => deadline.saturating_duration_since(Instant::now()),
             };
@@ -198,7 +200,7 @@ impl<P: Packager> Producer<P> {
 }
 
 impl<P: Packager> State<P> {
-    /// Packages what a `read` brought. Returns whether more is to be read.
+    /// Packages the bytes of a `read`. Returns whether to read more.
     fn take(&mut self, read: io::Result<usize>, chunk: &[u8]) -> bool {
         let Some(mut packager) = self.packager.take() else {
             return false;
@@ -212,21 +214,21 @@ impl<P: Packager> State<P> {
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
             Err(error) => {
-                self.fault = Some(format!("cannot read on: {error}"));
+                self.fault = Some(format!("cannot read: {error}"));
                 false
             }
         };
         if goes_on {
             self.packager = Some(packager);
         } else if let Err(fault) = packager.finish(&mut self.unsent) {
-            // The cause comes first: a stream that could not be read on also ends too early.
+            // The cause comes first: an input that could not be read also ends too early.
             self.fault.get_or_insert(fault);
         }
         goes_on
     }
 }
 
-/// Says that the thread has ended, even where it panics.
+/// Marks the end of the thread, also after a panic.
 struct Done<'a, P: Packager>(&'a Producer<P>);
 
 impl<P: Packager> Drop for Done<'_, P> {

@@ -1,27 +1,28 @@
-//! One segment that did not arrive, or several in a row that share one error.
+//! The record of one lost segment, or of several in a row that share one error.
 
 use crate::segment::{ProducedSegment, SegmentInfo, usable};
 
-/// What did not arrive: the first segment of a row, and sums over all of it.
+/// The first of a row of lost segments, and sums over all of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Loss {
     pub(crate) first: ProducedSegment,
-    /// Of all of them together.
+    /// The information that still holds after all of them.
     pub(crate) info: SegmentInfo,
     pub(crate) segments: u64,
     pub(crate) last_sequence: u64,
     /// Payload bytes of all of them.
     pub(crate) bytes: u64,
-    /// The duration of a single one as it is; of several the sum, without those that cannot be durations.
+    /// The duration of a single segment as it is, or the sum of the valid durations of several.
     pub(crate) duration_secs: f64,
-    /// The longest of those that can be a duration.
+    /// The longest of the valid durations.
     pub(crate) longest_secs: f64,
-    /// How many cannot be a duration.
+    /// The number of segments whose duration is not valid.
     pub(crate) unusable: u64,
 }
 
 impl Loss {
-    /// Of one segment with a payload of `bytes`, which may be taken out of it already.
+    /// The loss of one segment with a payload of `bytes`. The payload may have been taken out of
+    /// it already.
     pub(crate) fn of(first: ProducedSegment, info: SegmentInfo, bytes: usize) -> Self {
         let duration = usable(first.duration_secs);
         Self {
@@ -47,7 +48,7 @@ impl Loss {
         self.info.absorb(&next.info);
     }
 
-    /// A sum of usable durations may be longer than any one of them.
+    /// A sum is valid even if it is longer than a segment may be.
     fn usable_secs(&self) -> f64 {
         if self.segments == 1 {
             usable(self.duration_secs).unwrap_or_default()

@@ -1,5 +1,4 @@
-//! Errors are values: each one says what was being done, to which object, for which segment and why, and
-//! gives the segment back.
+//! The errors. Each one names the operation, the object and the cause, and gives its segment back.
 
 mod loss;
 mod one_line;
@@ -11,5 +10,5 @@ mod write;
 pub(crate) use loss::Loss;
 pub use recovery::Recovery;
 pub use send::{SendError, SendErrorKind};
-pub use sink::SinkError;
+pub use sink::{SinkError, SinkErrorKind};
 pub use write::{WriteError, WriteErrorKind};

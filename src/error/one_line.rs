@@ -1,9 +1,9 @@
-//! Messages that stay on one line, whoever wrote them.
+//! Messages on one line.
 
 use std::fmt::{self, Display, Write};
 
-/// Displays it with line breaks and other control characters escaped, so that it cannot forge a line of
-/// a log.
+/// Displays the value with line breaks and other control characters escaped, so that it cannot
+/// forge a line of a log.
 pub(super) struct OneLine<T>(pub(super) T);
 
 impl<T: Display> Display for OneLine<T> {

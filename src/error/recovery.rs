@@ -1,36 +1,49 @@
-//! Which failures may heal: the one table that a retry goes by.
+//! The table of transient errors, which decides about retries.
 
 use std::io::{self, ErrorKind};
 
-/// Whether the same call may succeed later, as far as the sink said.
+use crate::internal::platform;
+
+/// Whether a sink has called its error transient or permanent.
 ///
-/// What a sink leaves unsaid is sorted by the [`io::Error`] behind it
-/// ([`SinkError::may_heal`](crate::SinkError::may_heal)):
+/// If it has not, the [`io::Error`] in the chain of causes decides
+/// ([`SinkError::is_transient`](crate::SinkError::is_transient)):
 ///
-/// | may heal, and is tried again | will not, and is tried once |
-/// |---|---|
-/// | a connection: `ConnectionRefused`, `ConnectionReset`, `ConnectionAborted`, `NotConnected`, `BrokenPipe`, `UnexpectedEof` | a refusal: `PermissionDenied`, `ReadOnlyFilesystem`, `Unsupported` |
-/// | the way there: `HostUnreachable`, `NetworkUnreachable`, `NetworkDown`, `AddrNotAvailable` | a name: `InvalidInput`, `InvalidFilename`, `AlreadyExists`, `NotFound`, `IsADirectory`, `NotADirectory`, `CrossesDevices` |
-/// | time: `TimedOut`, `WouldBlock`, `Interrupted`, `ResourceBusy`, `ExecutableFileBusy`, `StaleNetworkFileHandle` | the content: `InvalidData`, `FileTooLarge` |
-/// | space: `StorageFull`, `QuotaExceeded`, `OutOfMemory`, `WriteZero` | |
-/// | on Unix, by their numbers: an I/O error (EIO), too many open files (EMFILE, ENFILE); on Windows: a sharing or lock violation, too many open files | anything else, `Other` and what is not an `io::Error` among it |
+/// **Transient, and retried:**
 ///
-/// A full disk may heal because retention, the publisher's or somebody else's, deletes what is old. An I/O
-/// error may, since each attempt begins anew from memory; a sync that failed is never repeated on the same
-/// file or folder.
+/// - a connection: `ConnectionRefused`, `ConnectionReset`, `ConnectionAborted`, `NotConnected`,
+///   `BrokenPipe`, `UnexpectedEof`
+/// - the network: `HostUnreachable`, `NetworkUnreachable`, `NetworkDown`, `AddrNotAvailable`
+/// - time: `TimedOut`, `WouldBlock`, `Interrupted`, `ResourceBusy`, `ExecutableFileBusy`,
+///   `StaleNetworkFileHandle`
+/// - space: `StorageFull`, `QuotaExceeded`, `OutOfMemory`, `WriteZero`
+/// - codes on Unix: an I/O error (EIO), too many open files (EMFILE, ENFILE); on Windows: a sharing
+///   or lock violation, too many open files
+///
+/// **Permanent, and tried once:** every other, for example
+///
+/// - a refusal: `PermissionDenied`, `ReadOnlyFilesystem`, `Unsupported`
+/// - a name: `InvalidInput`, `InvalidFilename`, `AlreadyExists`, `NotFound`, `IsADirectory`,
+///   `NotADirectory`, `CrossesDevices`
+/// - the content: `InvalidData`, `FileTooLarge`
+/// - `Other`, and a cause without an `io::Error`
+///
+/// A full disk is transient because retention deletes old segments. An I/O error is transient
+/// because each attempt starts again from memory; a failed sync is never repeated on the same file
+/// or directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Recovery {
-    /// The sink did not say.
+    /// The sink has not said it. The table above decides.
     Unknown,
-    /// It may heal: a server that is restarting, a disk that somebody is clearing.
+    /// The same call may succeed later: a server is restarting, a full disk is being cleared.
     Transient,
-    /// It will not: a refused name, a missing permission.
+    /// The same call will fail again: a name is refused, a permission is missing.
     Permanent,
 }
 
-/// The table: by the kind, and where the kind says nothing, by the system's own number.
-pub(super) fn of_io(error: &io::Error) -> bool {
+/// The table: the kind decides, or else the code of the operating system.
+pub(super) fn is_transient(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::ConnectionRefused
@@ -53,23 +66,7 @@ pub(super) fn of_io(error: &io::Error) -> bool {
             | ErrorKind::QuotaExceeded
             | ErrorKind::OutOfMemory
             | ErrorKind::WriteZero
-    ) || error.raw_os_error().is_some_and(is_healing_code)
-}
-
-/// EIO, ENFILE and EMFILE have the same numbers on every Unix.
-#[cfg(unix)]
-fn is_healing_code(code: i32) -> bool {
-    matches!(code, 5 | 23 | 24)
-}
-
-/// `ERROR_TOO_MANY_OPEN_FILES`, `ERROR_SHARING_VIOLATION`, `ERROR_LOCK_VIOLATION`: somebody, a virus
-/// scanner for one, has the file open just now.
-#[cfg(windows)]
-fn is_healing_code(code: i32) -> bool {
-    matches!(code, 4 | 32 | 33)
-}
-
-#[cfg(not(any(unix, windows)))]
-fn is_healing_code(_: i32) -> bool {
-    false
+    ) || error
+        .raw_os_error()
+        .is_some_and(platform::is_transient_code)
 }

@@ -1,4 +1,4 @@
-//! A segment that was not accepted.
+//! The error of a segment that was not accepted.
 
 use std::error::Error;
 use std::fmt;
@@ -6,9 +6,9 @@ use std::io;
 
 use crate::segment::{ProducedSegment, Submission};
 
-/// A segment that the stream did not accept, with the reason.
+/// A segment that the stream did not accept.
 ///
-/// The segment and its information are inside, unchanged: nothing of them was queued.
+/// The segment and its information are inside, unchanged. Nothing was queued.
 ///
 /// ```
 /// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig, SendErrorKind};
@@ -33,15 +33,14 @@ pub struct SendError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SendErrorKind {
-    /// There was no room, or other senders waited for it
+    /// There was no room, or other senders wait for it
     /// ([`try_send`](crate::SegmentSender::try_send) only).
     Full,
-    /// The stream is closed. No later attempt can succeed.
+    /// The stream is closed. Each further attempt fails.
     Closed,
     /// There was no room in time ([`send_timeout`](crate::SegmentSender::send_timeout) only).
     Timeout,
-    /// The call came from the stream's own writer thread, that is, from inside its sink, where a wait for room
-    /// would be a deadlock.
+    /// The call came from inside the stream's own sink, where waiting for room could deadlock.
     OwnWriter,
 }
 
@@ -89,13 +88,13 @@ impl SendError {
         &self.submission.segment
     }
 
-    /// The segment that was not accepted, given back.
+    /// Gives back the segment that was not accepted.
     #[must_use]
     pub fn into_segment(self) -> ProducedSegment {
         self.submission.segment
     }
 
-    /// The segment and its information, given back.
+    /// Gives back the segment and its information.
     #[must_use]
     pub fn into_submission(self) -> Submission {
         *self.submission
@@ -117,7 +116,7 @@ impl fmt::Display for SendError {
 
 impl Error for SendError {}
 
-/// Keeps the whole error, segment included, as the inner error of the [`io::Error`].
+/// The whole error, with its segment, is inside the [`io::Error`].
 impl From<SendError> for io::Error {
     fn from(error: SendError) -> Self {
         let kind = match error.kind {

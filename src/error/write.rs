@@ -1,4 +1,4 @@
-//! An accepted segment that did not arrive.
+//! The error of an accepted segment that was not written.
 
 use std::error::Error;
 use std::fmt;
@@ -9,31 +9,35 @@ use super::loss::Loss;
 use super::sink::SinkError;
 use crate::segment::{ProducedSegment, SegmentInfo, Submission};
 
-/// Why a segment did not arrive.
+/// Why a segment was not written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WriteErrorKind {
     /// The sink returned an error.
     Failed,
-    /// The sink panicked while it had this segment. The stream has closed itself.
+    /// The sink panicked on this segment. The stream is closed.
     Panicked,
-    /// The sink was never called: it had panicked on an earlier segment.
+    /// The sink was not called, as it had panicked on an earlier segment.
     Aborted,
-    /// The sink was never called: the stream was full, and this segment was dropped to make room for a newer
-    /// one ([`WhenFull::DropOldest`](crate::WhenFull::DropOldest)). The payload is gone.
+    /// The sink was not called: the stream was full, and the segment was dropped to make room for
+    /// a newer one ([`WhenFull::DropOldest`](crate::WhenFull::DropOldest)). The payload is gone.
     Dropped,
-    /// The producer gave the segment up ([`SegmentSender::give_up`](crate::SegmentSender::give_up),
-    /// [`SegmentSender::lost`](crate::SegmentSender::lost)): it was never accepted.
+    /// The producer gave the segment up
+    /// ([`SegmentSender::give_up`](crate::SegmentSender::give_up),
+    /// [`SegmentSender::lost`](crate::SegmentSender::lost)). It was never accepted.
     GivenUp,
 }
 
-/// A segment that was accepted and did not arrive at its destination.
+/// A segment that was accepted, or given up, and did not arrive at its destination.
 ///
-/// It takes the segment's place in the iteration, which goes on. The segment is inside, payload
-/// included, so that it can be sent again or put somewhere else. (One that was
-/// [dropped](WriteErrorKind::Dropped) to make room has no payload any more, and may stand for several.)
+/// The error takes the segment's place in the iteration, which goes on. The segment is inside with
+/// its payload, so that it can be sent again or stored elsewhere. (A segment that was
+/// [dropped](WriteErrorKind::Dropped) has no payload, and one error may stand for several such
+/// segments.)
 ///
-/// Its message is one line that says which segment, what was being done, to which path, and why.
+/// The message is one line: segment, operation, path and cause. [`source`](Error::source) returns
+/// the cause of the cause, so that a reporter that prints the chain of sources prints nothing
+/// twice.
 ///
 /// ```
 /// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig, sink};
@@ -62,19 +66,14 @@ struct Inner {
 }
 
 impl WriteError {
-    /// `cause` gets the operation and the segment's path hint wherever the sink named none.
+    /// `cause` gets the operation and the path hint, unless the sink has set them.
     pub(crate) fn new(
         segment: ProducedSegment,
         kind: WriteErrorKind,
-        mut cause: SinkError,
+        cause: SinkError,
         attempts: u32,
     ) -> Self {
-        if cause.operation().is_none() {
-            cause = cause.with_operation("write");
-        }
-        if let (None, Some(hint)) = (cause.path(), &segment.path_hint) {
-            cause = cause.with_path(hint);
-        }
+        let cause = cause.or_during("write", segment.path_hint.as_deref());
         let bytes = segment.data.len();
         Self(Box::new(Inner {
             loss: Loss::of(segment, SegmentInfo::new(), bytes),
@@ -84,7 +83,7 @@ impl WriteError {
         }))
     }
 
-    /// Of segments that never reached a sink.
+    /// The error for segments that never reached a sink.
     pub(crate) fn lost(kind: WriteErrorKind, loss: Loss) -> Self {
         let cause = SinkError::permanent(match kind {
             WriteErrorKind::GivenUp => "given up by the producer",
@@ -99,13 +98,13 @@ impl WriteError {
         self.0.loss.info = info;
     }
 
-    /// Why the segment did not arrive.
+    /// Why the segment was not written.
     #[must_use]
     pub fn kind(&self) -> WriteErrorKind {
         self.0.kind
     }
 
-    /// The segment that was not written; the first one, if this stands for several.
+    /// The segment that was not written, or the first of several.
     #[must_use]
     pub fn segment(&self) -> &ProducedSegment {
         &self.0.loss.first
@@ -117,8 +116,8 @@ impl WriteError {
         self.0.loss.first
     }
 
-    /// The information that travelled with the segment; if this stands for several, what of theirs still
-    /// holds after them: the last state, all discontinuities, and at most 64 KiB of event lines.
+    /// The information of the segment. Of several segments, the information that still holds after
+    /// them: the last state, all discontinuities, and at most 64 KiB of event lines.
     pub fn info(&self) -> &SegmentInfo {
         &self.0.loss.info
     }
@@ -130,81 +129,81 @@ impl WriteError {
         Submission::from((first, info))
     }
 
-    /// The segment's sequence number; that of the first one, if this stands for several.
+    /// The sequence number of the segment, or of the first of several.
     #[must_use]
     pub fn sequence(&self) -> u64 {
         self.0.loss.first.sequence
     }
 
-    /// The sequence number of the last segment that this stands for.
+    /// The sequence number of the segment, or of the last of several.
     #[must_use]
     pub fn last_sequence(&self) -> u64 {
         self.0.loss.last_sequence
     }
 
-    /// How many segments this stands for: 1, or more if they were [dropped](WriteErrorKind::Dropped) one
-    /// after the other in a long stall.
+    /// The number of segments that the error stands for: 1, or more if they were
+    /// [dropped](WriteErrorKind::Dropped) or [given up](WriteErrorKind::GivenUp) in a row.
     #[must_use]
     pub fn segments(&self) -> u64 {
         self.0.loss.segments
     }
 
-    /// How many payload bytes did not arrive, those that were dropped included.
+    /// The number of payload bytes that were not written, including dropped ones.
     #[must_use]
     pub fn byte_len(&self) -> u64 {
         self.0.loss.bytes
     }
 
-    /// How many seconds of media did not arrive: the duration of the one segment as it is, or the sum of
-    /// several, where what cannot be a duration (NaN, negative, above an hour) counts as zero.
+    /// The duration in seconds: of one segment as it is, or the sum of several. In a sum, a value
+    /// that cannot be a duration (NaN, negative, above an hour) counts as zero.
     #[must_use]
     pub fn duration_secs(&self) -> f64 {
         self.0.loss.duration_secs
     }
 
-    /// The longest duration among them, of those that can be one.
+    /// The longest of the valid durations.
     #[cfg(feature = "hls")]
     pub(crate) fn longest_secs(&self) -> f64 {
         self.0.loss.longest_secs
     }
 
-    /// How many of them have what cannot be a duration.
+    /// The number of segments whose duration is not valid.
     #[cfg(feature = "hls")]
     pub(crate) fn unusable_durations(&self) -> u64 {
         self.0.loss.unusable
     }
 
-    /// What the sink was doing: its own word for it, else `"write"`.
+    /// The operation that failed; `"write"` unless the sink has set it.
     #[must_use]
     pub fn operation(&self) -> &str {
         self.0.cause.operation().unwrap_or("write")
     }
 
-    /// The path that the sink was working on: its own word for it, else the segment's path hint.
+    /// The path that the sink has set, or else the segment's path hint.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.0.cause.path()
     }
 
-    /// How often the sink was called for this segment; 0 where it never was.
+    /// How often the sink was called for this segment.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// What the sink said.
+    /// The error of the sink.
     #[must_use]
     pub fn sink_error(&self) -> &SinkError {
         &self.0.cause
     }
 
-    /// The kind of the [`io::Error`] behind this, [`Other`](io::ErrorKind::Other) where there is none.
+    /// The kind of the [`io::Error`] in the chain of causes, or [`Other`](io::ErrorKind::Other).
     #[must_use]
     pub fn io_kind(&self) -> io::ErrorKind {
         self.0.cause.io_kind()
     }
 
-    /// The operating system's code (`errno`), where there is one.
+    /// The code of the operating system (`errno`) in the chain of causes.
     #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
         self.0.cause.raw_os_error()
@@ -254,13 +253,14 @@ impl fmt::Debug for WriteError {
 }
 
 impl Error for WriteError {
-    /// What the sink's error was made of: the [`io::Error`], where there is one.
+    /// The cause of the sink error's [cause](SinkError::cause): the message contains the cause
+    /// itself.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(self.0.cause.cause())
+        self.0.cause.source()
     }
 }
 
-/// Keeps the whole error, segment included, as the inner error of the [`io::Error`].
+/// The whole error, with its segment, is inside the [`io::Error`].
 impl From<WriteError> for io::Error {
     fn from(error: WriteError) -> Self {
         io::Error::new(error.io_kind(), error)

@@ -1,4 +1,4 @@
-//! What kind of playlist it is to be.
+//! The configuration of a media playlist.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,28 +7,47 @@ use std::time::{Duration, SystemTime};
 use super::duration::{Micros, from_duration, whole_seconds_above};
 use crate::uri;
 
-/// What becomes of segments that have left the playlist.
+/// Whether segments that have left the playlist are kept or deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Retention {
-    /// They stay: for recorders.
+    /// Segments are kept. For recorders.
     Keep,
-    /// They are removed through the publisher's sink, but not before a client may need them no more:
-    /// once a playlist without the segment was published, its own duration plus that of the longest
-    /// playlist that listed it must pass (RFC 8216 §6.2.2), in media time and on the clock, and then
-    /// `margin` on the clock, for caches that serve an old playlist.
+    /// Segments are deleted through the publisher's sink, only when no client can still need them.
     ///
-    /// So a name must not be given again while
-    /// [`waiting_for_deletion`](super::MediaPlaylistPublisher::waiting_for_deletion) has it: the new file could
-    /// be stored just before the old one's deletion is due. After a restart that may be a file which is gone
-    /// already. [`SegmentNames`](super::SegmentNames) gives no name twice.
+    /// A segment begins to wait when a playlist without it was published. Its own duration plus
+    /// that of the longest playlist that listed it must pass (RFC 8216 §6.2.2), both in media time
+    /// and on the clock. Then `margin` must pass on the clock, for caches that serve an old
+    /// playlist.
+    ///
+    /// A name must not be reused while
+    /// [`waiting_for_deletion`](super::MediaPlaylistPublisher::waiting_for_deletion) lists it: the
+    /// new file could be stored just before the old one's deletion is due. After a restart the
+    /// list may contain files that are deleted already. [`SegmentNames`](super::SegmentNames)
+    /// never gives a name twice.
+    ///
+    /// A ring of names must be longer than three numbers together: the listed segments, the
+    /// segments that wait for deletion, and the stream's `channel_depth`. A segment is stored
+    /// before it is pushed, so the depth counts.
+    ///
+    /// A push with a name that is still needed returns
+    /// [`Notice::NameReused`](super::Notice::NameReused). It cancels the pending deletion, and the
+    /// name waits anew once the new segment has slid out. From then on deletions are held back for
+    /// eight pushes, the default `channel_depth`, so that a new file that is stored and not yet
+    /// pushed is not deleted. Up to eight files may be lost before the first reuse is pushed, and
+    /// more if the stream is deeper.
+    ///
+    /// A push deletes at most 16 files, for about 250 ms. If no space or quota is left, it deletes
+    /// due files and writes again. It stops when the playlist is published, no file is due, or two
+    /// seconds have passed. If no file is due, that is logged, and a later push publishes as soon
+    /// as there is space. A file that a published playlist names is never deleted.
     Delete {
-        /// How much longer they stay than the standard asks for.
+        /// The extra time on the clock, after the time that the standard asks for.
         margin: Duration,
     },
 }
 
-/// Which of the three kinds of playlist; the first two are published at every push.
+/// The kind of playlist. Live and EVENT playlists are published at every push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Live { window: Micros },
@@ -36,7 +55,7 @@ pub(super) enum Kind {
     Vod,
 }
 
-/// A media playlist as it is to be: its kind, its name and what it says.
+/// The configuration of a media playlist: its kind, its path and its contents.
 ///
 /// ```
 /// use segment_stream::hls::{MediaPlaylist, Retention};
@@ -61,15 +80,16 @@ pub struct MediaPlaylist {
 }
 
 impl MediaPlaylist {
-    /// A sliding window of about `window`, never shorter than three target durations (RFC 8216
-    /// §6.2.2). Segments that slid out are deleted as [`Retention::Delete`] says, without a margin.
-    /// It takes a [`target_duration`](MediaPlaylist::target_duration).
+    /// A sliding window of about `window`, at least three target durations (RFC 8216 §6.2.2). It
+    /// needs a [`target_duration`](MediaPlaylist::target_duration).
     ///
-    /// The window is one of media time, so a segment that lasts 0 s takes no room in it and makes none: of
-    /// segments that all do, none slides out or is deleted, and the playlist grows for as long as they come.
+    /// Segments that slid out are deleted as described at [`Retention::Delete`], without a margin.
     ///
-    /// `path` is the path hint of the playlist at the publisher's sink. It starts where the path hints
-    /// of the segments start, so that one leads to the other.
+    /// The window is measured in media time, so a segment of 0 s takes no room in it. If all
+    /// segments last 0 s, none slides out, none is deleted, and the playlist grows without bound.
+    ///
+    /// `path` is the path hint of the playlist at the publisher's sink. It has the same root as
+    /// the path hints of the segments, so that their relative URIs are right.
     pub fn live(path: impl Into<PathBuf>, window: Duration) -> Self {
         let window = from_duration(window);
         let delete = Retention::Delete {
@@ -78,8 +98,8 @@ impl MediaPlaylist {
         Self::new(path.into(), Kind::Live { window }, delete)
     }
 
-    /// A playlist that only grows (`EXT-X-PLAYLIST-TYPE:EVENT`), so that a viewer can go back to the
-    /// beginning. It takes a [`target_duration`](MediaPlaylist::target_duration).
+    /// A playlist that only grows (`EXT-X-PLAYLIST-TYPE:EVENT`), so that a viewer can go back to
+    /// the beginning. It needs a [`target_duration`](MediaPlaylist::target_duration).
     pub fn event(path: impl Into<PathBuf>) -> Self {
         Self::new(path.into(), Kind::Event, Retention::Keep)
     }
@@ -102,51 +122,57 @@ impl MediaPlaylist {
         }
     }
 
-    /// The target duration, in whole seconds, rounded up, at least 1: an upper bound for every segment
-    /// that will ever be in the playlist, and not what a cutter aims at. It never changes
-    /// (RFC 8216 §6.2.1). A longer segment is listed with the longest duration that the target
-    /// allows, and reported.
+    /// The target duration in whole seconds, rounded up, at least 1.
     ///
-    /// A live or EVENT playlist takes one: no default can be right for segments that are still to come. Give
-    /// no more than the longest segment needs, since a viewer is about three target durations behind the live
-    /// edge. [`resume`](super::MediaPlaylistPublisher::resume) does without: the standing playlist has one. The
-    /// default of a VOD playlist is its longest segment.
+    /// It is an upper bound for every segment that will ever be in the playlist, not the duration
+    /// that a cutter aims at. It never changes (RFC 8216 §6.2.1). A longer segment is listed with
+    /// the longest duration that the target allows, and reported as
+    /// [`Notice::TooLong`](super::Notice::TooLong).
+    ///
+    /// A live or EVENT playlist needs one: no default can be right for segments that are still to
+    /// come. Give no more than the longest segment needs, because a viewer is about three target
+    /// durations behind the live edge. [`resume`](super::MediaPlaylistPublisher::resume) needs
+    /// none, because the existing playlist has one. The default of a VOD playlist is its longest
+    /// segment.
     pub fn target_duration(mut self, target: Duration) -> Self {
         self.target_secs = Some(whole_seconds_above(from_duration(target)).max(1));
         self
     }
 
-    /// The prefix of every URI, such as a CDN's: the URL of the folder in which the playlist stands.
-    /// By default URIs are relative to the playlist.
+    /// The prefix of every URI, such as a CDN's: the URL of the directory that contains the
+    /// playlist. By default URIs are relative to the playlist.
     pub fn base_url(mut self, base: impl Into<String>) -> Self {
         self.base_url = Some(base.into());
         self
     }
 
-    /// Dates every segment (EXT-X-PROGRAM-DATE-TIME), the first media segment with `first` and each
-    /// later one by the durations before it. By default there are no dates. A segment after the year 9999,
-    /// which no date can say, has none.
+    /// Dates every segment (EXT-X-PROGRAM-DATE-TIME). The first media segment has the date
+    /// `first`; each later date adds the durations before it. By default there are no dates. A
+    /// segment after the year 9999 has no date, because the format cannot express it.
     pub fn program_date_time(mut self, first: SystemTime) -> Self {
         self.date = Some(first);
         self
     }
 
-    /// Says that every segment can be decoded by itself (EXT-X-INDEPENDENT-SEGMENTS). To be said in
-    /// the multivariant playlist or in the media playlists, not in both.
+    /// Declares that every segment can be decoded by itself (EXT-X-INDEPENDENT-SEGMENTS). Declare
+    /// it in the multivariant playlist or in the media playlists, not in both.
     pub fn independent_segments(mut self) -> Self {
         self.independent_segments = true;
         self
     }
 
-    /// What becomes of segments that have left the playlist.
+    /// Whether segments that have left the playlist are kept or deleted. The default is
+    /// [`Retention::Delete`] without a margin for a live playlist, and [`Retention::Keep`] for the
+    /// others.
     pub fn retention(mut self, retention: Retention) -> Self {
         self.retention = retention;
         self
     }
 
-    /// The same under another path: of another rendition of the same content. Give the target duration
-    /// first, as renditions must have the same (RFC 8216 §6.2.4). A base URL is that of the folder of the
-    /// playlist: a rendition in another folder needs its own.
+    /// The same configuration under another path, for another rendition of the same content.
+    ///
+    /// Set the target duration first, because renditions must share it (RFC 8216 §6.2.4). The base
+    /// URL is that of the playlist's directory, so a rendition in another directory needs its own.
     pub fn rendition(&self, path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -160,8 +186,8 @@ impl MediaPlaylist {
         &self.path
     }
 
-    /// The path hint of the side file, in which the publisher of a playlist with
-    /// [`Retention::Delete`] keeps what is still to be deleted: `.NAME.state` beside the playlist.
+    /// The path hint of the side file: `.NAME.state` beside the playlist. The publisher of a
+    /// playlist with [`Retention::Delete`] keeps the pending deletions in it.
     #[must_use]
     pub fn state_path(&self) -> PathBuf {
         let mut name = std::ffi::OsString::from(".");
@@ -179,13 +205,13 @@ impl MediaPlaylist {
         match &self.base_url {
             Some(base) if !is_url(base) => Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "the base URL is empty, or contains what a URL cannot contain",
+                "the base URL is empty or has a character that a URL cannot have",
             )),
             _ => Ok(()),
         }
     }
 
-    /// A new playlist whose segments are still to come takes a target duration.
+    /// A live or EVENT playlist needs a target duration, as its segments are still to come.
     pub(super) fn check_target_duration(&self) -> io::Result<()> {
         let kind = match self.kind {
             Kind::Live { .. } => "live",
@@ -198,9 +224,9 @@ impl MediaPlaylist {
         Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             format!(
-                "cannot publish the {kind} playlist {}: it has no target duration; give \
-                 `.target_duration(..)` an upper bound for all segments to come, as it can never change, and \
-                 no more, as a viewer is about three times that behind",
+                "cannot publish the {kind} playlist {}: it has no target duration; set \
+                 `.target_duration(..)` to an upper bound for all segments, because it can never change, \
+                 and no higher, because viewers are about three times that behind",
                 quoted(&self.path)
             ),
         ))
@@ -227,7 +253,7 @@ impl MediaPlaylist {
             Some(reference) => uri::resolve(self.folder(), reference),
             None => Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "it is not under the base URL",
+                "it is not below the base URL",
             )),
         }
     }
@@ -238,7 +264,7 @@ pub(super) fn quoted(path: &Path) -> String {
     format!("{:?}", path.display().to_string())
 }
 
-/// Visible ASCII without what RFC 3986 excludes, and nothing that a line or a quoted string ends at.
+/// Visible ASCII without the characters that RFC 3986 excludes, and with no query and no fragment.
 fn is_url(text: &str) -> bool {
     !text.is_empty()
         && text

@@ -4,15 +4,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use quick_m3u8::date::DateTime;
 
-/// When the year 9999 has ended, since 1970. A year has four digits, unless more are agreed upon (ISO 8601).
+/// The end of the year 9999, since 1970. A year has four digits unless both sides agree on more
+/// (ISO 8601).
 const END: Duration = Duration::from_secs(253_402_300_800);
 
-/// Whether a playlist can say this date.
+/// Whether a playlist can express this date.
 pub(super) fn is_printable(time: SystemTime) -> bool {
     since_1970(time) < END
 }
 
-/// The first date that none can say.
+/// The first date that no playlist can express.
 pub(super) fn end() -> SystemTime {
     UNIX_EPOCH + END
 }
@@ -37,7 +38,8 @@ fn since_1970(time: SystemTime) -> Duration {
 
 /// Year, month and day of the Gregorian calendar, from the number of days since 1970-01-01.
 ///
-/// Counted in eras of 400 years that begin on a 1st of March, so that the leap day is a year's last.
+/// Days are counted in eras of 400 years that begin on a 1st of March, so the leap day is the last
+/// of its year.
 fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, day) = (days / 146_097, days % 146_097);
@@ -53,8 +55,8 @@ fn civil(days: u64) -> (u64, u64, u64) {
     (era * 400 + year + carry, month, of_month)
 }
 
-/// A date that [`print`] printed, as a time. Of any other, such as one that is not in UTC, comes a time that
-/// is printed otherwise.
+/// A date that [`print`] printed, as a time. Any other date, such as one that is not in UTC,
+/// prints differently again.
 pub(super) fn parse(date: &DateTime) -> SystemTime {
     let days = (0..u64::from(date.date_fullyear.saturating_sub(1970)))
         .map(|year| if is_leap(year + 1970) { 366 } else { 365 })

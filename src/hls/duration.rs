@@ -22,7 +22,7 @@ pub(super) fn micros(secs: f64) -> Micros {
 /// Rounds durations so that their sum is the rounded sum, however many there are.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Rounding {
-    /// What the durations so far have over what was printed for them, in seconds; within ± 0.5 µs.
+    /// The excess of the durations so far over their printed values, in seconds; within ± 0.5 µs.
     carry_secs: f64,
 }
 
@@ -30,7 +30,7 @@ impl Rounding {
     /// The next duration as it is to be printed.
     pub(super) fn next(&mut self, duration_secs: f64) -> Micros {
         let exact = duration_secs + self.carry_secs;
-        // What is carried makes no duration longer than one that is read back may be.
+        // The carry makes no duration longer than the parser accepts.
         let most = duration_secs.max(LONGEST_SECS);
         let printed = micros(exact.clamp(0.0, most));
         self.carry_secs = exact - secs(printed);
@@ -56,10 +56,10 @@ pub(super) fn whole_seconds_above(micros: Micros) -> u64 {
     micros.div_ceil(SECOND)
 }
 
-/// The longest printed duration that a target duration of so many seconds allows: "the EXTINF
-/// duration of each Media Segment in the Playlist file, when rounded to the nearest integer, MUST be
-/// less than or equal to the target duration" (RFC 8216 §4.3.3.1); below version 6 the duration itself
-/// (§7, on the change of its meaning).
+/// The longest printed duration that a target duration allows. "The EXTINF duration of each Media
+/// Segment in the Playlist file, when rounded to the nearest integer, MUST be less than or equal
+/// to the target duration" (RFC 8216 §4.3.3.1). Below version 6 the duration itself must not
+/// exceed it (§7).
 pub(super) fn longest_within(target_secs: u64, version: u64) -> Micros {
     let whole = target_secs.saturating_mul(SECOND);
     if version < 6 {

@@ -1,4 +1,4 @@
-//! What a media playlist lists.
+//! An entry of a media playlist.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,12 +6,12 @@ use std::time::SystemTime;
 
 use super::duration::Micros;
 
-/// A media segment as it is listed, or a gap where one was lost.
+/// A listed media segment, or a gap for a lost one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Entry {
     pub(super) uri: String,
-    /// What is to be deleted once it slid out. A gap has none: of what it stands for nothing is
-    /// stored, or what is stored there is somebody else's.
+    /// The file to delete once the entry has slid out. A gap has none: nothing is stored for it,
+    /// or the stored file belongs to another segment.
     pub(super) file: Option<PathBuf>,
     pub(super) is_gap: bool,
     pub(super) micros: Micros,
@@ -20,8 +20,14 @@ pub(super) struct Entry {
     pub(super) keys: Arc<Vec<String>>,
     pub(super) tags: Vec<String>,
     pub(super) date: Option<SystemTime>,
-    /// The duration of the longest published playlist that lists it.
-    pub(super) longest_listing: Micros,
+}
+
+impl Entry {
+    /// The files of the segment and of its initialisation segment.
+    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let map = self.map.as_ref().and_then(|map| map.file.as_ref());
+        self.file.iter().chain(map)
+    }
 }
 
 /// An initialisation segment (EXT-X-MAP).
@@ -31,25 +37,23 @@ pub(super) struct Map {
     pub(super) file: Option<PathBuf>,
 }
 
-/// A file that no published playlist will name any more, and for how long it must stay.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Retired {
-    pub(super) file: PathBuf,
-    pub(super) stays: Micros,
-}
-
-/// The initialisation segment that is in force for what comes next.
+/// The initialisation segment that is in force for the next entry.
 #[derive(Debug, Clone, Default)]
 pub(super) enum Initialisation {
-    /// None was sent in this session: the format needs none, or that of the last entry is still in force.
+    /// None was pushed in this session: the format needs none, or that of the last entry is still
+    /// in force.
     #[default]
     None,
     Landed {
         map: Arc<Map>,
-        content: Vec<u8>,
+        /// `None` once media has overwritten the file.
+        content: Option<Vec<u8>>,
     },
-    /// The last one did not arrive. Until one does, no media can be decoded.
+    /// The last one was lost. Until another one arrives, media cannot be decoded.
     Lost {
-        before: Option<(Arc<Map>, Vec<u8>)>,
+        /// The last one that did arrive. Its content is known only if the last entry lists it and
+        /// nothing has overwritten it. Only then is it still in force if the same content comes
+        /// again.
+        before: Option<(Arc<Map>, Option<Vec<u8>>)>,
     },
 }

@@ -1,4 +1,4 @@
-//! Why a playlist was not published, or not gone on with.
+//! The errors of publishing and of resuming a playlist.
 
 use std::error::Error;
 use std::fmt;
@@ -8,30 +8,65 @@ use std::path::{Path, PathBuf};
 use super::notice::Notice;
 use crate::error::SinkError;
 
-/// A push, a `finish` or a `suspend` whose playlist was not published.
+/// A push, a `finish` or a `suspend` that did not publish the playlist.
 ///
-/// What was pushed is entered all the same, and is published with the next push.
+/// If the kind is [`PublishErrorKind::Sink`], the pushed item is entered all the same, and the next
+/// push publishes it. It is not entered otherwise.
 #[derive(Debug)]
 pub struct PublishError(Box<Inner>);
 
+/// The kind of a [`PublishError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PublishErrorKind {
+    /// The publisher's sink failed.
+    Sink,
+    /// The playlist takes no more items: it has ended, or its numbers are used up.
+    Ended,
+    /// The call does not fit the playlist: there is nothing to publish, a VOD playlist cannot be
+    /// suspended, or a multivariant playlist contradicts its media playlists.
+    Invalid,
+}
+
 #[derive(Debug)]
 struct Inner {
+    kind: PublishErrorKind,
     cause: SinkError,
     notices: Vec<Notice>,
 }
 
 impl PublishError {
     pub(super) fn new(cause: SinkError, notices: Vec<Notice>) -> Self {
-        Self(Box::new(Inner { cause, notices }))
+        let kind = PublishErrorKind::Sink;
+        Self(Box::new(Inner {
+            kind,
+            cause,
+            notices,
+        }))
     }
 
-    /// What the publisher's sink said.
+    /// Nothing was published or entered.
+    pub(super) fn refused(kind: PublishErrorKind, cause: SinkError, notices: Vec<Notice>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            cause,
+            notices,
+        }))
+    }
+
+    /// The kind of the error.
+    #[must_use]
+    pub fn kind(&self) -> PublishErrorKind {
+        self.0.kind
+    }
+
+    /// The error of the publisher's sink, or the reason of a refusal.
     #[must_use]
     pub fn sink_error(&self) -> &SinkError {
         &self.0.cause
     }
 
-    /// What else there is to know of this push.
+    /// The notices of this push.
     #[must_use]
     pub fn notices(&self) -> &[Notice] {
         &self.0.notices
@@ -45,8 +80,10 @@ impl fmt::Display for PublishError {
 }
 
 impl Error for PublishError {
+    /// The cause of the sink error's [cause](SinkError::cause): the message contains the cause
+    /// itself.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.0.cause)
+        self.0.cause.source()
     }
 }
 
@@ -56,7 +93,7 @@ impl From<PublishError> for io::Error {
     }
 }
 
-/// An existing playlist that a publisher does not go on with. It was left as it is.
+/// An existing playlist that cannot be resumed. It is left unchanged.
 #[derive(Debug)]
 pub struct ResumeError {
     path: PathBuf,
@@ -71,7 +108,7 @@ impl ResumeError {
         }
     }
 
-    /// The playlist, or its side file.
+    /// The path hint of the playlist or of its side file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -84,7 +121,7 @@ impl fmt::Display for ResumeError {
         reason = "a name with a line break in it must not forge a line"
     )]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot go on with {:?}: {}", self.path, self.why)
+        write!(f, "cannot resume {:?}: {}", self.path, self.why)
     }
 }
 

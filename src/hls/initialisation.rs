@@ -1,5 +1,6 @@
-//! The initialisation segment that is in force, and what becomes of it.
+//! The initialisation segment that is in force, and when its file is retired.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::entry::{Initialisation, Map};
@@ -8,13 +9,13 @@ use super::playlist::Playlist;
 use crate::segment::ProducedSegment;
 
 impl Playlist {
-    /// Nothing comes any more, so what would have been needed for it is not.
+    /// Ends the playlist. An initialisation segment for later media is not needed.
     pub(super) fn end(&mut self) {
         self.has_ended = true;
         self.leave();
     }
 
-    /// There is none in force any more. One that no entry has needed goes.
+    /// Removes the initialisation segment in force. If no entry needs it, its file is retired.
     pub(super) fn leave(&mut self) {
         if let Initialisation::Landed { map, .. }
         | Initialisation::Lost {
@@ -41,27 +42,27 @@ impl Playlist {
             Initialisation::None => None,
         };
         if let Some((map, content)) = known
-            && *content == segment.data
+            && content.as_ref() == Some(&segment.data)
         {
             let map = Arc::clone(map);
             if map.file.as_ref() != Some(&file) {
-                // There were other bytes.
+                // Another segment's bytes had this name.
                 if self.names(&file) {
                     notices.push(Notice::NameInUse {
                         sequence: segment.sequence,
                     });
                 }
-                // The same again under another name, which no playlist will ever use.
+                // The same bytes under another name, which no playlist will use.
                 self.retire(file, 0);
             }
             self.next.initialisation = Initialisation::Landed {
                 map,
-                content: segment.data.clone(),
+                content: Some(segment.data.clone()),
             };
             return;
         }
         if self.version.is_some_and(|version| version < 6) {
-            // EXT-X-MAP takes version 6 (§7), and the version never changes.
+            // EXT-X-MAP needs version 6 (§7), and the version never changes.
             notices.push(Notice::TooLateForInitialisation);
             self.retire(file, 0);
             return self.initialisation_lost();
@@ -80,7 +81,7 @@ impl Playlist {
         };
         let landed = Initialisation::Landed {
             map: Arc::new(map),
-            content: segment.data.clone(),
+            content: Some(segment.data.clone()),
         };
         let before = match std::mem::replace(&mut self.next.initialisation, landed) {
             Initialisation::Landed { map, .. }
@@ -95,11 +96,30 @@ impl Playlist {
         }
     }
 
+    /// Media was stored under this name. An initialisation segment that had it is not there any
+    /// more, so the same content under another name is another one.
+    pub(super) fn overwritten_by_media(&mut self, name: &Path) {
+        if let Initialisation::Landed { map, content }
+        | Initialisation::Lost {
+            before: Some((map, content)),
+        } = &mut self.next.initialisation
+            && map.file.as_deref() == Some(name)
+        {
+            *content = None;
+        }
+    }
+
     pub(super) fn initialisation_lost(&mut self) {
         self.next.initialisation = match std::mem::take(&mut self.next.initialisation) {
-            Initialisation::Landed { map, content } => Initialisation::Lost {
-                before: Some((map, content)),
-            },
+            Initialisation::Landed { map, content } => {
+                // The entries until the next one go on with the map of the last entry. After these
+                // any other map is a change, which takes a discontinuity.
+                let last = self.entries.back().and_then(|last| last.map.as_ref());
+                let content = content.filter(|_| last == Some(&map));
+                Initialisation::Lost {
+                    before: Some((map, content)),
+                }
+            }
             lost @ Initialisation::Lost { .. } => lost,
             Initialisation::None => Initialisation::Lost { before: None },
         };

@@ -1,10 +1,13 @@
 //! Keys of encrypted segments: EXT-X-KEY lines (RFC 8216 §4.3.2.4).
 //!
-//! A key without an IV implies one: the media sequence number (§5.2). The publisher counts those by itself, so a
-//! gap that is split or a number that is missing would shift the IV of all that follows. So a line is kept as
-//! it was given, and each segment gets it with the IV that its producer's number implies. That IV stands
-//! directly behind METHOD, and one that was given never does: so a line that is read from a playlist tells
-//! which of the two it has, and whether the next segment has the same.
+//! A key without an IV implies one: the media sequence number (§5.2). The publisher counts numbers
+//! by itself, so a split gap or a missing number would shift the IV of all later segments. A line
+//! is therefore kept as it was given, and each segment gets it with the IV of its producer's
+//! number.
+//!
+//! The IV that the publisher adds stands directly behind METHOD; an IV that was given never does.
+//! A line that is read from a playlist thus shows which of the two it has, and whether the next
+//! segment has the same.
 
 use std::borrow::Cow;
 
@@ -14,7 +17,7 @@ const IDENTITY: &str = "identity";
 /// Ends all keys that are in force.
 pub(super) const NO_KEY: &str = "#EXT-X-KEY:METHOD=NONE";
 
-/// An attribute list (§4.2) in its order, each value as it is written.
+/// An attribute list (§4.2) in its order, each value as written.
 struct Attributes<'a>(Vec<(&'a str, Cow<'a, str>)>);
 
 impl<'a> Attributes<'a> {
@@ -49,15 +52,15 @@ impl<'a> Attributes<'a> {
         self.get("KEYFORMAT").and_then(unquoted).unwrap_or(IDENTITY)
     }
 
-    /// §5.2 says so of the format `identity`. Players do the same with AES-128 of any format; what the other
-    /// methods take is up to a format of its own.
+    /// §5.2 defines it for the format `identity`. Players do the same for AES-128 in any format;
+    /// the other methods of a format define their own IVs.
     fn implies_iv(&self) -> bool {
         let method = self.get("METHOD").unwrap_or_default();
         let by_number = self.format() == IDENTITY || method == "AES-128";
         method != "NONE" && by_number && self.get("IV").is_none()
     }
 
-    /// Where the attribute behind METHOD is, if it is an IV.
+    /// The index of the attribute behind METHOD, if it is an IV.
     fn iv_behind_method(&self) -> Option<usize> {
         let behind = self.0.iter().position(|(name, _)| *name == "METHOD")? + 1;
         let (name, _) = self.0.get(behind)?;
@@ -103,39 +106,39 @@ fn implied(number: u64) -> String {
 
 /// Checks a key line, or says why it cannot be one.
 pub(super) fn check(line: &str) -> Result<(), &'static str> {
-    let list = Attributes::of(line).ok_or("it is no list of attributes")?;
+    let list = Attributes::of(line).ok_or("it is not an attribute list")?;
     match list.get("METHOD") {
-        None => return Err("a key has a METHOD"),
+        None => return Err("a key needs a METHOD"),
         Some("NONE") if list.0.len() > 1 => {
-            return Err("a key with METHOD=NONE has no other attribute");
+            return Err("a key with METHOD=NONE must have no other attribute");
         }
         Some("NONE") => return Ok(()),
-        Some(method) if method.starts_with('"') => return Err("METHOD is not quoted"),
+        Some(method) if method.starts_with('"') => return Err("METHOD must not be quoted"),
         Some(_) => {}
     }
     let uri = list.get("URI").and_then(unquoted);
     if uri.is_none_or(str::is_empty) {
-        return Err("a key has a quoted URI, unless its METHOD is NONE");
+        return Err("a key needs a quoted URI, unless its METHOD is NONE");
     }
     let are_quoted = ["KEYFORMAT", "KEYFORMATVERSIONS"]
         .iter()
         .all(|name| list.get(name).is_none_or(|value| unquoted(value).is_some()));
     if !are_quoted {
-        return Err("KEYFORMAT and KEYFORMATVERSIONS are quoted");
+        return Err("KEYFORMAT and KEYFORMATVERSIONS must be quoted");
     }
     if !list.get("IV").is_none_or(is_iv) {
-        return Err("an IV is 0x and up to 32 hexadecimal digits");
+        return Err("an IV must be 0x and 1 to 32 hexadecimal digits");
     }
     Ok(())
 }
 
-/// A line that was checked, as it is kept: with no IV behind METHOD.
+/// A checked line in the form in which it is kept: no IV stands directly behind METHOD.
 pub(super) fn kept(line: &str) -> String {
     let Some(mut list) = Attributes::of(line) else {
         return line.to_owned();
     };
     if let Some(at) = list.iv_behind_method() {
-        // A URI is left between them.
+        // The URI stays between them.
         let iv = list.0.remove(at);
         let method = list.0.remove(at - 1);
         list.0.insert(0, method);
@@ -144,7 +147,7 @@ pub(super) fn kept(line: &str) -> String {
     list.print()
 }
 
-/// The lines for the segment of this number; `None` if they are as they were kept.
+/// The lines for the segment of this number; `None` if they equal the kept ones.
 pub(super) fn of_segment(kept: &[String], number: u64) -> Option<Vec<String>> {
     let with_iv = |line: &String| {
         let mut list = Attributes::of(line).filter(Attributes::implies_iv)?;
@@ -158,7 +161,7 @@ pub(super) fn of_segment(kept: &[String], number: u64) -> Option<Vec<String>> {
     is_any.then(|| lines.into_iter().zip(kept).map(or_kept).collect())
 }
 
-/// What a line of a playlist was kept as; `None` if this publisher does not write it so.
+/// The kept form of a line that was read; `None` if this publisher does not write such a line.
 pub(super) fn read(line: &str) -> Option<String> {
     let mut list = Attributes::of(line)?;
     let Some(at) = list.iv_behind_method() else {
@@ -176,13 +179,14 @@ pub(super) fn format(line: &str) -> String {
     list.map_or_else(|| IDENTITY.into(), |it| it.format().to_owned())
 }
 
-/// KEYFORMAT and KEYFORMATVERSIONS take version 5 (§7). An IV takes version 2, which every playlist here has.
+/// KEYFORMAT and KEYFORMATVERSIONS need version 5 (§7). An IV needs version 2, which every
+/// playlist here has.
 pub(super) fn takes_version_5(line: &str) -> bool {
     let names = ["KEYFORMAT", "KEYFORMATVERSIONS"];
     Attributes::of(line).is_some_and(|it| names.iter().any(|name| it.get(name).is_some()))
 }
 
-/// A set of keys that replaces another one needs no line that ends it besides.
+/// A set of keys that replaces another one needs no METHOD=NONE.
 pub(super) fn plain(mut keys: Vec<String>) -> Vec<String> {
     if keys.len() > 1 {
         keys.retain(|line| line != NO_KEY);

@@ -1,4 +1,4 @@
-//! Names of segments, for those that have none.
+//! Names for segments without a path hint.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
@@ -7,9 +7,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::segment::ProducedSegment;
 
-/// Gives segments without a path hint one: unique within a session and across sessions, so that a
-/// session that is started again never meets what an earlier one left or is about to delete, and made of
-/// letters, digits, `-`, `_` and `.` alone.
+/// Gives a path hint to segments that have none.
+///
+/// The names are unique within a session and across sessions. A restarted session therefore never
+/// meets a file that an earlier one left or is about to delete. A name consists of letters,
+/// digits, `-`, `_` and `.` only. A ring of names, which repeat, must be long enough: see
+/// [`Retention::Delete`](super::Retention::Delete).
 ///
 /// ```
 /// use segment_stream::ProducedSegment;
@@ -26,7 +29,7 @@ use crate::segment::ProducedSegment;
 /// ```
 #[derive(Debug, Clone)]
 pub struct SegmentNames {
-    folder: PathBuf,
+    directory: PathBuf,
     extension: String,
     session: String,
     media: u64,
@@ -34,12 +37,12 @@ pub struct SegmentNames {
 }
 
 impl SegmentNames {
-    /// Names in `folder`, a path that starts where the sink's paths start, or `""`, with this extension
-    /// for media segments (without its dot).
+    /// Names in `directory`, with this extension for media segments (without its dot). The
+    /// directory has the same root as the sink's paths; `""` is that root.
     #[must_use]
-    pub fn new(folder: impl Into<PathBuf>, extension: impl Into<String>) -> Self {
+    pub fn new(directory: impl Into<PathBuf>, extension: impl Into<String>) -> Self {
         Self {
-            folder: folder.into(),
+            directory: directory.into(),
             extension: extension.into(),
             session: session(),
             media: 0,
@@ -47,27 +50,27 @@ impl SegmentNames {
         }
     }
 
-    /// The word that every name of this session begins with, which no other session may use. By default
-    /// it is made of the time and chance.
+    /// The word that every name of this session begins with. No other session may use it. By
+    /// default it consists of the time and a random number.
     ///
     /// # Errors
     ///
-    /// It is empty, or has something else in it than letters and digits of ASCII, `-`, `_` and `.`, or
-    /// begins with a dot.
+    /// The word is empty, begins with a dot, or has a character other than ASCII letters, digits,
+    /// `-`, `_` and `.`.
     pub fn with_session(mut self, session: impl Into<String>) -> io::Result<Self> {
         let session = session.into();
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         if session.is_empty() || session.starts_with('.') || !session.bytes().all(is_plain) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "a session's name is made of letters, digits, '-', '_' and '.'",
+                "the name of a session must consist of letters, digits, '-', '_' and '.', with no dot first",
             ));
         }
         self.session = session;
         Ok(self)
     }
 
-    /// Gives the segment a name, unless it has one.
+    /// Gives the segment a name, unless it has a path hint.
     #[must_use]
     pub fn name(&mut self, segment: ProducedSegment) -> ProducedSegment {
         if segment.path_hint.is_some() {
@@ -82,12 +85,13 @@ impl SegmentNames {
             self.media += 1;
             name
         };
-        let path = self.folder.join(name);
+        let path = self.directory.join(name);
         segment.with_path(path)
     }
 }
 
-/// Seconds since 1970 so that names sort by session, and chance for two within a second.
+/// Seconds since 1970, so that names sort by session, and a random number for two sessions within
+/// a second.
 fn session() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = since.map_or(0, |since| since.as_secs());
@@ -95,7 +99,7 @@ fn session() -> String {
     format!("{seconds:010}-{chance:016x}")
 }
 
-/// Whether a file of this name was named in a session whose word was made by [`session`].
+/// Whether this is the name of a file from a session whose word [`session`] made.
 pub(super) fn is_made_up(name: &str) -> bool {
     let (session, number) = match name.split_once('.') {
         Some((stem, _)) => match stem.split_once("-init-") {

@@ -1,8 +1,9 @@
-//! What a caller should know of a push that went through.
+//! Notices: remarks about a push that succeeded.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::mem::{self, Discriminant};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use log::Level;
@@ -11,85 +12,107 @@ use crate::error::SinkError;
 use crate::internal::log::log as tell;
 use crate::internal::rate_limit::{RateLimit, and_more};
 
-/// Something about a push that the playlist has coped with, and its producer should know of.
+/// An irregularity of a push that the publisher handled, and that the producer should know of.
 ///
-/// They are logged as well: of each kind the first, and then one every ten seconds with the number of those
-/// in between. (Not [`Lost`](Notice::Lost), which the stream has told when it happened.)
-#[derive(Debug)]
+/// Notices are logged as well: of each kind the first, and then one every ten seconds with the
+/// number of those in between. [`Lost`](Notice::Lost) is not logged, because the stream logged it
+/// already.
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Notice {
-    /// A segment that was not written is listed as a gap; of an initialisation segment, what follows.
+    /// A segment was not written and is listed as a gap. If it is an initialisation segment, the
+    /// media after it is listed as gaps.
     Lost {
         /// The segment's number.
         sequence: u64,
-        /// How many there are, where one error stands for several
-        /// ([`WriteError::segments`](crate::WriteError::segments)); else 1.
+        /// The number of lost segments: 1, or more if one error stands for several
+        /// ([`WriteError::segments`](crate::WriteError::segments)).
         segments: u64,
     },
-    /// A segment cannot be decoded, as its initialisation segment was lost: it is listed as a gap.
+    /// A segment is listed as a gap: it cannot be decoded, because its initialisation segment was
+    /// lost.
     Undecodable {
         /// The segment's number.
         sequence: u64,
     },
-    /// A segment's duration is NaN, negative, infinite or above an hour: it is listed as a gap of one
-    /// target duration, or of the last segment's where there is none yet.
+    /// A segment's duration is NaN, negative, infinite or above an hour. It is listed as a gap of
+    /// one target duration. If there is none yet, the gap has the duration of the last segment.
     UnusableDuration {
         /// The segment's number.
         sequence: u64,
     },
-    /// A segment is longer than the target duration allows. It is listed as if it were not.
+    /// A segment is longer than the target duration allows. It is listed with the longest allowed
+    /// duration.
     TooLong {
         /// The segment's number.
         sequence: u64,
-        /// How long it is.
+        /// The segment's duration.
         duration: Duration,
-        /// What the playlist says.
+        /// The duration in the playlist.
         listed_as: Duration,
     },
-    /// A segment has no path hint, one that no URI can express, or that of the playlist itself, in whatever
-    /// case: it is listed as a gap.
+    /// A segment is listed as a gap: it has no path hint, one that no URI can express, or that of
+    /// the playlist itself, in any case of letters.
     NoName {
         /// The segment's number.
         sequence: u64,
     },
-    /// An initialisation segment has the name of another one which the playlist still needs: if it has other
-    /// bytes, what was listed with that one cannot be decoded any more. (After a restart nobody knows.)
+    /// An initialisation segment has the name of another one that the playlist still needs. If its
+    /// bytes differ, the media listed with the other one can no longer be decoded. (After a
+    /// restart the bytes of the other one are unknown.)
     NameInUse {
         /// The segment's number.
         sequence: u64,
     },
+    /// A segment has the name of an older one that is still needed: a playlist may list it, its
+    /// deletion is pending, or it was deleted during the last eight pushes (the default
+    /// `channel_depth`).
+    ///
+    /// A pending deletion is cancelled, and further deletions are held back for eight pushes.
+    /// Clients that still load the older segment get the new one. If the older one was deleted
+    /// already, that may have deleted the new file, because it is stored before it is pushed. See
+    /// [`Retention::Delete`](super::Retention::Delete) for the length of a ring of names.
+    NameReused {
+        /// The segment's number.
+        sequence: u64,
+        /// The normalised path.
+        path: PathBuf,
+    },
     /// A number is missing, repeated or lower than the last one. The playlist counts by itself, so
     /// nothing is renumbered.
     UnexpectedNumber {
-        /// The number that follows the last one.
+        /// The number after the last one.
         expected: u64,
-        /// The number that came.
+        /// The number of the pushed segment.
         found: u64,
     },
-    /// The first number is 2^53 or more, which players cannot count with: the playlist begins at 0.
+    /// The first number is 2^53 or more, which players cannot represent. The playlist begins at 0.
     NumberTooLarge {
-        /// The number that came.
+        /// The number of the pushed segment.
         found: u64,
     },
-    /// A segment begins after the year 9999, the last one that a date in a playlist can say: it has none, and
-    /// neither has what follows. Said once.
+    /// A segment begins after the year 9999, which a date in a playlist cannot express. This
+    /// segment and all later ones have no date. Reported once.
     Undated {
         /// The segment's number.
         sequence: u64,
     },
-    /// The first initialisation segment came after media without one. The playlist's version, which
-    /// never changes, does not allow for it, so what follows is listed as gaps.
+    /// The first initialisation segment came after media without one. The playlist's version never
+    /// changes and does not allow it, so all later media is listed as gaps.
     TooLateForInitialisation,
-    /// A segment that no playlist names any more, or a side file that is not needed, could not be deleted. It
-    /// is tried again later.
+    /// A segment that no playlist names, or a side file that is not needed, could not be deleted.
+    /// The deletion is retried later.
     NotDeleted(SinkError),
-    /// The sink cannot delete at all. Said once; nothing is tried any more.
+    /// The sink does not support deletion. Reported once; no further deletion is attempted.
     CannotDelete(SinkError),
 }
 
-/// Logs notices, and does not let one kind flood the log.
+/// Logs notices with a rate limit for each kind.
 #[derive(Debug, Default)]
-pub(super) struct NoticeLog(HashMap<Discriminant<Notice>, RateLimit>);
+pub(super) struct NoticeLog {
+    notices: HashMap<Discriminant<Notice>, RateLimit>,
+    no_space: RateLimit,
+}
 
 impl NoticeLog {
     pub(super) fn tell(&mut self, notices: &[Notice]) {
@@ -99,15 +122,37 @@ impl NoticeLog {
                 Notice::CannotDelete(_) => Level::Error,
                 _ => Level::Warn,
             };
-            let gate = self.0.entry(mem::discriminant(notice)).or_default();
+            let gate = self.notices.entry(mem::discriminant(notice)).or_default();
             if let Some(held_back) = gate.pass(Instant::now()) {
                 tell(level, format_args!("{notice}{}", and_more(held_back)));
             }
         }
     }
+
+    /// Logs that no space is left and that no deletion can make any.
+    #[expect(
+        clippy::unnecessary_debug_formatting,
+        reason = "a name with a line break in it must not forge a line"
+    )]
+    pub(super) fn tell_no_space(&mut self, playlist: &Path, error: &SinkError, waiting: usize) {
+        if let Some(held_back) = self.no_space.pass(Instant::now()) {
+            tell(
+                Level::Error,
+                format_args!(
+                    "no space is left for the playlist {playlist:?}, and nothing more is due for deletion \
+                     (files not due yet: {waiting}): {error}{}",
+                    and_more(held_back)
+                ),
+            );
+        }
+    }
 }
 
 impl fmt::Display for Notice {
+    #[expect(
+        clippy::unnecessary_debug_formatting,
+        reason = "a name with a line break in it must not forge a line"
+    )]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lost {
@@ -117,7 +162,7 @@ impl fmt::Display for Notice {
             Self::Lost { sequence, segments } => {
                 write!(
                     f,
-                    "{segments} segments were lost, from segment {sequence} on"
+                    "{segments} segments were lost, starting at segment {sequence}"
                 )
             }
             Self::Undecodable { sequence } => write!(
@@ -127,7 +172,7 @@ impl fmt::Display for Notice {
             Self::UnusableDuration { sequence } => {
                 write!(
                     f,
-                    "segment {sequence} is listed as a gap: its duration cannot be one"
+                    "segment {sequence} is listed as a gap: its duration is invalid"
                 )
             }
             Self::TooLong {
@@ -141,29 +186,34 @@ impl fmt::Display for Notice {
             ),
             Self::NoName { sequence } => write!(
                 f,
-                "segment {sequence} is listed as a gap: it has no path that a playlist could name"
+                "segment {sequence} is listed as a gap: it has no path that a playlist can name"
             ),
             Self::NameInUse { sequence } => write!(
                 f,
                 "initialisation segment {sequence} replaced another one that is still needed"
             ),
+            Self::NameReused { sequence, path } => write!(
+                f,
+                "segment {sequence} has the name {path:?} of an older one that is still needed or was \
+                 deleted just now"
+            ),
             Self::UnexpectedNumber { expected, found } => {
-                write!(f, "segment {found} came where {expected} was expected")
+                write!(f, "segment {found} was pushed, but {expected} was expected")
             }
             Self::NumberTooLarge { found } => write!(
                 f,
-                "the first segment has the number {found}, which players cannot count with"
+                "the first segment has the number {found}, which players cannot represent"
             ),
             Self::Undated { sequence } => write!(
                 f,
-                "segment {sequence} and what follows it have no dates, as no date can say a year after 9999"
+                "segment {sequence} and all later ones have no date, because it would be after the year 9999"
             ),
             Self::TooLateForInitialisation => f.write_str(
-                "the first initialisation segment came after media that had none: what follows is \
+                "the first initialisation segment came after media without one: all later media is \
                  listed as gaps",
             ),
-            Self::NotDeleted(error) => write!(f, "{error}; it will be tried again"),
-            Self::CannotDelete(error) => write!(f, "{error}; old segments will stay"),
+            Self::NotDeleted(error) => write!(f, "{error}; the deletion will be retried"),
+            Self::CannotDelete(error) => write!(f, "{error}; old segments will not be deleted"),
         }
     }
 }

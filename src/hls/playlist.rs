@@ -1,6 +1,5 @@
-//! What a media playlist lists, and how pushes change it. No I/O, no clock.
+//! The state of a media playlist and how pushes change it. No I/O, no clock.
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -8,57 +7,63 @@ use std::time::SystemTime;
 use super::config::MediaPlaylist;
 use super::date;
 use super::duration::{Micros, Rounding, SECOND, longest_within, micros, to_duration};
-use super::entry::{Entry, Initialisation, Retired};
+use super::entries::Entries;
+use super::entry::{Entry, Initialisation};
 use super::key;
+use super::listings::Listings;
 use super::notice::Notice;
+use super::retired::RetiredFiles;
 use super::tags::{self, TagError};
 use crate::error::WriteError;
 use crate::segment::{ProducedSegment, usable};
 use crate::uri;
 
-/// Players read the media sequence number as a double or a signed number: from here on some would
+/// Players read the media sequence number as a double or a signed number. From here on some would
 /// be wrong.
 pub(super) const NUMBERS_END: u64 = 1 << 53;
 
-/// After how many gaps of one long loss those slide out that can.
+/// The number of gaps of one long loss after which the window slides.
 const SLID_AT_ONCE: u64 = 1024;
 
-/// What holds for the playlist's whole life once it was published.
+/// The state of a playlist. The version and the target duration never change once published.
 #[derive(Debug)]
 pub(super) struct Playlist {
     pub(super) config: MediaPlaylist,
-    /// Settled with the first media segment.
+    /// Fixed with the first media segment.
     pub(super) version: Option<u64>,
-    /// Of a VOD playlist for which none was given, settled with the publication.
+    /// A VOD playlist without a configured one gets it at publication.
     pub(super) target_secs: Option<u64>,
     pub(super) media_sequence: u64,
     pub(super) discontinuity_sequence: u64,
-    pub(super) entries: VecDeque<Entry>,
+    pub(super) entries: Entries,
     pub(super) has_ended: bool,
-    /// All that was ever pushed, together.
+    /// The duration of everything pushed so far.
     pub(super) media_time: Micros,
-    /// The longest that was ever published.
+    /// The duration of the longest playlist so far that was published.
     pub(super) longest_published: Micros,
-    /// The longest segment among those that were dropped, of which a gap tells less.
+    /// The same for each entry.
+    pub(super) listings: Listings,
+    /// The longest segment among the dropped ones; a gap does not hold it.
     pub(super) longest_lost: Micros,
-    pub(super) retired: Vec<Retired>,
+    pub(super) retired: RetiredFiles,
     pub(super) next: Next,
 }
 
-/// What the next entry begins with.
+/// The state that the next entry begins with.
 #[derive(Debug, Default)]
 pub(super) struct Next {
-    /// The `sequence` that the next media segment should have.
+    /// The expected `sequence` of the next media segment.
     pub(super) sequence: Option<u64>,
     pub(super) starts_discontinuity: bool,
-    /// As they were given; an entry has them with its IV.
+    /// The keys as they were given; an entry has them with its IV.
     pub(super) keys: Arc<Vec<String>>,
     pub(super) tags: Vec<String>,
     pub(super) date: Option<SystemTime>,
-    /// No date goes back behind this: the first one that was asked for, and then the end of the last entry.
+    /// The lower bound of all later dates: the first configured date, and then the end of the last
+    /// entry.
     pub(super) earliest: Option<SystemTime>,
     pub(super) initialisation: Initialisation,
-    /// Whether it was said that the dates have come to their end.
+    /// Whether [`Notice::Undated`] was reported.
     was_undated: bool,
     rounding: Rounding,
 }
@@ -76,12 +81,13 @@ impl Playlist {
             target_secs: config.target_secs,
             media_sequence: 0,
             discontinuity_sequence: 0,
-            entries: VecDeque::new(),
+            entries: Entries::default(),
             has_ended: false,
             media_time: 0,
             longest_published: 0,
+            listings: Listings::default(),
             longest_lost: 0,
-            retired: Vec::new(),
+            retired: RetiredFiles::default(),
             next: Next {
                 date: config.date,
                 earliest: config.date,
@@ -98,7 +104,7 @@ impl Playlist {
             .filter(|number| *number < NUMBERS_END)
     }
 
-    /// How many discontinuities there ever were.
+    /// The number of discontinuities so far.
     pub(super) fn discontinuities(&self) -> u64 {
         let listed = self
             .entries
@@ -108,10 +114,10 @@ impl Playlist {
     }
 
     pub(super) fn total(&self) -> Micros {
-        self.entries.iter().map(|entry| entry.micros).sum()
+        self.entries.total()
     }
 
-    /// Whether a playlist that may be published from now on names the file.
+    /// Whether a playlist that is published from now on may name the file.
     pub(super) fn names(&self, file: &Path) -> bool {
         let is = |other: &Option<PathBuf>| other.as_deref() == Some(file);
         let in_force = match &self.next.initialisation {
@@ -121,14 +127,11 @@ impl Playlist {
             }
             Initialisation::None => false,
         };
-        in_force
-            || self
-                .entries
-                .iter()
-                .any(|entry| is(&entry.file) || entry.map.as_ref().is_some_and(|map| is(&map.file)))
+        in_force || self.entries.names(file)
     }
 
-    /// The timeline breaks before the next segment; where there are dates, it is of this one.
+    /// Marks a discontinuity before the next segment. In a playlist with dates, `date` is the date
+    /// of that segment.
     pub(super) fn discontinuity(&mut self, date: Option<SystemTime>) {
         self.next.starts_discontinuity = true;
         if let (Some(next), Some(date)) = (&mut self.next.date, date) {
@@ -137,7 +140,7 @@ impl Playlist {
         }
     }
 
-    /// Lines for the next segment. All are taken, or none.
+    /// Adds lines to the next segment. All are taken, or none.
     pub(super) fn tag_next<'a>(
         &mut self,
         lines: impl IntoIterator<Item = &'a str>,
@@ -146,12 +149,13 @@ impl Playlist {
         for line in lines {
             match tags::check(line)? {
                 tags::Kind::Key if key::takes_version_5(line) && !self.allows_version_5() => {
-                    let why = "KEYFORMAT takes version 5, and the playlist's is settled below it";
+                    let why =
+                        "KEYFORMAT needs version 5, and the playlist's lower version is fixed";
                     return Err(TagError::new(line, why));
                 }
                 tags::Kind::Key => keys.push(key::kept(line)),
                 tags::Kind::WithDates if !self.next.has_date() => {
-                    return Err(TagError::new(line, "it takes a playlist with dates"));
+                    return Err(TagError::new(line, "it needs a playlist with dates"));
                 }
                 tags::Kind::OfSegment | tags::Kind::WithDates => tags.push(line.to_owned()),
             }
@@ -163,7 +167,7 @@ impl Playlist {
         Ok(())
     }
 
-    /// Enters what the iterator yielded.
+    /// Enters an item of the iteration.
     pub(super) fn push(
         &mut self,
         item: &Result<ProducedSegment, WriteError>,
@@ -212,6 +216,7 @@ impl Playlist {
         let Some((uri, file)) = self.name(segment, notices) else {
             return self.gap(segment);
         };
+        self.overwritten_by_media(&file);
         let Some(duration) = usable(segment.duration_secs) else {
             notices.push(Notice::UnusableDuration {
                 sequence: segment.sequence,
@@ -242,9 +247,9 @@ impl Playlist {
         self.append(uri, Some(file), keys, micros, real);
     }
 
-    /// One or more gaps that add up to the duration of a segment that cannot be listed
-    /// (EXT-X-GAP, draft-pantos-hls-rfc8216bis §4.4.4.7 and §6.2.1). What cannot be a duration counts
-    /// as one target duration.
+    /// Adds one or more gaps with the total duration of a segment that cannot be listed
+    /// (EXT-X-GAP, draft-pantos-hls-rfc8216bis §4.4.4.7 and §6.2.1). An invalid duration counts as
+    /// one target duration.
     fn gap(&mut self, segment: &ProducedSegment) {
         let left = match usable(segment.duration_secs) {
             Some(duration) => self.next.rounding.next(duration),
@@ -253,8 +258,9 @@ impl Playlist {
         self.append_gaps(segment, left);
     }
 
-    /// The same for several that were dropped one after the other, whose own durations are not known any
-    /// more: of each an equal share of their sum, so that the numbers go on as if each had come by itself.
+    /// The same for several segments that were dropped one after the other. Their own durations
+    /// are unknown, so each gets an equal share of the sum. The numbers continue as if each had
+    /// come by itself.
     fn gap_of_several(&mut self, error: &WriteError) {
         self.next.sequence = Some(error.last_sequence().wrapping_add(1));
         self.longest_lost = self.longest_lost.max(micros(error.longest_secs()));
@@ -271,14 +277,14 @@ impl Playlist {
             left -= share;
             self.append_gaps(error.segment(), share);
             if count % SLID_AT_ONCE == 0 {
-                // Of a stall of days a live playlist only ever lists the end.
+                // A live playlist lists only the end of a stall of days.
                 self.slide();
             }
         }
     }
 
     fn append_gaps(&mut self, segment: &ProducedSegment, mut left: Micros) {
-        // Any URI will do, as no client is to load it; but it should tell what is missing.
+        // Any URI will do, because no client may load it; the hint shows which file is missing.
         let hint = segment.path_hint.as_deref();
         let uri = hint
             .filter(|hint| !uri::plain(hint).is_ok_and(|file| self.is_own(&file)))
@@ -319,7 +325,7 @@ impl Playlist {
     ) {
         let map = match &self.next.initialisation {
             Initialisation::Landed { map, .. } => Some(Arc::clone(map)),
-            // One that was lost changes nothing, and of what was read from a playlist the last one goes on.
+            // A lost one changes nothing, and the one of a resumed playlist stays in force.
             _ => self.entries.back().and_then(|last| last.map.clone()),
         };
         let version = self.version_needed();
@@ -338,11 +344,10 @@ impl Playlist {
             keys,
             tags: std::mem::take(&mut self.next.tags),
             date: date.filter(|date| date::is_printable(*date)),
-            longest_listing: 0,
         });
     }
 
-    /// The first number seeds the media sequence number; later ones are only compared.
+    /// The first number sets the media sequence number; later ones are only compared.
     fn check_number(&mut self, found: u64, notices: &mut Vec<Notice>) {
         match self.next.sequence {
             None if found < NUMBERS_END => self.media_sequence = found,
@@ -384,8 +389,8 @@ impl Playlist {
         Some(longest_within(self.target_secs?, version))
     }
 
-    /// 3 for durations that are no integers, 5 for formats of keys, 6 for EXT-X-MAP (RFC 8216 §7), and no
-    /// higher than needed.
+    /// 3 for fractional durations, 5 for key formats, 6 for EXT-X-MAP (RFC 8216 §7), and no higher
+    /// than needed.
     pub(super) fn version_needed(&self) -> u64 {
         match self.next.initialisation {
             Initialisation::Landed { .. } | Initialisation::Lost { .. } => 6,
@@ -430,7 +435,7 @@ mod tests {
             &mut Vec::new(),
         );
         assert_eq!(playlist.next_number(), Some(100_000));
-        // What was allocated tells the most that there ever were.
+        // The capacity shows the highest length so far.
         let most = playlist.entries.capacity() as u64;
         assert!(most < 4 * SLID_AT_ONCE, "{most}");
     }

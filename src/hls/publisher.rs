@@ -1,4 +1,8 @@
-//! Publishes a media playlist of what the iterator yields.
+//! The publisher of a media playlist.
+
+#[cfg(test)]
+mod cost;
+mod deletion;
 
 use std::fmt;
 use std::io;
@@ -8,36 +12,39 @@ use std::time::{Duration, Instant, SystemTime};
 use log::Level;
 
 use super::config::{Kind, MediaPlaylist, Retention as Policy};
-use super::entry::Retired;
-use super::error::{PublishError, ResumeError};
+use super::error::{PublishError, PublishErrorKind, ResumeError};
+use super::fingerprint::Fingerprints;
+use super::journal::{self, Published, State};
 use super::notice::{Notice, NoticeLog};
+use super::parse::parse;
 use super::playlist::{NUMBERS_END, Playlist};
-use super::previous::Previous;
-use super::read::read;
 use super::render::render;
-use super::retention::{Moment, Published, Retention, State};
+use super::resume::Previous;
+use super::retention::{Moment, Retention};
+use super::retired::Retired;
+use super::reuse::Names;
 use super::tags::TagError;
-use super::texts::Texts;
 use crate::error::{SinkError, WriteError};
 use crate::internal::log::log as tell;
 use crate::segment::ProducedSegment;
-use crate::sink::{SegmentSink, WriteContext};
+use crate::sink::{ObjectKind, SegmentSink, WriteContext};
+use crate::uri;
 
-/// How much deleting one push does. What is left over is done by the next ones.
-const DELETIONS_A_PUSH: usize = 16;
-const DELETING_A_PUSH: Duration = Duration::from_millis(250);
-
-/// Publishes a media playlist of the segments that a [`SegmentStream`](crate::SegmentStream) yields.
+/// Publishes a media playlist of the segments that a [`SegmentStream`](crate::SegmentStream)
+/// yields.
 ///
-/// Push every item, `Ok` or `Err`, in the order of the iteration. A live or EVENT playlist is published
-/// whole and at once by each push, through a sink that the publisher has for itself; a VOD playlist by
-/// [`finish`](MediaPlaylistPublisher::finish). Since the iteration yields a segment once it is stored,
-/// the playlist never names what is not there.
+/// Push every item, `Ok` or `Err`, in the order of the iteration. Each push publishes a live or
+/// EVENT playlist, whole and atomically, through a sink that belongs to the publisher alone. A VOD
+/// playlist is published by [`finish`](MediaPlaylistPublisher::finish). The iteration yields a
+/// segment once it is stored, so the playlist never names a missing file.
 ///
-/// What was not written, or cannot be listed, becomes one or more gaps (EXT-X-GAP) of its duration, and
-/// a [`Notice`]. What could not be published is published by the next push.
+/// A segment that was not written, or that cannot be listed, becomes one or more gaps (EXT-X-GAP)
+/// of its duration, and a [`Notice`]. After a failed publication the next push publishes
+/// everything. On a full disk a push deletes due files and writes again, see
+/// [`Retention::Delete`](super::Retention::Delete).
 ///
-/// The publisher counts media sequence numbers by itself, from the first media segment's `sequence` on.
+/// The publisher counts media sequence numbers by itself, starting at the `sequence` of the first
+/// media segment.
 ///
 /// ```
 /// use segment_stream::hls::{MediaPlaylist, MediaPlaylistPublisher};
@@ -51,7 +58,8 @@ const DELETING_A_PUSH: Duration = Duration::from_millis(250);
 ///     let segments = playlist.reserve(DiskSink::rooted(&root));
 ///     let mut publisher = MediaPlaylistPublisher::new(playlist, DiskSink::rooted(&root))?;
 ///
-///     let (mut stream, sender) = SegmentStream::with_sink(SegmentStreamConfig::default(), segments)?;
+///     let config = SegmentStreamConfig::default();
+///     let (mut stream, sender) = SegmentStream::with_sink(config, segments)?;
 ///     for number in 0..3 {
 ///         let path = format!("{number:05}.ts");
 ///         sender.send(ProducedSegment::media(number, vec![0x47; 188], 2.0).with_path(path))?;
@@ -72,20 +80,21 @@ const DELETING_A_PUSH: Duration = Duration::from_millis(250);
 pub struct MediaPlaylistPublisher<S: SegmentSink> {
     sink: S,
     playlist: Playlist,
-    /// `None` where everything stays.
+    /// `None` if all files are kept.
     retention: Option<Retention>,
+    names: Names,
     written_state: Vec<u8>,
     published: Published,
-    texts: Texts,
+    texts: Fingerprints,
     is_unpublished: bool,
-    /// Where everything is kept there is no side file, and one that an earlier session left would be taken
-    /// for this one's.
+    /// If all files are kept, there is no side file, and one from an earlier session would be
+    /// taken for this one's.
     may_have_old_state: bool,
     notice_log: NoticeLog,
     clock: Box<dyn Fn() -> Duration + Send + Sync>,
 }
 
-/// What renditions of the same content must have in common (RFC 8216 §6.2.4).
+/// The properties that renditions of the same content must share (RFC 8216 §6.2.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shared {
     pub(super) target_secs: u64,
@@ -93,21 +102,22 @@ pub struct Shared {
     pub(super) discontinuities: u64,
 }
 
-/// What a push did.
+/// The result of a push.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Pushed {
-    /// What the playlist has coped with. It is logged as well.
+    /// The irregularities that the publisher handled. They are logged as well.
     pub notices: Vec<Notice>,
 }
 
 impl<S: SegmentSink> MediaPlaylistPublisher<S> {
-    /// A publisher of a new playlist. An old one of the same name is replaced by the first push.
+    /// A publisher of a new playlist. The first push replaces an old playlist of the same name.
     ///
     /// # Errors
     ///
-    /// The playlist's path or base URL cannot be one, or a live or EVENT playlist has no
-    /// [`target_duration`](MediaPlaylist::target_duration) ([`InvalidInput`](io::ErrorKind::InvalidInput)).
+    /// The playlist's path or base URL is invalid, or a live or EVENT playlist has no
+    /// [`target_duration`](MediaPlaylist::target_duration)
+    /// ([`InvalidInput`](io::ErrorKind::InvalidInput)).
     pub fn new(playlist: MediaPlaylist, sink: S) -> io::Result<Self> {
         playlist.validate()?;
         playlist.check_target_duration()?;
@@ -125,9 +135,10 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             sink,
             playlist: Playlist::new(playlist),
             retention,
+            names: Names::default(),
             written_state: Vec::new(),
             published: Published::default(),
-            texts: Texts::default(),
+            texts: Fingerprints::default(),
             is_unpublished: false,
             may_have_old_state,
             notice_log: NoticeLog::default(),
@@ -135,19 +146,22 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         }
     }
 
-    /// A publisher that goes on with an existing playlist: its numbers continue, a discontinuity marks
-    /// the seam, what it lists stays listed, and what it and its side file still have to delete is
-    /// deleted in due time, counted anew. Its target duration, version and kind win; a target duration need
-    /// not be given.
+    /// A publisher that resumes an existing playlist.
     ///
-    /// The initialisation segment and the keys that its last segment has hold until others come. So send the
-    /// initialisation segment first, as every session does, and end keys that do not hold any more
-    /// (`#EXT-X-KEY:METHOD=NONE`). A key that had no IV of its own goes on with that of each segment's number.
+    /// - Its numbers continue, and a discontinuity marks the seam.
+    /// - Its segments stay listed. Pending deletions, also those of its side file, are carried out
+    ///   in due time, counted anew.
+    /// - Its target duration, version and kind win; a target duration need not be given.
+    ///
+    /// The initialisation segment and the keys of its last segment stay in force until others
+    /// replace them. Send the initialisation segment first, as every session does. End keys that
+    /// no longer apply (`#EXT-X-KEY:METHOD=NONE`). A key without an IV of its own keeps using that
+    /// of each segment's number.
     ///
     /// # Errors
     ///
-    /// The playlist is empty, cut, ended, of another publisher, or contradicts what is asked for; or
-    /// its side file cannot be read. Nothing was touched.
+    /// The playlist is empty, truncated, ended, of another publisher, or contradicts the
+    /// configuration; or its side file cannot be read. Nothing was changed.
     pub fn resume(
         playlist: MediaPlaylist,
         sink: S,
@@ -155,7 +169,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     ) -> Result<Self, ResumeError> {
         let (path, state_path) = (playlist.path.clone(), playlist.state_path());
         let refuse = |why: String| ResumeError::new(&path, why);
-        let read = read(&previous.playlist, playlist.clone()).map_err(refuse)?;
+        let parsed = parse(&previous.playlist, playlist.clone()).map_err(refuse)?;
         let state = match &previous.state {
             None => State::default(),
             Some(text) => State::read(text).map_err(|why| ResumeError::new(&state_path, why))?,
@@ -163,45 +177,45 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         let is_valid = playlist.validate();
         is_valid.map_err(|error| refuse(error.to_string()))?;
         let mut publisher = Self::start(playlist, sink);
-        let number = read.next_number().unwrap_or_default();
+        let number = parsed.next_number().unwrap_or_default();
         if number < state.published.number {
             return Err(refuse(
-                "it is cut: segments that were published are missing".into(),
+                "it is truncated: published segments are missing".into(),
             ));
         }
         if !state.texts.may_be(&previous.playlist) {
             return Err(refuse(
-                "it is cut, or not the one that its side file is of".into(),
+                "it is truncated, or not the playlist of its side file".into(),
             ));
         }
-        publisher.texts = Texts::only(&previous.playlist);
+        publisher.texts = Fingerprints::only(&previous.playlist);
         publisher.may_have_old_state &= previous.state.is_some();
-        publisher.playlist = read;
+        publisher.playlist = parsed;
         publisher.playlist.was_listed_for(state.published.longest);
         publisher.published = Published {
             number,
             longest: publisher.playlist.longest_published,
         };
         if let Some(retention) = &mut publisher.retention {
-            let strays = previous.strays.iter().map(|file| Retired {
-                file: file.clone(),
-                stays: 0,
-            });
-            retention.add(strays.collect(), Moment::default());
+            let orphans = previous.orphans.iter();
+            let orphans = orphans.map(|file| Retired::new(file.clone(), 0));
+            retention.add(orphans, Moment::default());
             retention.add(state.retired, Moment::default());
             retention.spare(|file| publisher.playlist.names(file));
         }
         Ok(publisher)
     }
 
-    /// Takes over what an earlier playlist of the same name, which has ended or is given up, still has to
-    /// delete. For a new playlist in the place of one that is not gone on with; what the old one lists
-    /// stays. (Where that was written by [`SegmentNames`](super::SegmentNames) into the same folders, a later
-    /// [`Previous::with_strays`] would take it for strays.)
+    /// Takes over the pending deletions of an earlier playlist of the same name that has ended or
+    /// was given up. For a new playlist that replaces one that cannot be resumed.
+    ///
+    /// The segments that the old playlist lists are kept. If [`SegmentNames`](super::SegmentNames)
+    /// named them in the same directories, a later [`Previous::with_orphans`] would take them for
+    /// orphans.
     ///
     /// # Errors
     ///
-    /// Its side file cannot be read.
+    /// The side file cannot be read.
     pub fn take_over(mut self, previous: &Previous) -> Result<Self, ResumeError> {
         let state = match &previous.state {
             None => return Ok(self),
@@ -212,17 +226,22 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             media: self.playlist.media_time,
             clock: (self.clock)(),
         };
-        // After a crash they may be noted already, though the playlist that stands is the one before.
+        // After a crash the side file may name files that the standing, older playlist still
+        // lists.
         let mut retired = state.retired;
-        retired.retain(|it| !previous.lists(&self.playlist.config, &it.file));
+        previous.spare_listed(&self.playlist.config, &mut retired);
+        let used = retired.iter().map(Retired::file);
+        let used = used.filter(|file| self.playlist.may_name(file));
+        self.names.reused.extend(used.map(Path::to_path_buf));
         if let Some(retention) = &mut self.retention {
             retention.add(retired, since);
         }
         Ok(self)
     }
 
-    /// Uses this clock for retention, and for how long one push deletes: the time since some moment in the
-    /// past, which never goes back. For tests and simulations; by default it is the system's monotonic clock.
+    /// Uses this clock for retention and for the time limit of deletions. It returns the time
+    /// since some moment in the past and never goes back. For tests and simulations; the default
+    /// is the system's monotonic clock.
     pub fn with_clock(mut self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         if let Some(retention) = &mut self.retention {
             retention.begin_at(clock());
@@ -231,74 +250,93 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         self
     }
 
-    /// The media sequence number that the next media segment will have in the playlist. After a
-    /// [`resume`](MediaPlaylistPublisher::resume), the `sequence` to go on with.
+    /// The media sequence number of the next media segment in the playlist. After a
+    /// [`resume`](MediaPlaylistPublisher::resume), continue with this `sequence`.
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
         self.playlist.next_number().unwrap_or(NUMBERS_END)
     }
 
-    /// Enters what the iterator yielded, and publishes the playlist unless it is a VOD one.
+    /// Enters an item of the iteration, and publishes the playlist unless it is a VOD one. Then
+    /// deletes due files, also after an `Err` item or a failed publication.
     ///
     /// # Errors
     ///
-    /// The playlist, or its side file, was not written; the old one stands as it did. What was pushed is
-    /// entered all the same: do not push it again. Or the playlist has ended, or its numbers have
-    /// (2^53); then it is not entered.
+    /// - The playlist or its side file was not written; the old one is unchanged. The item is
+    ///   entered all the same: do not push it again.
+    /// - The playlist has ended, or its numbers are used up (2^53). The item is not entered.
     pub fn push(
         &mut self,
         item: &Result<ProducedSegment, WriteError>,
     ) -> Result<Pushed, PublishError> {
         if self.playlist.has_ended {
-            return Err(refuse("the playlist has ended"));
+            return Err(self.refuse(PublishErrorKind::Ended, "it has ended"));
         }
         if self.playlist.next_number().is_none() {
+            let mut notices = Vec::new();
             if self.is_unpublished && self.playlist.config.kind != Kind::Vod {
-                // What came before this one is still to be published.
-                drop(self.publish(Vec::new())?);
+                // The items before this one are not published yet.
+                notices = self.publish(notices)?.notices;
+            } else {
+                self.delete_some(&mut notices);
+                self.notice_log.tell(&notices);
             }
-            return Err(refuse("the media sequence numbers are used up"));
+            return Err(self.refuse_with(
+                PublishErrorKind::Ended,
+                "its numbers are used up",
+                notices,
+            ));
         }
         let mut notices = Vec::new();
+        self.check_name(item, &mut notices);
         let before = self.playlist.next_number();
         self.playlist.push(item, &mut notices);
         self.is_unpublished |= self.playlist.next_number() != before;
         if self.is_unpublished && self.playlist.config.kind != Kind::Vod {
             self.publish(notices)
         } else {
+            self.delete_some(&mut notices);
             Ok(self.pushed(notices))
         }
     }
 
-    /// Says that the timeline breaks before the next segment (EXT-X-DISCONTINUITY): another encoder,
-    /// other tracks, a jump of the timestamps.
+    /// Marks a discontinuity before the next segment (EXT-X-DISCONTINUITY): another encoder, other
+    /// tracks, a jump of the timestamps.
     pub fn discontinuity(&mut self) {
         self.playlist.discontinuity(None);
     }
 
-    /// The same, and the next segment is of this date, where the playlist has dates. Dates never go
-    /// back: an earlier one than that of the last segment's end counts as that, and before the first segment
-    /// an earlier one than was asked for. Of several before one segment the last counts.
+    /// Marks a discontinuity, and sets the date of the next segment in a playlist with dates.
+    ///
+    /// Dates never go back. A date before the end of the last segment counts as that end; before
+    /// the first segment, the configured first date is the lower bound. Of several calls before
+    /// one segment the last one counts.
     pub fn discontinuity_at(&mut self, date: SystemTime) {
         self.playlist.discontinuity(Some(date));
     }
 
-    /// Puts lines before the next segment: EXT-X-DATERANGE, tags of one's own, comments.
+    /// Adds lines before the next segment: EXT-X-DATERANGE, custom tags, comments.
     ///
-    /// EXT-X-KEY lines, for segments that are encrypted already, hold for all segments from the next one
-    /// on, until others replace them; all that hold together are given together. Initialisation segments
-    /// are taken to be in the clear: the publisher ends the keys before it names one (EXT-X-MAP).
+    /// EXT-X-KEY lines, for segments that are encrypted already, apply to all segments from the
+    /// next one on, until others replace them. Give all keys that apply together in one call.
+    /// Initialisation segments are assumed to be in the clear: the publisher ends the keys before
+    /// it names one (EXT-X-MAP).
     ///
     /// A key without an IV implies one for each segment: the number that it was encrypted with
-    /// (RFC 8216 §5.2). The publisher counts by itself, so that number need not be the one in the playlist.
-    /// Each segment therefore gets a line of its own, with the IV that its `sequence` implies: for keys of the
-    /// format `identity`, and for METHOD=AES-128 in any format. A key with an IV is written once.
+    /// (RFC 8216 §5.2). The publisher counts by itself, so that number may differ from the one in
+    /// the playlist. Each segment therefore gets a line of its own, with the IV that its
+    /// `sequence` implies. This holds for keys of the format `identity`, and for METHOD=AES-128 in
+    /// any format. A key with an IV is written once.
     ///
     /// # Errors
     ///
-    /// A line that is not one, does not begin with `#`, or is a tag that the publisher writes itself; or a key
-    /// that is no attribute list with a METHOD, that has no URI while its METHOD is not NONE, or whose IV is not
-    /// of 128 bits. None of the lines is taken then.
+    /// - A line is not a single line, does not begin with `#`, or is a tag that the publisher
+    ///   writes itself.
+    /// - A tag needs dates or a version that the playlist does not have.
+    /// - A key is not an attribute list with a METHOD, has no URI although its METHOD is not NONE,
+    ///   or has an IV of more than 128 bits.
+    ///
+    /// After an error none of the lines is taken.
     pub fn tag_next<'a>(
         &mut self,
         lines: impl IntoIterator<Item = &'a str>,
@@ -306,32 +344,35 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         self.playlist.tag_next(lines)
     }
 
-    /// Ends the playlist (EXT-X-ENDLIST) and publishes it; after an error it may be called again.
+    /// Ends the playlist (EXT-X-ENDLIST) and publishes it. After an error it may be called again.
     ///
-    /// What is still to be deleted waits for its time, see
+    /// Pending deletions wait for their time, see
     /// [`delete_due`](MediaPlaylistPublisher::delete_due).
     ///
     /// # Errors
     ///
-    /// The playlist was not written, or nothing was ever pushed.
+    /// The playlist was not written, or no segment was ever pushed.
     pub fn finish(&mut self) -> Result<Pushed, PublishError> {
         if self.playlist.entries.is_empty() {
-            return Err(refuse("no segment was ever pushed"));
+            return Err(self.refuse(PublishErrorKind::Invalid, "no segment was ever pushed"));
         }
         self.playlist.end();
         self.is_unpublished = true;
         self.publish(Vec::new())
     }
 
-    /// Leaves the playlist for another session to [`resume`](MediaPlaylistPublisher::resume): publishes
-    /// what is not yet published, without ending it.
+    /// Publishes pending changes without ending the playlist, so that another session can
+    /// [`resume`](MediaPlaylistPublisher::resume) it.
     ///
     /// # Errors
     ///
-    /// As for [`push`](MediaPlaylistPublisher::push), and a VOD playlist cannot be left unfinished.
+    /// The errors of [`push`](MediaPlaylistPublisher::push). A VOD playlist cannot be suspended.
     pub fn suspend(mut self) -> Result<Pushed, PublishError> {
         if self.playlist.config.kind == Kind::Vod {
-            return Err(refuse("a VOD playlist cannot be suspended"));
+            return Err(self.refuse(
+                PublishErrorKind::Invalid,
+                "a VOD playlist cannot be suspended",
+            ));
         }
         if self.playlist.entries.is_empty() {
             return Ok(Pushed::default());
@@ -340,33 +381,26 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         if self.is_unpublished {
             return self.publish(Vec::new());
         }
-        if !self.playlist.retired.is_empty() {
-            self.write_state()
-                .map_err(|cause| PublishError::new(cause, Vec::new()))?;
-        }
-        Ok(Pushed::default())
-    }
-
-    /// The files that no playlist names any more and that wait to be deleted.
-    pub fn waiting_for_deletion(&self) -> impl Iterator<Item = &Path> {
-        self.retention.iter().flat_map(Retention::files)
-    }
-
-    /// Deletes what is due, as every push does that publishes. For after the end, and for pauses.
-    ///
-    /// After the end only the clock counts, since no media comes any more. When nothing waits any more
-    /// the side file goes as well.
-    pub fn delete_due(&mut self) -> Pushed {
         let mut notices = Vec::new();
-        self.delete(&mut notices);
-        self.pushed(notices)
+        if !self.playlist.retired.is_empty()
+            && let Err(cause) = self.making_room(&mut notices, Self::write_state)
+        {
+            return Err(self.not_published(cause, notices));
+        }
+        Ok(self.pushed(notices))
+    }
+
+    /// The files that no playlist names and that wait for deletion.
+    pub fn waiting_for_deletion(&self) -> impl Iterator<Item = &Path> {
+        let waiting = self.retention.iter().flat_map(Retention::files);
+        waiting.filter(|file| !self.playlist.may_name(file))
     }
 
     pub(super) fn playlist_path(&self) -> &Path {
         &self.playlist.config.path
     }
 
-    /// What renditions share, once it was published.
+    /// The shared properties, once the playlist was published.
     pub(super) fn shared(&self) -> Option<Shared> {
         let was_published = self.published.number > 0;
         Some(Shared {
@@ -376,17 +410,37 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         })
     }
 
+    fn refuse(&self, kind: PublishErrorKind, reason: &'static str) -> PublishError {
+        self.refuse_with(kind, reason, Vec::new())
+    }
+
+    fn refuse_with(
+        &self,
+        kind: PublishErrorKind,
+        reason: &'static str,
+        notices: Vec<Notice>,
+    ) -> PublishError {
+        let cause = SinkError::permanent(reason).with_path(&self.playlist.config.path);
+        PublishError::refused(kind, cause, notices)
+    }
+
     fn publish(&mut self, mut notices: Vec<Notice>) -> Result<Pushed, PublishError> {
         self.playlist.settle();
         self.playlist.slide();
         self.remove_old_state(&mut notices);
-        match self.write() {
-            Ok(()) => {}
-            Err(cause) => {
-                self.notice_log.tell(&notices);
-                return Err(PublishError::new(cause, notices));
-            }
+        let written = self.write(&mut notices);
+        if written.is_ok() {
+            self.was_published();
         }
+        self.delete_some(&mut notices);
+        match written {
+            Ok(()) => Ok(self.pushed(notices)),
+            Err(cause) => Err(self.not_published(cause, notices)),
+        }
+    }
+
+    /// Files that are no longer listed begin to wait.
+    fn was_published(&mut self) {
         self.is_unpublished = false;
         self.published = Published {
             number: self.next_sequence(),
@@ -396,108 +450,109 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
             media: self.playlist.media_time,
             clock: (self.clock)(),
         };
-        let retired = std::mem::take(&mut self.playlist.retired);
+        let retired = self.playlist.retired.take();
         if let Some(retention) = &mut self.retention {
             retention.add(retired, since);
-            // A name that is used again must not be deleted for what it was.
-            retention.spare(|file| self.playlist.names(file));
         }
-        self.delete(&mut notices);
-        Ok(self.pushed(notices))
+        // The published playlist lists a reused name, so a later session knows it. Only the side
+        // file knows an initialisation segment that no entry has needed yet.
+        let listed = |file: &PathBuf| self.playlist.entries.names(file);
+        for file in self.names.reused.extract_if(listed) {
+            if let Some(retention) = &mut self.retention {
+                retention.done(&file);
+            }
+        }
+        self.names.reused.retain(|file| self.playlist.names(file));
     }
 
-    /// Before the first publication.
+    /// Reports a name that another file still needs, or needed when the new one was stored.
+    fn check_name(
+        &mut self,
+        item: &Result<ProducedSegment, WriteError>,
+        notices: &mut Vec<Notice>,
+    ) {
+        self.names.next_push();
+        let Ok(segment) = item else {
+            // Nothing was stored.
+            return;
+        };
+        let hint = segment.path_hint.as_deref();
+        let Some(file) = hint.and_then(|hint| uri::plain(hint).ok()) else {
+            return;
+        };
+        let retention = self.retention.as_ref();
+        let waits = retention.is_some_and(|it| it.waits(&file)) || self.playlist.retired.has(&file);
+        // An initialisation segment may do this, see `Notice::NameInUse`.
+        let is_listed = !segment.is_init && self.playlist.names(&file);
+        if waits {
+            self.names.reused.insert(file.clone());
+        }
+        if waits || is_listed || self.names.may_be_gone(&file) {
+            self.names.was_reused();
+            notices.push(Notice::NameReused {
+                sequence: segment.sequence,
+                path: file,
+            });
+        }
+    }
+
+    /// Deletes the side file of an earlier session before the first publication.
     fn remove_old_state(&mut self, notices: &mut Vec<Notice>) {
         if !self.may_have_old_state {
             return;
         }
-        match self.sink.remove(&self.playlist.config.state_path()) {
+        let path = self.playlist.config.state_path();
+        match remove(&mut self.sink, &path, ObjectKind::State) {
             Ok(()) => self.may_have_old_state = false,
-            // Then it was hardly this sink that wrote one.
+            // A sink that cannot delete hardly wrote one.
             Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
                 self.may_have_old_state = false;
             }
-            // No reason not to publish.
+            // A failed deletion does not prevent the publication.
             Err(error) => notices.push(Notice::NotDeleted(error)),
         }
     }
 
-    /// The side file first: a crash between the two then leaves a file noted twice, and none forgotten.
-    fn write(&mut self) -> Result<(), SinkError> {
+    /// Writes the side file first: a crash between the two leaves a file noted twice, and none
+    /// forgotten.
+    fn write(&mut self, notices: &mut Vec<Notice>) -> Result<(), SinkError> {
         let text = render(&self.playlist)?;
-        self.texts.add(&text);
-        self.write_state()?;
-        // Even if it fails, somebody may have seen it.
+        let published = Fingerprints::only(&text);
+        self.texts.add(&published);
+        self.making_room(notices, Self::write_state)?;
+        // A client may have seen the text even if the write fails.
         self.playlist.was_published();
-        let path = self.playlist.config.path.clone();
-        let published = Texts::only(&text);
-        write(&mut self.sink, path, text)?;
+        let file = document(&self.playlist.config.path, text);
+        self.making_room(notices, |this| this.put(&file, ObjectKind::Manifest))?;
         self.texts = published;
         Ok(())
     }
 
     fn write_state(&mut self) -> Result<(), SinkError> {
-        let playlist = &mut self.playlist;
-        let Some(retention) = &mut self.retention else {
+        let playlist = &self.playlist;
+        let Some(retention) = &self.retention else {
             return Ok(());
         };
-        // The one that is to be published counts already.
+        // The playlist that is about to be published counts already.
         let longest = playlist.longest_published.max(playlist.total());
         let published = Published {
             longest,
             ..self.published
         };
-        let state = retention.render(published, &self.texts, &playlist.retired);
+        let retired = retention.retired().chain(playlist.retired.iter());
+        let state = journal::render(published, &self.texts, retired);
         if state != self.written_state {
-            let path = playlist.config.state_path();
-            write(&mut self.sink, path, state.clone())?;
-            self.written_state = state;
+            let file = document(playlist.config.state_path(), state);
+            // After a failure either of the two texts may be stored.
+            self.written_state.clear();
+            self.put(&file, ObjectKind::State)?;
+            self.written_state = file.data;
         }
         Ok(())
     }
 
-    fn delete(&mut self, notices: &mut Vec<Notice>) {
-        let now = self.now();
-        let Some(retention) = &mut self.retention else {
-            return;
-        };
-        let mut due = retention.due(now);
-        // A name that was used again, and one that a playlist may still name which is not replaced yet.
-        let may_be_named = |file: &PathBuf| {
-            let retired = &self.playlist.retired;
-            self.playlist.names(file) || retired.iter().any(|it| it.file == *file)
-        };
-        due.retain(|file| !may_be_named(file));
-        for file in due.into_iter().take(DELETIONS_A_PUSH) {
-            match self.sink.remove(&file) {
-                Ok(()) => retention.done(&file),
-                Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
-                    notices.push(Notice::CannotDelete(error));
-                    return retention.give_up();
-                }
-                Err(error) => {
-                    notices.push(Notice::NotDeleted(error));
-                    // The others get their turn first.
-                    retention.postpone(&file);
-                }
-            }
-            let so_far = (self.clock)().saturating_sub(now.clock);
-            if so_far > DELETING_A_PUSH {
-                break;
-            }
-        }
-        let is_done = retention.files().next().is_none() && !retention.has_given_up();
-        if self.playlist.has_ended && !self.is_unpublished && is_done {
-            let path = self.playlist.config.state_path();
-            match self.sink.remove(&path) {
-                Ok(()) => self.retention = None,
-                Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
-                    notices.push(Notice::CannotDelete(error));
-                    retention.give_up();
-                }
-                Err(error) => notices.push(Notice::NotDeleted(error)),
-            }
-        }
+    fn put(&mut self, file: &ProducedSegment, object: ObjectKind) -> Result<(), SinkError> {
+        put(&mut self.sink, file, object)
     }
 
     fn pushed(&mut self, notices: Vec<Notice>) -> Pushed {
@@ -505,18 +560,9 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         Pushed { notices }
     }
 
-    /// How far the two clocks have come, for what waits to be deleted.
-    fn now(&self) -> Moment {
-        let media = if self.playlist.has_ended {
-            // No media comes any more, and none needs to be waited for.
-            u64::MAX
-        } else {
-            self.playlist.media_time
-        };
-        Moment {
-            media,
-            clock: (self.clock)(),
-        }
+    fn not_published(&mut self, cause: SinkError, notices: Vec<Notice>) -> PublishError {
+        self.notice_log.tell(&notices);
+        PublishError::new(cause, notices)
     }
 }
 
@@ -550,11 +596,29 @@ pub(super) fn write(
     sink: &mut impl SegmentSink,
     path: PathBuf,
     data: Vec<u8>,
+    object: ObjectKind,
 ) -> Result<(), SinkError> {
-    let file = ProducedSegment::media(0, data, 0.0).with_path(path);
-    sink.write(&file, &WriteContext::default())
+    put(sink, &document(path, data), object)
 }
 
-fn refuse(why: &'static str) -> PublishError {
-    PublishError::new(SinkError::permanent(why), Vec::new())
+fn document(path: impl Into<PathBuf>, data: Vec<u8>) -> ProducedSegment {
+    ProducedSegment::media(0, data, 0.0).with_path(path)
+}
+
+fn put(
+    sink: &mut impl SegmentSink,
+    file: &ProducedSegment,
+    object: ObjectKind,
+) -> Result<(), SinkError> {
+    sink.write(file, &WriteContext::default().for_object(object))
+        .map_err(|error| error.or_during("write", file.path_hint.as_deref()))
+}
+
+pub(super) fn remove(
+    sink: &mut impl SegmentSink,
+    path: &Path,
+    object: ObjectKind,
+) -> Result<(), SinkError> {
+    sink.remove(path, &WriteContext::default().for_object(object))
+        .map_err(|error| error.or_during("remove", Some(path)))
 }

@@ -1,4 +1,4 @@
-//! A media playlist as text.
+//! Renders a media playlist as text.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::entry::Entry;
 use super::playlist::Playlist;
 use super::{date, duration, key};
 
-/// The whole text. The playlist must be settled.
+/// Renders the whole text. The version and the target duration must be settled.
 pub(super) fn render(playlist: &Playlist) -> io::Result<Vec<u8>> {
     let mut text = Writer::new(Vec::new());
     header(playlist, &mut text)?;
@@ -41,7 +41,8 @@ fn header(playlist: &Playlist, text: &mut Writer<Vec<u8>>) -> io::Result<()> {
     text.write_line(HlsLine::from(Targetduration::new(target)))?;
     text.write_line(HlsLine::from(MediaSequence::new(playlist.media_sequence)))?;
     if playlist.discontinuity_sequence > 0 {
-        // Before the first segment and the first discontinuity (§4.3.3.3); without it, it is 0.
+        // Must come before the first segment and the first discontinuity (§4.3.3.3). The default
+        // is 0.
         let sequence = DiscontinuitySequence::new(playlist.discontinuity_sequence);
         text.write_line(HlsLine::from(sequence))?;
     }
@@ -59,13 +60,15 @@ fn segment(entry: &Entry, previous: Option<&Entry>, text: &mut Writer<Vec<u8>>) 
     if entry.starts_discontinuity {
         text.write_line(HlsLine::from(Discontinuity))?;
     }
-    // In force until others come, so they are said again where the segment that said them slid out.
+    // Keys are in force until others replace them, so they are repeated if the segment that had
+    // them slid out.
     let mut known = previous.map_or(&[][..], |previous| &previous.keys);
     if let Some(map) = &entry.map
         && previous.and_then(|previous| previous.map.as_ref()) != Some(map)
     {
         if known.iter().any(|line| line != key::NO_KEY) {
-            // A key holds for initialisation segments as well (§4.3.2.4), and this one is in the clear.
+            // A key applies to initialisation segments as well (§4.3.2.4), and this one is in the
+            // clear.
             writeln!(text.get_mut(), "{}", key::NO_KEY)?;
             known = &[];
         }
@@ -101,8 +104,8 @@ fn segment(entry: &Entry, previous: Option<&Entry>, text: &mut Writer<Vec<u8>>) 
     )
 }
 
-/// A key is in force until the next one of its format (§4.3.2.4), so one whose format does not come again
-/// has to be ended.
+/// A key is in force until the next one of its format (§4.3.2.4), so a key of a format that does
+/// not follow must be ended.
 fn ends_a_format(known: &[String], keys: &[String]) -> bool {
     let replaces = |line: &String| {
         let format = key::format(line);

@@ -1,4 +1,4 @@
-//! Keeps the playlist's own names from segments.
+//! Reserves the playlist's own names.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,13 @@ use crate::segment::ProducedSegment;
 use crate::sink::{SegmentSink, WriteContext};
 use crate::uri;
 
-/// A sink for segments that refuses the names of a playlist and of its side file, before anything is
+/// A sink for segments that refuses the names of a playlist and its side file before anything is
 /// written. Made by [`MediaPlaylist::reserve`].
 ///
-/// It refuses every name that a file system may take for one of these: file systems such as FAT, exFAT, NTFS
-/// and APFS ignore the case of a name, and some of them dots and spaces at its end. So `LIVE.m3u8` and
-/// `live.m3u8.` are refused beside `live.m3u8` on every file system. (The case is compared in ASCII.)
+/// It refuses every name that a file system may take for one of these. FAT, exFAT, NTFS and APFS
+/// ignore the case of a name, and some of them dots and spaces at its end. So `LIVE.m3u8` and
+/// `live.m3u8.` are refused beside `live.m3u8` on every file system. The case is compared in
+/// ASCII.
 #[derive(Debug)]
 pub struct Reserved<S> {
     sink: S,
@@ -22,8 +23,8 @@ pub struct Reserved<S> {
 }
 
 impl MediaPlaylist {
-    /// The sink for the segments of this playlist: `sink`, but without the right to overwrite the
-    /// playlist itself.
+    /// A sink for the segments of this playlist: `sink`, but unable to overwrite the playlist or
+    /// its side file.
     pub fn reserve<S: SegmentSink>(&self, sink: S) -> Reserved<S> {
         let names = [self.path.clone(), self.state_path()];
         Reserved {
@@ -61,9 +62,13 @@ impl<S: SegmentSink> SegmentSink for Reserved<S> {
         self.sink.write(segment, context)
     }
 
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+    fn remove(&mut self, path: &Path, context: &WriteContext) -> Result<(), SinkError> {
         self.check(path)?;
-        self.sink.remove(path)
+        self.sink.remove(path, context)
+    }
+
+    fn read(&mut self, path: &Path, context: &WriteContext) -> Result<Option<Vec<u8>>, SinkError> {
+        self.sink.read(path, context)
     }
 
     fn finish(&mut self) -> Result<(), SinkError> {

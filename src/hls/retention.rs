@@ -1,198 +1,219 @@
-//! What is to be deleted, from when on, and its memory across restarts.
+//! The files that wait for deletion, and when each is due.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::duration::{Micros, from_duration};
-use super::entry::Retired;
-use super::texts::Texts;
-use crate::uri;
+use super::duration::{Micros, to_duration};
+use super::retired::Retired;
+use super::visits;
 
-const HEADER: &str = "#segment-stream-hls-state:1";
+/// A position in the order in which files wait. Each is given once.
+pub(super) type Ticket = u64;
 
-/// Files that no published playlist names any more, each with the moment in which it did so last.
+/// The files that no published playlist names, each with the moment of the last publication that
+/// named it.
+///
+/// A file waits for the media clock first and then for the wall clock. Each has a queue in the
+/// order of due times. Neither clock goes back, so no file is looked at before it is due.
 #[derive(Debug, Default)]
 pub(super) struct Retention {
-    margin: Micros,
-    waiting: VecDeque<Waiting>,
-    /// Nothing is deleted, but what a later session must know is kept.
+    margin: Duration,
+    waiting: BTreeMap<Ticket, Waiting>,
+    tickets: HashMap<PathBuf, Ticket>,
+    next: Ticket,
+    for_media: BTreeSet<(Micros, Ticket)>,
+    for_clock: BTreeSet<(Duration, Ticket)>,
+    /// Due files, with the push in which each became due.
+    due: BTreeMap<Ticket, u64>,
+    /// Nothing is deleted, but the state for a later session is kept.
     has_given_up: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Waiting {
-    file: PathBuf,
-    stays: Micros,
+    retired: Retired,
     since: Moment,
 }
 
-/// A point on the two clocks that must both have come far enough: a stall stops the media and not the
-/// clients, and a burst of media is over before they have played it.
+/// A file that may be deleted.
+#[derive(Debug)]
+pub(super) struct Due {
+    pub(super) ticket: Ticket,
+    /// The push in which it became due.
+    pub(super) since: u64,
+    pub(super) file: PathBuf,
+}
+
+/// A point on two clocks, both of which must have passed. A stall stops the media and not the
+/// clients, and a burst of media is over before clients have played it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Moment {
     pub(super) media: Micros,
-    /// Since some moment in the past; it never goes back.
+    /// The time since some moment in the past; it never goes back.
     pub(super) clock: Duration,
+}
+
+impl Waiting {
+    fn due_by_media(&self) -> Micros {
+        self.since.media.saturating_add(self.retired.stays())
+    }
+
+    fn due_by_clock(&self, margin: Duration) -> Duration {
+        let stays = to_duration(self.retired.stays()).saturating_add(margin);
+        self.since.clock.saturating_add(stays)
+    }
 }
 
 impl Retention {
     pub(super) fn new(margin: Duration) -> Self {
         Self {
-            margin: from_duration(margin),
-            waiting: VecDeque::new(),
-            has_given_up: false,
+            margin,
+            ..Self::default()
         }
     }
 
-    /// Deletes nothing any more.
+    /// Stops all deletion.
     pub(super) fn give_up(&mut self) {
-        self.has_given_up = true;
-        self.waiting.clear();
+        *self = Self {
+            has_given_up: true,
+            ..Self::new(self.margin)
+        };
     }
 
     pub(super) fn has_given_up(&self) -> bool {
         self.has_given_up
     }
 
-    /// These are named by no published playlist from now on.
-    pub(super) fn add(&mut self, retired: Vec<Retired>, since: Moment) {
+    /// Adds files that no published playlist names from now on.
+    pub(super) fn add(&mut self, retired: impl IntoIterator<Item = Retired>, since: Moment) {
         if self.has_given_up {
             return;
         }
-        for Retired { file, stays } in retired {
-            let before = self.waiting.iter().find(|waiting| waiting.file == file);
-            let stays = stays.max(before.map_or(0, |waiting| waiting.stays));
-            self.waiting.retain(|waiting| waiting.file != file);
-            self.waiting.push_back(Waiting { file, stays, since });
+        for mut retired in retired {
+            if let Some(before) = self.forget(retired.file()) {
+                retired.stay(before.retired.stays());
+            }
+            self.enter(Waiting { retired, since });
         }
     }
 
-    /// All that waits has waited since this time only.
-    pub(super) fn begin_at(&mut self, clock: Duration) {
-        for waiting in &mut self.waiting {
-            waiting.since.clock = clock;
-        }
+    fn enter(&mut self, waiting: Waiting) -> Ticket {
+        let ticket = self.next;
+        self.next += 1;
+        self.for_media.insert((waiting.due_by_media(), ticket));
+        let file = waiting.retired.file().to_path_buf();
+        self.tickets.insert(file, ticket);
+        self.waiting.insert(ticket, waiting);
+        ticket
     }
 
-    /// Forgets the files that are used again.
-    pub(super) fn spare(&mut self, is_used: impl Fn(&Path) -> bool) {
-        self.waiting.retain(|waiting| !is_used(&waiting.file));
-    }
-
-    /// The files that may be deleted now, the longest retired first.
-    pub(super) fn due(&self, now: Moment) -> Vec<PathBuf> {
-        self.waiting
-            .iter()
-            .filter(|waiting| {
-                let media = now.media.saturating_sub(waiting.since.media);
-                let clock = from_duration(now.clock.saturating_sub(waiting.since.clock));
-                media >= waiting.stays && clock >= waiting.stays.saturating_add(self.margin)
-            })
-            .map(|waiting| waiting.file.clone())
-            .collect()
-    }
-
+    /// Removes a file: it was deleted, or its name is in use again.
     pub(super) fn done(&mut self, file: &Path) {
-        self.waiting.retain(|waiting| waiting.file != file);
+        drop(self.forget(file));
     }
 
-    /// Puts the file behind all others.
-    pub(super) fn postpone(&mut self, file: &Path) {
-        let found = self.waiting.iter().position(|it| it.file == file);
-        if let Some(waiting) = found.and_then(|place| self.waiting.remove(place)) {
-            self.waiting.push_back(waiting);
+    fn forget(&mut self, file: &Path) -> Option<Waiting> {
+        visits::count(1);
+        let ticket = self.tickets.remove(file)?;
+        let waiting = self.waiting.remove(&ticket)?;
+        // It is in one of these.
+        self.for_media.remove(&(waiting.due_by_media(), ticket));
+        let due_by_clock = waiting.due_by_clock(self.margin);
+        self.for_clock.remove(&(due_by_clock, ticket));
+        self.due.remove(&ticket);
+        Some(waiting)
+    }
+
+    /// Restarts the wait of all files at this time.
+    pub(super) fn begin_at(&mut self, clock: Duration) {
+        let waiting = std::mem::take(&mut self.waiting);
+        self.for_media.clear();
+        self.for_clock.clear();
+        self.due.clear();
+        for mut waiting in waiting.into_values() {
+            waiting.since.clock = clock;
+            self.enter(waiting);
         }
+    }
+
+    /// Forgets files whose names are in use again.
+    pub(super) fn spare(&mut self, is_used: impl Fn(&Path) -> bool) {
+        let used = self.files().filter(|file| is_used(file));
+        let used: Vec<PathBuf> = used.map(Path::to_path_buf).collect();
+        used.iter().for_each(|file| self.done(file));
+    }
+
+    pub(super) fn waits(&self, file: &Path) -> bool {
+        visits::count(1);
+        self.tickets.contains_key(file)
+    }
+
+    /// Moves the files whose wait is over, in this push.
+    pub(super) fn advance(&mut self, now: Moment, push: u64) {
+        while let Some((media, ticket)) = self.for_media.first().copied()
+            && media <= now.media
+        {
+            visits::count(1);
+            self.for_media.pop_first();
+            let due = self.waiting[&ticket].due_by_clock(self.margin);
+            self.for_clock.insert((due, ticket));
+        }
+        while let Some((clock, ticket)) = self.for_clock.first().copied()
+            && clock <= now.clock
+        {
+            visits::count(1);
+            self.for_clock.pop_first();
+            self.due.insert(ticket, push);
+        }
+    }
+
+    /// The ticket of the next file.
+    pub(super) fn next_ticket(&self) -> Ticket {
+        self.next
+    }
+
+    /// The first due file behind this ticket.
+    pub(super) fn next_due(&self, behind: Option<Ticket>) -> Option<Due> {
+        visits::count(1);
+        let from = behind.map_or(Unbounded, Excluded);
+        let (ticket, since) = self.due.range((from, Unbounded)).next()?;
+        let waiting = self.waiting.get(ticket)?;
+        Some(Due {
+            ticket: *ticket,
+            since: *since,
+            file: waiting.retired.file().to_path_buf(),
+        })
+    }
+
+    /// Puts a due file behind all others.
+    pub(super) fn postpone(&mut self, file: &Path) {
+        let ticket = self.tickets.get(file);
+        let Some(since) = ticket.and_then(|ticket| self.due.get(ticket)).copied() else {
+            return;
+        };
+        if let Some(waiting) = self.forget(file) {
+            let due_by_media = waiting.due_by_media();
+            let ticket = self.enter(waiting);
+            self.for_media.remove(&(due_by_media, ticket));
+            self.due.insert(ticket, since);
+        }
+    }
+
+    /// All waiting files, in order of arrival.
+    pub(super) fn retired(&self) -> impl Iterator<Item = &Retired> {
+        visits::count(self.waiting.len());
+        self.waiting.values().map(|waiting| &waiting.retired)
     }
 
     pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
-        self.waiting.iter().map(|waiting| waiting.file.as_path())
+        self.retired().map(Retired::file)
     }
 
-    /// What a later session must know: all that waits, and all that is about to.
-    pub(super) fn render(
-        &self,
-        published: Published,
-        texts: &Texts,
-        about_to: &[Retired],
-    ) -> Vec<u8> {
-        let Published { number, longest } = published;
-        let waiting = self.waiting.iter().map(|it| (&it.file, it.stays));
-        let about_to = about_to.iter().map(|it| (&it.file, it.stays));
-        let mut text = format!("{HEADER}\npublished {number} {longest}\n");
-        text.extend(["texts ", &texts.print(), "\n"]);
-        for (file, stays) in waiting.chain(about_to) {
-            // Relative to where all paths start; encoded, so that it is one word.
-            let start = if file.has_root() { "/" } else { "" };
-            if let Ok(name) = uri::reference(Path::new(start), file) {
-                text.extend(["delete ", &stays.to_string(), " ", start, &name, "\n"]);
-            }
-        }
-        text.push_str("end\n");
-        text.into_bytes()
+    pub(super) fn count(&self) -> usize {
+        self.waiting.len()
     }
-}
-
-/// What [`Retention::render`] wrote.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct State {
-    pub(super) published: Published,
-    /// What the playlist's text may be.
-    pub(super) texts: Texts,
-    pub(super) retired: Vec<Retired>,
-}
-
-/// What was surely published.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Published {
-    /// The number after the last one that was.
-    pub(super) number: u64,
-    /// The duration of the longest playlist that was.
-    pub(super) longest: Micros,
-}
-
-impl State {
-    pub(super) fn read(text: &[u8]) -> Result<Self, String> {
-        let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8")?;
-        let mut lines = text.lines();
-        if lines.next() != Some(HEADER) {
-            return Err("it was not written by this publisher".into());
-        }
-        let mut state = Self::default();
-        for line in lines {
-            let words: Vec<&str> = line.split(' ').collect();
-            match *words {
-                ["published", number, longest] => {
-                    state.published = Published {
-                        number: number.parse().map_err(|_| unreadable(line))?,
-                        longest: longest.parse().map_err(|_| unreadable(line))?,
-                    };
-                }
-                ["texts", ref words @ ..] => {
-                    state.texts = Texts::parse(words).ok_or_else(|| unreadable(line))?;
-                }
-                ["delete", stays, name] => state.retired.push(Retired {
-                    stays: stays.parse().map_err(|_| unreadable(line))?,
-                    file: file(name).ok_or_else(|| unreadable(line))?,
-                }),
-                ["end"] => return Ok(state),
-                _ => return Err(unreadable(line)),
-            }
-        }
-        Err("it is cut".into())
-    }
-}
-
-fn unreadable(line: &str) -> String {
-    format!("it has a line that cannot be read: {line:?}")
-}
-
-fn file(name: &str) -> Option<PathBuf> {
-    let (start, reference) = match name.strip_prefix('/') {
-        Some(rest) => (Path::new("/"), rest),
-        None => (Path::new(""), name),
-    };
-    uri::resolve(start, reference).ok()
 }
 
 #[cfg(test)]
@@ -209,83 +230,88 @@ mod tests {
     }
 
     fn retired(file: &str, stays_secs: u64) -> Retired {
-        Retired {
-            file: file.into(),
-            stays: stays_secs * SECOND,
-        }
+        Retired::new(file.into(), stays_secs * SECOND)
+    }
+
+    fn due(retention: &mut Retention, now: Moment) -> Vec<String> {
+        retention.advance(now, 0);
+        let mut behind = None;
+        let next = || {
+            let due = retention.next_due(behind)?;
+            behind = Some(due.ticket);
+            due.file.into_os_string().into_string().ok()
+        };
+        std::iter::from_fn(next).collect()
     }
 
     #[test]
     fn a_file_is_due_when_both_clocks_say_so_and_the_margin_is_over() {
-        let mut retention = Retention::new(Duration::from_secs(5));
-        retention.add(vec![retired("0.ts", 10)], at(100, 1_000));
         for (media, clock, is_due) in [
             (100, 1_000, false),
             (109, 2_000, false),
             (200, 1_014, false),
             (110, 1_015, true),
         ] {
-            assert_eq!(
-                !retention.due(at(media, clock)).is_empty(),
-                is_due,
-                "{media} {clock}"
-            );
+            let mut retention = Retention::new(Duration::from_secs(5));
+            retention.add([retired("0.ts", 10)], at(100, 1_000));
+            let found = due(&mut retention, at(media, clock));
+            assert_eq!(!found.is_empty(), is_due, "{media} {clock}");
+            // Not by the microsecond.
+            let early = Moment {
+                clock: Duration::from_secs(1_015) - Duration::from_nanos(1),
+                ..at(200, 0)
+            };
+            assert_eq!(due(&mut retention, early).is_empty(), !is_due);
+            retention.done(Path::new("0.ts"));
+            assert!(due(&mut retention, at(1_000, 9_000)).is_empty());
         }
-        retention.done(Path::new("0.ts"));
-        assert!(retention.due(at(1_000, 9_000)).is_empty());
     }
 
     #[test]
-    fn what_is_postponed_goes_behind_all_others() {
+    fn a_file_that_stays_long_is_in_nobodys_way() {
         let mut retention = Retention::new(Duration::ZERO);
-        let names = ["0.ts", "1.ts", "2.ts"];
-        let all = names.iter().map(|name| retired(name, 3)).collect();
-        retention.add(all, at(0, 0));
+        let files = [retired("long.mp4", 100), retired("0.ts", 3)];
+        retention.add(files, at(0, 0));
+        retention.add([retired("1.ts", 3)], at(2, 2));
+        assert_eq!(due(&mut retention, at(3, 9)), ["0.ts"]);
+        retention.done(Path::new("0.ts"));
+        assert_eq!(due(&mut retention, at(u64::MAX / SECOND, 5)), ["1.ts"]);
+        assert_eq!(due(&mut retention, at(9, 100)), ["long.mp4", "1.ts"]);
+    }
+
+    #[test]
+    fn a_file_that_retires_again_waits_anew_and_for_the_longer_time() {
+        let mut retention = Retention::new(Duration::ZERO);
+        retention.add([retired("0.ts", 10)], at(0, 0));
+        assert_eq!(due(&mut retention, at(10, 10)), ["0.ts"]);
+        retention.add([retired("0.ts", 3)], at(20, 20));
+        assert!(due(&mut retention, at(29, 29)).is_empty());
+        assert_eq!(due(&mut retention, at(30, 30)), ["0.ts"]);
+        assert_eq!(retention.count(), 1);
+    }
+
+    #[test]
+    fn what_is_postponed_goes_behind_all_others_and_stays_due() {
+        let mut retention = Retention::new(Duration::ZERO);
+        retention.add(
+            ["0.ts", "1.ts", "2.ts"].map(|name| retired(name, 3)),
+            at(0, 0),
+        );
+        assert_eq!(due(&mut retention, at(3, 3)).len(), 3);
         retention.postpone(Path::new("1.ts"));
         retention.postpone(Path::new("none.ts"));
         let files: Vec<_> = retention.files().collect();
         assert_eq!(files, ["0.ts", "2.ts", "1.ts"].map(Path::new));
+        assert_eq!(due(&mut retention, at(3, 3)), ["0.ts", "2.ts", "1.ts"]);
     }
 
     #[test]
-    fn the_state_comes_back_and_a_cut_one_is_refused() {
+    fn with_another_clock_all_wait_anew() {
         let mut retention = Retention::new(Duration::ZERO);
-        let names = ["live/0.ts", "a b\n#c.ts", "/srv/x.ts", "end"];
-        retention.add(
-            names.iter().map(|name| retired(name, 3)).collect(),
-            at(0, 0),
-        );
-        let published = Published {
-            number: 7,
-            longest: 9 * SECOND,
-        };
-        let text = retention.render(published, &Texts::only(b"text"), &[retired("last.ts", 4)]);
-        let state = State::read(&text).unwrap();
-        assert_eq!(state.published, published);
-        assert_eq!(state.texts, Texts::only(b"text"));
-        let files: Vec<_> = state
-            .retired
-            .iter()
-            .map(|it| it.file.to_str().unwrap())
-            .collect();
-        assert_eq!(files, [&names[..], &["last.ts"]].concat());
-        let text = String::from_utf8(text).unwrap();
-        for (line, odd) in [
-            ("published 7 ", "published x "),
-            ("texts ", "texts x"),
-            ("delete 3000000 end", "delete -3 end"),
-            ("delete 3000000 end", "delete 3 ../end"),
-            ("delete 3000000 end", "remove 3 end"),
-        ] {
-            let error = State::read(text.replace(line, odd).as_bytes()).unwrap_err();
-            assert!(
-                error.contains(&format!("line that cannot be read: \"{odd}")),
-                "{error}"
-            );
-        }
-        let text = text.into_bytes();
-        for length in 0..text.len() - 1 {
-            assert!(State::read(&text[..length]).is_err(), "cut after {length}");
-        }
+        retention.add([retired("0.ts", 3), retired("1.ts", 3)], at(0, 0));
+        assert_eq!(due(&mut retention, at(3, 3)).len(), 2);
+        retention.begin_at(Duration::from_secs(100));
+        assert!(due(&mut retention, at(9, 102)).is_empty());
+        assert_eq!(due(&mut retention, at(9, 103)), ["0.ts", "1.ts"]);
     }
 }

@@ -1,10 +1,10 @@
-//! Lines that the caller passes through, for the next segment.
+//! Lines that the caller adds to the next segment.
 
 use std::fmt;
 
 use super::key;
 
-/// Tags that the publisher writes itself, so that a line of the caller's could contradict them.
+/// The tags that the publisher writes itself, so that a line of the caller could contradict them.
 const OURS: &[&str] = &[
     "#EXTM3U",
     "#EXT-X-VERSION",
@@ -28,7 +28,7 @@ const OURS: &[&str] = &[
     "#EXT-X-STREAM-INF",
     "#EXT-X-I-FRAME-STREAM-INF",
     "#EXT-X-MEDIA",
-    // Of the whole playlist, or of multivariant ones.
+    // Tags of the whole playlist, or of multivariant ones.
     "#EXT-X-ALLOW-CACHE",
     "#EXT-X-CONTENT-STEERING",
     "#EXT-X-DEFINE",
@@ -42,7 +42,7 @@ const OURS: &[&str] = &[
 const KEY: &str = "#EXT-X-KEY";
 const DATE_RANGE: &str = "#EXT-X-DATERANGE";
 
-/// A line that was not taken.
+/// A line that was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagError {
     line: String,
@@ -61,13 +61,13 @@ impl fmt::Display for TagError {
 
 impl std::error::Error for TagError {}
 
-/// What a passed-through line is.
+/// The kind of an added line.
 pub(super) enum Kind {
-    /// In force from its segment on, until other ones replace it (RFC 8216 §4.3.2.4).
+    /// In force from its segment on, until others replace it (RFC 8216 §4.3.2.4).
     Key,
-    /// Of its segment alone.
+    /// Applies to its segment only.
     OfSegment,
-    /// The same, in a playlist with dates only (§4.3.2.7).
+    /// The same, but allowed in a playlist with dates only (§4.3.2.7).
     WithDates,
 }
 
@@ -80,18 +80,18 @@ impl TagError {
     }
 }
 
-/// Takes one line of the caller's, or says why not.
+/// Classifies a line of the caller, or says why it is refused.
 pub(super) fn check(line: &str) -> Result<Kind, TagError> {
     let refuse = |why| Err(TagError::new(line, why));
     if !line.starts_with('#') {
-        return refuse("it would be taken for a URI, as it does not start with '#'");
+        return refuse("it does not start with '#', so it would be read as a URI");
     }
     if line.chars().any(char::is_control) {
         return refuse("it contains a line break or another control character");
     }
     let name = line.split(':').next().unwrap_or(line).trim_end();
     if name == "#EXT" {
-        return refuse("a tag has a name");
+        return refuse("a tag needs a name");
     }
     if OURS.contains(&name) {
         return refuse("the publisher writes that tag itself");
@@ -123,7 +123,7 @@ mod tests {
             "#EXT-X-MAP:URI=\"x\"",
         ] {
             let error = check(line).err().expect("it is refused").to_string();
-            // In one line, whatever is in it.
+            // The message stays one line.
             let shown = format!("cannot put the line {line:?} into a playlist: ");
             assert!(error.starts_with(&shown), "{error}");
         }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::internal::sync::{self, Condvar, Mutex, now};
 
-/// Raised once, and never lowered. Besides, it counts how often somebody asked those to hurry who have taken
-/// more than their time.
+/// Raised once, and never lowered. It also counts requests to hurry, for writers that retry beyond
+/// their deadline.
 #[derive(Debug, Default)]
 pub(crate) struct Cancel {
     signals: Mutex<Signals>,
@@ -24,13 +24,17 @@ impl Cancel {
         self.changed.notify_all();
     }
 
-    /// Asks those to hurry that [listen](Self::wait_unhurried) for it.
+    pub(crate) fn is_raised(&self) -> bool {
+        sync::lock(&self.signals).is_raised
+    }
+
+    /// Ends every [`wait_unhurried`](Self::wait_unhurried).
     pub(crate) fn hurry(&self) {
         sync::lock(&self.signals).hurries += 1;
         self.changed.notify_all();
     }
 
-    /// How often that was so far.
+    /// The number of requests to hurry so far.
     pub(crate) fn hurries(&self) -> u64 {
         sync::lock(&self.signals).hurries
     }

@@ -6,8 +6,8 @@ use std::panic::{self, AssertUnwindSafe};
 
 /// Calls foreign code; a panic becomes its message.
 ///
-/// A value that the call works on may be in any state after a panic. The only thing that is still done
-/// with it is to drop it, with [`dispose`].
+/// A value that the call works on may be in any state after a panic. The only thing that is still
+/// done with it is to drop it, with [`dispose`].
 pub(crate) fn catch<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     panic::catch_unwind(AssertUnwindSafe(call)).map_err(|payload| {
         let message = message(&*payload).to_owned();

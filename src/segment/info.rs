@@ -8,12 +8,13 @@ use std::time::SystemTime;
 /// How many bytes of event lines one record of losses keeps.
 const KEPT_EVENT_BYTES: usize = 64 * 1024;
 
-/// Facts about a segment for its manifests: they travel in band, since the publisher is on another thread.
+/// Facts about a segment for its manifests: they travel in band, since the publisher is on another
+/// thread.
 ///
-/// Two parts are *state*: [key lines](SegmentInfo::key_lines) and the [date](SegmentInfo::program_date_time),
-/// of which the last one wins. The others belong to one segment: the number of
-/// [discontinuities](SegmentInfo::discontinuity) before it, its [event lines](SegmentInfo::event_line), and
-/// its exact [media time](SegmentInfo::media_time).
+/// Two parts are *state*: [key lines](SegmentInfo::key_lines) and the
+/// [date](SegmentInfo::program_date_time), of which the last one wins. The others belong to one
+/// segment: the number of [discontinuities](SegmentInfo::discontinuity) before it, its [event
+/// lines](SegmentInfo::event_line), and its exact [media time](SegmentInfo::media_time).
 ///
 /// An empty `SegmentInfo` is the size of a pointer, and a clone shares its content. Its
 /// [length](SegmentInfo::byte_len) counts in
@@ -110,7 +111,8 @@ impl SegmentInfo {
         Self::default()
     }
 
-    /// One more discontinuity before this segment: another encoder, other tracks, a jump of the timestamps.
+    /// One more discontinuity before this segment: another encoder, other tracks, a jump of the
+    /// timestamps.
     pub fn discontinuity(mut self) -> Self {
         let content = self.content_mut();
         content.discontinuities = content.discontinuities.saturating_add(1);
@@ -123,15 +125,15 @@ impl SegmentInfo {
         self
     }
 
-    /// The exact media time. It wins over [`duration_secs`](crate::ProducedSegment::duration_secs) in
-    /// manifests.
+    /// The exact media time. It wins over [`duration_secs`](crate::ProducedSegment::duration_secs)
+    /// in manifests.
     pub fn media_time(mut self, time: MediaTime) -> Self {
         self.content_mut().media_time = Some(time);
         self
     }
 
-    /// The lines that say which keys hold from this segment on, in the words of the format. They replace the
-    /// lines before them; no lines at all end all keys.
+    /// The lines that say which keys hold from this segment on, in the words of the format. They
+    /// replace the lines before them; no lines at all end all keys.
     ///
     /// # Errors
     ///
@@ -156,7 +158,8 @@ impl SegmentInfo {
         Ok(self)
     }
 
-    /// How many discontinuities stand before this segment: more than one if segments between them were lost.
+    /// How many discontinuities stand before this segment: more than one if segments between them
+    /// were lost.
     #[must_use]
     pub fn discontinuities(&self) -> u64 {
         self.0.as_ref().map_or(0, |it| it.discontinuities)
@@ -188,8 +191,8 @@ impl SegmentInfo {
             .flat_map(|it| it.event_lines.iter().map(String::as_str))
     }
 
-    /// How many event lines of lost segments are missing here: of segments that were lost one after the
-    /// other at most 64 KiB of lines are kept.
+    /// How many event lines of lost segments are missing here: of segments that were lost one after
+    /// the other at most 64 KiB of lines are kept.
     #[must_use]
     pub fn omitted_event_lines(&self) -> u64 {
         self.0.as_ref().map_or(0, |it| it.omitted_event_lines)
@@ -209,8 +212,9 @@ impl SegmentInfo {
         keys.chain(&content.event_lines).map(String::len).sum()
     }
 
-    /// Adds the information of the segment that follows, when both were lost and share one record. State: the
-    /// last one wins; discontinuities add up; event lines are kept up to a limit. No media time holds for both.
+    /// Adds the information of the segment that follows, when both were lost and share one record.
+    /// State: the last one wins; discontinuities add up; event lines are kept up to a limit. No
+    /// media time holds for both.
     pub(crate) fn absorb(&mut self, next: &Self) {
         if next.is_empty() && self.time().is_none() {
             return;

@@ -25,8 +25,8 @@ pub struct Submission {
 }
 
 impl Submission {
-    /// The bytes that count against [`channel_bytes`](crate::SegmentStreamConfig::channel_bytes): the payload
-    /// and the lines of the information.
+    /// The bytes that count against [`channel_bytes`](crate::SegmentStreamConfig::channel_bytes):
+    /// the payload and the lines of the information.
     #[must_use]
     pub fn byte_len(&self) -> usize {
         self.segment.byte_len().saturating_add(self.info.byte_len())

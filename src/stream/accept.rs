@@ -28,8 +28,8 @@ impl Shared {
             if state.lifecycle != Lifecycle::Open {
                 return refuse(submission, SendErrorKind::Closed);
             }
-            // Room is looked for once more after every wait, a timed-out one included. So a wake-up is
-            // never lost on a sender that gives up at the same moment.
+            // Room is looked for once more after every wait, a timed-out one included. So a wake-up
+            // is never lost on a sender that gives up at the same moment.
             if state.waiters.is_first(ticket.as_ref()) && state.slots.has_room_for(bytes) {
                 if let Some(ticket) = ticket {
                     state.waiters.leave(&ticket);
@@ -131,13 +131,13 @@ impl Shared {
         };
         state.waiters.note(ticket, Activity::Asleep);
         let asleep = || ticket.sleep(self.mutex(), state, at_most);
-        let mut state = self.lookout.wait(asleep);
+        let mut state = self.spin.wait(asleep);
         state.waiters.note(ticket, Activity::Awake);
         state
     }
 
-    /// Spins for a moment, without the lock. Whoever makes room meanwhile need not wake anybody, and the caller
-    /// looks once more under the lock in any case.
+    /// Spins for a moment, without the lock. Whoever makes room meanwhile need not wake anybody,
+    /// and the caller looks once more under the lock in any case.
     fn spin_for_room<'a>(
         &'a self,
         state: MutexGuard<'a, State>,
@@ -148,7 +148,7 @@ impl Shared {
         }
         ticket.expect_wake();
         drop(state);
-        ticket.spin(&self.lookout);
+        ticket.spin(&self.spin);
         self.lock()
     }
 

@@ -1,6 +1,6 @@
 //! One segment at one sink: attempted once, and again for as long as that is worth it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::extension::Extension;
 use super::retry::{AtDeadline, random};
@@ -10,7 +10,7 @@ use crate::error::{SinkError, WriteError, WriteErrorKind};
 use crate::internal::sync::now;
 use crate::internal::unwind::{catch, dispose};
 use crate::segment::ProducedSegment;
-use crate::sink::{Pause, SegmentSink, WriteContext};
+use crate::sink::{ObjectKind, Pause, SegmentSink, WriteContext};
 
 /// A sink, called where its panics do no harm. After one it is not called again.
 pub(super) struct Guarded<S> {
@@ -28,6 +28,7 @@ impl<S: SegmentSink> Guarded<S> {
 
     /// Has the sink write it. A panic becomes an error of the kind [`WriteErrorKind::Panicked`].
     pub(super) fn write(&mut self, segment: ProducedSegment, shared: &Shared) -> Outcome {
+        let object = ObjectKind::of(&segment);
         let mut started = now();
         let budget = shared.retry.budget(&segment);
         let mut deadline = budget.and_then(|budget| started.checked_add(budget));
@@ -36,7 +37,8 @@ impl<S: SegmentSink> Guarded<S> {
         let mut attempts = 0_u32;
         loop {
             attempts = attempts.saturating_add(1);
-            let context = WriteContext::new(attempts, deadline, shared.cancel.clone());
+            let cancel = shared.cancel.clone();
+            let context = WriteContext::of_stream(object, attempts, deadline, cancel);
             let written = catch(|| self.sink.write(&segment, &context));
             let ended = now();
             shared
@@ -60,11 +62,12 @@ impl<S: SegmentSink> Guarded<S> {
                 }
             };
             let pause = shared.retry.pause_after(attempts, random());
+            let pause = pause.max(cause.retry_after().unwrap_or_default());
             let is_too_late =
                 |deadline: Instant| deadline.saturating_duration_since(ended) <= pause;
-            // The cause's own words may be a caller's code, and panic.
+            // `is_transient` calls foreign code, which may panic.
             let is_hurried = extension.as_ref().is_some_and(Extension::is_hurried);
-            let is_transient = || catch(|| cause.may_heal()).unwrap_or(false);
+            let is_transient = || catch(|| cause.is_transient()).unwrap_or(false);
             let mut is_final = is_last || is_hurried || !is_transient();
             if !is_final && deadline.is_some_and(is_too_late) {
                 extension = match shared.retry.at_deadline {
@@ -72,9 +75,12 @@ impl<S: SegmentSink> Guarded<S> {
                     AtDeadline::MoveOnWhileThereIsRoom => Extension::request(shared),
                 };
                 is_final = extension.is_none();
-                deadline = deadline
-                    .zip(budget)
-                    .and_then(|(at, more)| at.max(ended).checked_add(more));
+                let moved = deadline.zip(budget).and_then(|(at, budget)| {
+                    moved_on(at.max(ended), budget, ended.checked_add(pause)?)
+                });
+                // A pause without an end is not worth it.
+                is_final |= moved.is_none();
+                deadline = moved;
             }
             if is_final {
                 let kind = WriteErrorKind::Failed;
@@ -102,16 +108,24 @@ impl<S: SegmentSink> Guarded<S> {
             )
             .with_operation("finish")),
             Finish::No => Ok(()),
-            Finish::Yes => catch(|| sink.finish()).unwrap_or_else(|panic| {
-                let cause = format!("it panicked: {panic}");
-                Err(SinkError::permanent(cause).with_operation("finish"))
-            }),
+            Finish::Yes => catch(|| sink.finish())
+                .unwrap_or_else(|panic| Err(SinkError::permanent(format!("it panicked: {panic}"))))
+                .map_err(|error| error.or_during("finish", None)),
         };
         let dropped = catch(move || drop(sink)).map_err(|panic| {
             SinkError::permanent(format!("it panicked as it was dropped: {panic}"))
         });
         [finished, dropped]
     }
+}
+
+/// The deadline after it has moved on by the budget, as often as it takes to come after `end`: once,
+/// unless a sink asks for a pause that is longer than the budget.
+fn moved_on(deadline: Instant, budget: Duration, end: Instant) -> Option<Instant> {
+    let missing = end.saturating_duration_since(deadline).as_nanos();
+    let budgets = missing / budget.as_nanos().max(1) + 1;
+    let move_by = budget.checked_mul(u32::try_from(budgets).ok()?)?;
+    deadline.checked_add(move_by)
 }
 
 /// Whether a sink has something to finish.

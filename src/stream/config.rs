@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::retry::RetryPolicy;
 
-/// How a [`SegmentStream`](crate::SegmentStream) is set up: a literal that ends with `..Default::default()`, or
-/// setters.
+/// How a [`SegmentStream`](crate::SegmentStream) is set up: a literal that ends with
+/// `..Default::default()`, or setters.
 ///
 /// ```
 /// use segment_stream::SegmentStreamConfig;
@@ -16,7 +16,8 @@ use super::retry::RetryPolicy;
 /// assert_eq!(SegmentStreamConfig::default().channel_depth(2), config);
 /// ```
 ///
-/// Fields may be added in any version, so a literal without `..Default::default()` does not compile:
+/// Fields may be added in any version, so a literal without `..Default::default()` does not
+/// compile:
 ///
 /// ```compile_fail,E0063
 /// use segment_stream::{RetryPolicy, SegmentStreamConfig, WhenFull};
@@ -34,27 +35,30 @@ use super::retry::RetryPolicy;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentStreamConfig {
-    /// The largest number of segments between [`send`](crate::SegmentSender::send) and the iterator: queued,
-    /// being written, and done but not yet yielded, all together. At least 1, and at least the number of
-    /// writers; 8 by default. There is no upper limit but memory, which segments take and the depth does not.
+    /// The largest number of segments between [`send`](crate::SegmentSender::send) and the
+    /// iterator: queued, being written, and done but not yet yielded, all together. At least 1, and
+    /// at least the number of writers; 8 by default. There is no upper limit but memory, which
+    /// segments take and the depth does not.
     pub channel_depth: usize,
-    /// The largest number of bytes that they may have together: their payloads, and the lines of their
-    /// [information](crate::SegmentInfo::byte_len). `None`, the default, sets no bound.
+    /// The largest number of bytes that they may have together: their payloads, and the lines of
+    /// their [information](crate::SegmentInfo::byte_len). `None`, the default, sets no bound.
     ///
-    /// A single segment that is larger passes when it is alone in the stream. So 0 means one segment at a time
-    /// (and any number of empty ones).
+    /// A single segment that is larger passes when it is alone in the stream. So 0 means one
+    /// segment at a time (and any number of empty ones).
     pub channel_bytes: Option<usize>,
     /// What happens when one of the two bounds is reached; [`WhenFull::Block`] by default.
     pub when_full: WhenFull,
     /// For how long a failed write is retried.
     pub retry: RetryPolicy,
-    /// How long a `send` waits before it logs a warning, once; 5 s by default. [`Duration::MAX`] is never.
+    /// How long a `send` waits before it logs a warning, once; 5 s by default. [`Duration::MAX`] is
+    /// never.
     pub stall_warning: Duration,
-    /// Whether [`SegmentStream::new`](crate::SegmentStream::new) writes each segment to its path hint; `true` by
-    /// default. Otherwise the segments pass through unwritten.
+    /// Whether [`SegmentStream::new`](crate::SegmentStream::new) writes each segment to its path
+    /// hint; `true` by default. Otherwise the segments pass through unwritten.
     pub auto_write: bool,
-    /// Whether [`SegmentStream::new`](crate::SegmentStream::new) sets the length of each file before it is
-    /// written, as [`DiskSink::pre_allocate`](crate::DiskSink::pre_allocate) does; `false` by default.
+    /// Whether [`SegmentStream::new`](crate::SegmentStream::new) sets the length of each file
+    /// before it is written, as [`DiskSink::pre_allocate`](crate::DiskSink::pre_allocate) does;
+    /// `false` by default.
     pub pre_allocate: bool,
     #[doc(hidden)]
     pub _more: (),
@@ -112,14 +116,14 @@ impl SegmentStreamConfig {
     }
 }
 
-/// What a stream does with a segment for which there is no room.
+/// What `send` does when the stream is full.
 ///
 /// [`try_send`](crate::SegmentSender::try_send) and
-/// [`send_timeout`](crate::SegmentSender::send_timeout) are the other two ways: they give the new
+/// [`send_timeout`](crate::SegmentSender::send_timeout) are two other ways: they give the new
 /// segment back.
 ///
-/// What each of them makes of a live source of 25 segments in a second, for 20 s, whose sink stands still
-/// for 10 s of them, with the default depth of 8:
+/// A live source of 25 segments in a second, for 20 s, whose sink stalls for 10 s of them, with the
+/// default depth of 8:
 ///
 /// | | delivered | lost | producer late by up to | what was queued when the stall ended |
 /// |---|---|---|---|---|
@@ -128,30 +132,31 @@ impl SegmentStreamConfig {
 /// | `try_send` | 258 | 242 | 0.00 s | 9.96 to 9.72 s old |
 /// | `send_timeout` of 20 ms | 258 | 242 | 0.02 s | 9.96 to 9.72 s old |
 ///
-/// (In simulated time. A deeper stream carries a longer stall: with a depth of 256 none of them would have
-/// lost anything, nor been late.)
+/// (In simulated time. A deeper stream carries a longer stall: with a depth of 256 none of the four
+/// loses a segment or is late.)
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WhenFull {
-    /// `send` waits until there is room: nothing is lost, and the producer is as slow as the sink.
+    /// `send` blocks until there is room: nothing is lost, and the producer is as slow as the sink.
     #[default]
     Block,
-    /// The oldest media segments that are still queued make room: the producer goes on, and what is
-    /// lost is what a live viewer would miss least.
+    /// The oldest queued media segments make room: the producer goes on, and the viewer gets the
+    /// newest.
     ///
     /// A dropped segment is yielded in its place, as an `Err` of the kind
-    /// [`Dropped`](crate::WriteErrorKind::Dropped) with everything but its payload. When more than 64 are
-    /// dropped before they can be yielded, the last of these errors stands for all the rest
-    /// ([`WriteError::segments`](crate::WriteError::segments)): a stall costs no memory, however long.
+    /// [`Dropped`](crate::WriteErrorKind::Dropped) with everything but its payload. While more
+    /// than 64 wait to be yielded, a dropped one joins its neighbour, and one error stands for both
+    /// ([`WriteError::segments`](crate::WriteError::segments)): a stall costs no memory, however
+    /// long.
     ///
-    /// One stream should carry one rendition then: of several errors in one only the first one's path is
-    /// known.
+    /// One stream should then carry one rendition: an error that stands for several has the path of
+    /// the first only.
     ///
-    /// Only what is queued is dropped, only as much as is needed, and nothing where even that would
-    /// not make room. An initialisation segment is never dropped, nor is what the sink has begun or
-    /// what waits to be yielded. Where nothing can be dropped, it is as with `Block`: `send` waits, and
-    /// `try_send` says full. So the depth should be above the number of writers (with a depth of 1
-    /// nothing is ever queued for long), and the consumer should keep up.
+    /// Only queued segments are dropped, only as many as are needed, and none if even that would
+    /// not make room. An initialisation segment is never dropped, nor a segment that the sink has
+    /// begun or that waits to be yielded. If nothing can be dropped, `send` waits and `try_send` is
+    /// refused, as with `Block`. So the depth should be above the number of writers, and the
+    /// consumer should keep up.
     DropOldest,
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::shared::{Lifecycle, Shared};
 
-/// A writer that retries beyond its first deadline. A sender that begins to wait, or a drop, hurries it.
+/// A writer that retries beyond its first deadline. A sender that begins to wait, or a drop,
+/// hurries it.
 pub(super) struct Extension<'a> {
     shared: &'a Shared,
     /// How often writers had been hurried when this one was granted.
@@ -20,7 +21,8 @@ impl<'a> Extension<'a> {
             && state.waiters.len() == 0
             && state.slots.has_spare_room();
         is_granted.then(|| {
-            // Under the lock, so that whoever takes the room after this moment sees that there is an extension.
+            // Under the lock, so that whoever takes the room after this moment sees that there is
+            // an extension.
             state.extensions += 1;
             Self {
                 shared,

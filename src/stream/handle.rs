@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::shared::Shared;
 use super::stats::StreamStats;
 
-/// Closes a stream and reads its numbers, from any thread and while another one iterates: for a
-/// progress display, or a Ctrl-C handler.
+/// Closes a stream and reads its statistics from any thread, while another one iterates: for a
+/// progress display or a Ctrl-C handler.
 ///
-/// It keeps neither half of the stream alive, and goes on answering when both are gone.
+/// It keeps neither half of the stream alive, and still answers when both are gone.
 ///
 /// ```
 /// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig};
@@ -46,9 +46,8 @@ impl StreamHandle {
         Self { shared }
     }
 
-    /// Closes the stream: every `send` from now on, and every one that waits, gets its segment back.
-    /// What was accepted before is still written and yielded, and then the iteration ends. Returns
-    /// at once.
+    /// Closes the stream and returns at once, as
+    /// [`SegmentStream::close`](crate::SegmentStream::close) does.
     pub fn close(&self) {
         self.shared.close();
     }
@@ -59,7 +58,7 @@ impl StreamHandle {
         self.shared.is_closed()
     }
 
-    /// What the stream has done so far.
+    /// The state of the stream and its totals so far.
     #[must_use]
     pub fn stats(&self) -> StreamStats {
         self.shared.stats()

@@ -1,4 +1,5 @@
-//! The consumer's end: takes from the front of the ring, waits for it to be ready, and ends the stream.
+//! The consumer's end: takes from the front of the ring, waits for it to be ready, and ends the
+//! stream.
 
 use std::io;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use super::shared::{IteratorState, Lifecycle, Shared, wake};
 use super::yielded::{NoNext, Yielded};
 use crate::error::SinkError;
 use crate::internal::deadline::Deadline;
-use crate::internal::sync::Lookout;
+use crate::internal::sync::Spin;
 use crate::internal::sync::channel::{Receiver, RecvTimeoutError};
 use crate::internal::sync::now;
 use crate::internal::sync::thread::JoinHandle;
@@ -21,7 +22,7 @@ pub(super) struct Iteration {
     /// Taken by whoever joins them.
     writers: Vec<JoinHandle<()>>,
     has_ended: bool,
-    lookout: Lookout,
+    spin: Spin,
 }
 
 impl Iteration {
@@ -35,7 +36,7 @@ impl Iteration {
             done,
             has_ended: false,
             writers,
-            lookout: Lookout::default(),
+            spin: Spin::default(),
         }
     }
 
@@ -82,9 +83,9 @@ impl Iteration {
         match deadline {
             Deadline::Now => Err(RecvTimeoutError::Timeout),
             Deadline::At(instant) => done.recv_deadline(instant),
-            Deadline::Never => self.lookout.spin(|| done.try_recv().ok()).map_or_else(
+            Deadline::Never => self.spin.poll(|| done.try_recv().ok()).map_or_else(
                 || {
-                    let rung = self.lookout.wait(|| done.recv());
+                    let rung = self.spin.wait(|| done.recv());
                     rung.map_err(RecvTimeoutError::from)
                 },
                 Ok,
@@ -119,8 +120,8 @@ impl Iteration {
         report.discarded.extend(discarded);
     }
 
-    /// Gives the writers up that have not ended: reports what is done, what was never begun and what is in
-    /// doubt. After that the iteration has ended.
+    /// Gives the writers up that have not ended: reports what is done, what was never begun and
+    /// what is in doubt. After that the iteration has ended.
     pub(super) fn give_up(&mut self, report: &mut Report) {
         let (finished, unfinished) = self.shared.close_with(|state| {
             report.discarded.extend(state.slots.discard_queued());
@@ -154,8 +155,8 @@ impl Iteration {
         report.sink_errors.append(&mut state.sink_errors);
     }
 
-    /// Joins the writers, which have ended. Called inside the stream's own sink, which cannot wait for its own
-    /// end, it reports that instead.
+    /// Joins the writers, which have ended. Called inside the stream's own sink, which cannot wait
+    /// for its own end, it reports that instead.
     pub(super) fn join(&mut self, report: &mut Report) {
         if !self.has_ended {
             let cause = io::Error::new(

@@ -1,5 +1,6 @@
-//! What a running stream logs: few messages, each with its key-value pairs. Of each kind the first is logged at
-//! once, then one in ten seconds with the number of those held back, and at the end the rest.
+//! What a running stream logs: few messages, each with its key-value pairs. Of each kind the first
+//! is logged at once, then one in ten seconds with the number of those held back, and at the end
+//! the rest.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -54,7 +55,8 @@ pub(super) struct Due {
 #[derive(Debug, Default)]
 pub(super) struct StreamLog {
     limits: Mutex<Limits>,
-    /// Whether `failed_in_a_row` is worth a look: a success is the usual case, and should cost nothing.
+    /// Whether `failed_in_a_row` is worth a look: a success is the usual case, and should cost
+    /// nothing.
     is_failing: AtomicBool,
 }
 
@@ -135,7 +137,8 @@ impl StreamLog {
         );
     }
 
-    /// Counts that segments were dropped, while the stream cannot end, so that [`end`](Self::end) knows of it.
+    /// Counts that segments were dropped, while the stream cannot end, so that [`end`](Self::end)
+    /// knows of it.
     pub(super) fn count_drop(&self) -> Option<Due> {
         let held_back = self.lock().pass(Kind::Drop)?;
         Some(Due { held_back })
@@ -191,8 +194,8 @@ impl Due {
         );
     }
 
-    /// A sender has been waiting for this long. `writing` is the segment that the sink has had for the longest
-    /// time.
+    /// A sender has been waiting for this long. `writing` is the segment that the sink has had for
+    /// the longest time.
     pub(super) fn blocked(
         self,
         sequence: u64,

@@ -1,4 +1,4 @@
-//! What came out at the end without having been yielded.
+//! The result of the end of a stream: what was not yielded, and how the sink ended.
 
 use std::error::Error;
 use std::fmt;
@@ -8,25 +8,25 @@ use super::yielded::Yielded;
 use crate::error::{SinkError, WriteError};
 use crate::segment::Submission;
 
-/// What `finish`, `finish_timeout` and `drain` found: all that had been accepted and was not yielded, and
-/// how the sink ended. Each list is in the order of acceptance.
+/// The result of `finish`, `finish_timeout` and `drain`: every segment that was accepted and not
+/// yielded, and how the sink ended. Each list is in the order of acceptance.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
-    /// The segments that are at their destination, or that the sink let pass because it had nowhere to
-    /// put them.
+    /// The segments at their destination, and those that the sink passed without a destination.
     pub written: Vec<Submission>,
-    /// The segments that are not, with the reason. Those that were dropped to make room are among them.
+    /// The errors of segments that were not written, including those that were dropped to make
+    /// room.
     pub failed: Vec<WriteError>,
-    /// The segments that were never begun, payload included: what `drain` discarded, and what
-    /// `finish_timeout` had no time for.
+    /// The segments whose write never began, with their payload: discarded by `drain`, or still
+    /// queued at the deadline of `finish_timeout`.
     pub discarded: Vec<Submission>,
-    /// The segments, at most one for each writer, whose write was still under way when the time of
-    /// `finish_timeout` was over: they may yet arrive, so their names are not to be used for anything
-    /// else. Everything but the payload, which the sink still has.
+    /// The segments whose write was under way at the deadline of `finish_timeout`, without their
+    /// payload, which the sink still has. There is at most one for each writer. Each may still
+    /// arrive, so its name must not be used again.
     pub in_doubt: Vec<Submission>,
-    /// Why a sink did not end well: the error of its own `finish`, that it panicked, or that it had not
-    /// ended in time, or could not be waited for inside itself.
+    /// The errors of sinks: of their `finish`, of a panic, of a missed deadline, or of a wait
+    /// inside the sink itself.
     pub sink_errors: Vec<SinkError>,
 }
 
@@ -47,27 +47,56 @@ impl Report {
     }
 }
 
-/// Something that was not yielded has failed, or a sink did not end well, or not in time.
+/// The error of `finish`, `finish_timeout` and `drain`: a segment was not written, or a sink did
+/// not end well or in time.
 ///
-/// The whole [`Report`] is inside: what landed, what failed, and the segments of both.
+/// The whole [`Report`] is inside, with the segments that were written and those that were not.
+///
+/// The message is one line with the first failed segment and the first error of a sink.
+/// [`source`](Error::source) returns the cause of the latter's cause, or else of the former's, so
+/// that a reporter that prints the chain of sources prints nothing twice.
 #[must_use = "it holds the segments that were not written"]
 pub struct FinishError(Box<Report>);
 
+/// The kind of a [`FinishError`]. If several apply, the first in this list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FinishErrorKind {
+    /// A sink had not ended at the deadline of
+    /// [`finish_timeout`](crate::SegmentStream::finish_timeout).
+    Timeout,
+    /// A sink did not end well.
+    Sink,
+    /// A segment was not written. All sinks ended well.
+    Write,
+}
+
 impl FinishError {
-    /// What `finish`, `finish_timeout` or `drain` found.
+    /// The kind of the error.
+    #[must_use]
+    pub fn kind(&self) -> FinishErrorKind {
+        if self.is_timeout() {
+            FinishErrorKind::Timeout
+        } else if self.0.sink_errors.is_empty() {
+            FinishErrorKind::Write
+        } else {
+            FinishErrorKind::Sink
+        }
+    }
+
+    /// The result of `finish`, `finish_timeout` or `drain`.
     #[must_use]
     pub fn report(&self) -> &Report {
         &self.0
     }
 
-    /// What `finish`, `finish_timeout` or `drain` found, with its segments.
+    /// Gives back the result of `finish`, `finish_timeout` or `drain`, with its segments.
     #[must_use]
     pub fn into_report(self) -> Report {
         *self.0
     }
 
-    /// Whether the time of [`finish_timeout`](crate::SegmentStream::finish_timeout) was over before a
-    /// sink had ended.
+    /// Whether the kind is [`FinishErrorKind::Timeout`].
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.0.sink_errors.iter().any(|error| {
@@ -138,14 +167,14 @@ impl fmt::Debug for FinishError {
 }
 
 impl Error for FinishError {
-    /// The error of the sink's end, else the first failed write.
+    /// The cause of the cause of the first sink error, or else of the first failed write.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        let of_sink = self.0.sink_errors.first().map(|error| error as _);
-        of_sink.or_else(|| self.0.failed.first().map(|error| error as _))
+        let of_sink = self.0.sink_errors.first().and_then(Error::source);
+        of_sink.or_else(|| self.0.failed.first().and_then(Error::source))
     }
 }
 
-/// Keeps the whole error, segments included, as the inner error of the [`io::Error`].
+/// The whole error, with its segments, is inside the [`io::Error`].
 impl From<FinishError> for io::Error {
     fn from(error: FinishError) -> Self {
         io::Error::new(error.io_kind(), error)

@@ -1,28 +1,28 @@
-//! How long a segment is worth trying, and how long to wait between two attempts.
+//! How long a segment is retried, and the pauses between attempts.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use crate::segment::ProducedSegment;
 
-/// For how long a write that fails is tried again, where the failure [may
-/// heal](crate::SinkError::may_heal).
+/// How long, and at which intervals, a write is retried after a
+/// [transient](crate::SinkError::is_transient) error.
 ///
-/// A segment is worth trying for as long as it lasts: for a live source the next one is there by then.
-/// So its deadline is its own [`duration_secs`](ProducedSegment::duration_secs), counted from the
-/// first attempt, but not less than [`least`](RetryPolicy::least) and not more than
-/// [`most`](RetryPolicy::most). (DASH-IF Live Media Ingest 1.2 asks the same of an upload.) An
-/// initialisation segment, or a duration that is zero, negative, infinite or NaN, gets
-/// [`fallback`](RetryPolicy::fallback).
+/// **The deadline** of a segment is its own [`duration_secs`](ProducedSegment::duration_secs),
+/// counted from the first attempt, but at least [`least`](RetryPolicy::least) and at most
+/// [`most`](RetryPolicy::most): in a live stream the next segment is there by then. (DASH-IF Live
+/// Media Ingest 1.2 asks the same of an upload.) An initialisation segment, and a duration that is
+/// zero, negative, infinite or NaN, get [`fallback`](RetryPolicy::fallback).
 ///
-/// Between two attempts there is a pause, which doubles from
-/// [`first_pause`](RetryPolicy::first_pause) to [`longest_pause`](RetryPolicy::longest_pause); each
-/// is shortened at random by up to a half, so that many writers do not come back at the same moment.
-/// When a pause would not end before the deadline, the last error is final. A shutdown (`close`,
-/// `finish`, `drain`, the drop) cuts the pause short: one more attempt follows at once, and no other.
+/// **The pause** between two attempts doubles from [`first_pause`](RetryPolicy::first_pause) to
+/// [`longest_pause`](RetryPolicy::longest_pause). Each is shortened at random by up to a half, so
+/// that many writers do not retry at the same moment. A sink may ask for a longer one
+/// ([`SinkError::with_retry_after`](crate::SinkError::with_retry_after)). If a pause would not end
+/// before the deadline, the last error is final. A shutdown (`close`, `finish`, `drain`, the drop)
+/// cuts the pause short: one attempt follows at once, and it is the last.
 ///
-/// The deadline does not stop an attempt that is under way. A sink that waits for others should look at
-/// [`WriteContext::deadline`](crate::WriteContext::deadline).
+/// The deadline does not stop an attempt that is under way. A sink that waits for a peer should
+/// respect [`WriteContext::deadline`](crate::WriteContext::deadline).
 ///
 /// ```
 /// use segment_stream::{RetryPolicy, SegmentStreamConfig};
@@ -39,11 +39,11 @@ pub struct RetryPolicy {
     pub least: Duration,
     /// The longest deadline; 10 s by default. Zero means a single attempt for each segment.
     pub most: Duration,
-    /// The deadline of an initialisation segment, and where a duration is unusable; 4 s by default.
-    /// More than `most` counts as `most`.
+    /// The deadline of an initialisation segment, and of a segment whose duration cannot be one; 4
+    /// s by default. More than `most` counts as `most`.
     pub fallback: Duration,
-    /// The pause after the first attempt; 50 ms by default. With no pause at all the sink is called as
-    /// fast as it fails.
+    /// The pause after the first attempt; 50 ms by default. With zero the sink is called as fast as
+    /// it fails.
     pub first_pause: Duration,
     /// The longest pause; 1 s by default.
     pub longest_pause: Duration,
@@ -60,9 +60,9 @@ pub enum AtDeadline {
     /// The last error is final.
     #[default]
     GiveUp,
-    /// The deadline moves on by the first budget, as often as the stream has a free slot and free bytes then
-    /// and no sender waits. One that has passed moves on from now. In a stream that is closed, or whose last
-    /// sender is gone, none moves on.
+    /// The deadline moves on by the first budget, as often as the stream has a free slot and free
+    /// bytes then and no sender waits. A deadline that has passed moves on from now. In a stream
+    /// that is closed, or whose last sender is gone, no deadline moves on.
     MoveOnWhileThereIsRoom,
 }
 
@@ -96,12 +96,12 @@ impl RetryPolicy {
     }
 
     /// Moves the deadline on for as long as the stream has room
-    /// ([`AtDeadline::MoveOnWhileThereIsRoom`]): a short trouble then costs no segment that a free slot could
-    /// have kept.
+    /// ([`AtDeadline::MoveOnWhileThereIsRoom`]): a short trouble then costs no segment that a free
+    /// slot could have kept.
     ///
-    /// A sender that begins to wait, or a segment that is dropped to make room, ends that at once: the pause is
-    /// cut short, and the next attempt is the last. The segment itself takes a slot and its bytes, so there is
-    /// never room in a stream with a depth of 1.
+    /// A sender that begins to wait, or a segment that is dropped to make room, ends that at once:
+    /// the pause is cut short, and the next attempt is the last. The segment itself takes a slot and
+    /// its bytes, so there is never room in a stream with a depth of 1.
     ///
     /// ```
     /// use segment_stream::RetryPolicy;
@@ -115,7 +115,7 @@ impl RetryPolicy {
         self
     }
 
-    /// For how long the segment is worth trying; `None` for a single attempt.
+    /// The time from the first attempt to the deadline; `None` for a single attempt.
     pub(super) fn budget(&self, segment: &ProducedSegment) -> Option<Duration> {
         if self.most.is_zero() {
             return None;
@@ -127,20 +127,20 @@ impl RetryPolicy {
         Some(wished.min(self.most))
     }
 
-    /// The pause after this many attempts, of which `random` takes up to a half away.
+    /// The pause after this many attempts, shortened by up to a half as `random` says.
     pub(super) fn pause_after(&self, attempts: u32, random: u64) -> Duration {
         let doublings = attempts.saturating_sub(1).min(31);
         let full = self
             .first_pause
             .saturating_mul(1 << doublings)
             .min(self.longest_pause);
-        // In 256 steps: enough for two that started together to part.
+        // In 256 steps: enough to separate two writers that started together.
         let share = u32::from(random.to_le_bytes()[0]);
         full.saturating_sub((full / 512).saturating_mul(share))
     }
 }
 
-/// A number that nobody can foresee, different with each call and in each process.
+/// An unpredictable number, different with each call and in each process.
 pub(super) fn random() -> u64 {
     RandomState::new().hash_one(0_u8)
 }

@@ -11,18 +11,19 @@ use crate::segment::{ProducedSegment, SegmentInfo, Submission};
 
 /// The producer's half: hands finished segments to the stream, and blocks while the stream is full.
 ///
-/// A clone is a sender of the same stream, for several producers; the segments of each keep their order. After
-/// the last clone is dropped, the iteration ends once everything accepted was yielded.
+/// A clone is a sender of the same stream, for several producers; the segments of each keep their
+/// order. After the last clone is dropped, the iteration ends once everything accepted was yielded.
 ///
 /// A segment is accepted as soon as there is room: one of the
 /// [`channel_depth`](crate::SegmentStreamConfig::channel_depth) slots, and its bytes within
-/// [`channel_bytes`](crate::SegmentStreamConfig::channel_bytes) if that is set. Both are free again once the
-/// iterator has yielded it. So a thread that sends more than that before anybody iterates deadlocks. (With
-/// [`WhenFull::DropOldest`](crate::WhenFull::DropOldest) the oldest queued segments make room.)
+/// [`channel_bytes`](crate::SegmentStreamConfig::channel_bytes) if that is set. Both are free again
+/// once the iterator has yielded it. So a thread that sends more than that before anybody iterates
+/// deadlocks. (With [`WhenFull::DropOldest`](crate::WhenFull::DropOldest) the oldest queued
+/// segments make room.)
 ///
-/// Senders that wait are served first come, first served; neither a smaller segment nor `try_send` overtakes
-/// them. After [`stall_warning`](crate::SegmentStreamConfig::stall_warning) a sender that still waits logs a
-/// warning, once, and the others go first while its logger runs.
+/// Senders that wait are served first come, first served; neither a smaller segment nor `try_send`
+/// overtakes them. After [`stall_warning`](crate::SegmentStreamConfig::stall_warning) a sender that
+/// still waits logs a warning, once, and the others go first while its logger runs.
 ///
 /// ```
 /// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig};
@@ -59,8 +60,9 @@ impl SegmentSender {
     ///
     /// # Errors
     ///
-    /// The stream is closed ([`SendErrorKind::Closed`](crate::SendErrorKind::Closed)), or the call comes from
-    /// its own sink ([`OwnWriter`](crate::SendErrorKind::OwnWriter)). The segment is inside.
+    /// The stream is closed ([`SendErrorKind::Closed`](crate::SendErrorKind::Closed)), or the call
+    /// comes from its own sink ([`OwnWriter`](crate::SendErrorKind::OwnWriter)). The segment is
+    /// inside.
     pub fn send(&self, submission: impl Into<Submission>) -> Result<(), SendError> {
         self.shared.accept(submission.into(), Deadline::Never)
     }
@@ -69,8 +71,9 @@ impl SegmentSender {
     ///
     /// # Errors
     ///
-    /// There is no room, or other senders wait for it ([`SendErrorKind::Full`](crate::SendErrorKind::Full)), or
-    /// as for [`send`](SegmentSender::send). The segment is inside.
+    /// There is no room, or other senders wait for it
+    /// ([`SendErrorKind::Full`](crate::SendErrorKind::Full)), or as for
+    /// [`send`](SegmentSender::send). The segment is inside.
     pub fn try_send(&self, submission: impl Into<Submission>) -> Result<(), SendError> {
         self.shared.accept(submission.into(), Deadline::Now)
     }
@@ -79,8 +82,8 @@ impl SegmentSender {
     ///
     /// # Errors
     ///
-    /// There was no room in time ([`SendErrorKind::Timeout`](crate::SendErrorKind::Timeout)), or as for
-    /// [`send`](SegmentSender::send). The segment is inside.
+    /// There was no room in time ([`SendErrorKind::Timeout`](crate::SendErrorKind::Timeout)), or as
+    /// for [`send`](SegmentSender::send). The segment is inside.
     pub fn send_timeout(
         &self,
         submission: impl Into<Submission>,
@@ -92,9 +95,10 @@ impl SegmentSender {
 
     /// Gives up a segment that was refused: records its loss in the place that it would have had.
     ///
-    /// A refusal alone records nothing, since the usual caller tries again. The loss is yielded as an `Err` of
-    /// kind [`GivenUp`](crate::WriteErrorKind::GivenUp), so that a manifest lists a gap of its duration. Its
-    /// information stays, its payload does not. Never blocks, and works on a full stream; a loss takes no slot.
+    /// A refusal alone records nothing, since the usual caller tries again. The loss is yielded as
+    /// an `Err` of kind [`GivenUp`](crate::WriteErrorKind::GivenUp), so that a manifest lists a gap
+    /// of its duration. Its information stays, its payload does not. Never blocks, and works on a
+    /// full stream; a loss takes no slot.
     ///
     /// # Errors
     ///
@@ -121,8 +125,8 @@ impl SegmentSender {
         self.shared.lose(segment, info)
     }
 
-    /// Records the loss of a media segment that never was: `sequence` is its number and `duration` that of the
-    /// media that is missing. As [`give_up`](SegmentSender::give_up).
+    /// Records the loss of a media segment that never was: `sequence` is its number and `duration`
+    /// that of the media that is missing. As [`give_up`](SegmentSender::give_up).
     ///
     /// # Errors
     ///

@@ -1,22 +1,25 @@
-//! What the sender, the writers and the iterator share: under one lock the ring of slots, the senders that wait
-//! and the lifecycle; and the writers' bell.
+//! What the sender, the writers and the iterator share: under one lock the ring of slots, the
+//! senders that wait and the lifecycle; and the writers' bell.
 //!
-//! **Why no channel carries the payload.** A full stream may drop the oldest queued segment, a shutdown takes
-//! out what no writer has begun, equal paths wait for one another, and what comes out is in order whatever
-//! order the writers finish in. A ring under a lock does all of that; a channel does none of it. What goes
-//! through channels are wake-ups:
+//! **Why no channel carries the payload.** A full stream may drop the oldest queued segment, a
+//! shutdown takes out what no writer has begun, equal paths wait for one another, and what comes
+//! out is in order whatever order the writers finish in. A ring under a lock does all of that; a
+//! channel does none of it. What goes through channels are wake-ups:
 //!
-//! - `work`, to the writers, with room for one ring for each. A writer that finds nothing counts itself as idle,
-//!   under the lock, and waits for a ring. Whoever queues a segment takes one off that count and rings once: so
-//!   there are never more rings than writers that wait, none is lost, and a writer that is awake is not rung for.
-//! - `done`, to the iterator, with room for one. An iterator that finds nothing notes that it sleeps, under the
-//!   lock. A writer that finds the front of the ring ready takes the note away and rings. Each writer owns a
-//!   sender and this state owns none, so that the iterator sees writers that died.
+//! - `work`, to the writers, with room for one ring for each. A writer that finds nothing counts
+//!   itself as idle, under the lock, and waits for a ring. Whoever queues a segment takes one off
+//!   that count and rings once: so there are never more rings than writers that wait, none is lost,
+//!   and a writer that is awake is not rung for.
+//! - `done`, to the iterator, with room for one. An iterator that finds nothing notes that it
+//!   sleeps, under the lock. A writer that finds the front of the ring ready takes the note away
+//!   and rings. Each writer owns a sender and this state owns none, so that the iterator sees
+//!   writers that died.
 //!
-//! A loss at the front of the ring is ready as well, and no writer has completed it. Whoever records one rings
-//! for an idle writer, which rings for the iterator; a writer that is not idle comes by anyway, as it looks at
-//! the front each time that it has the lock. (A loss cannot stand in front of a segment that is being written:
-//! segments are taken in order, and one that waits for an equal path stands behind that one.)
+//! A loss at the front of the ring is ready as well, and no writer has completed it. Whoever
+//! records one rings for an idle writer, which rings for the iterator; a writer that is not idle
+//! comes by anyway, as it looks at the front each time that it has the lock. (A loss cannot stand
+//! in front of a segment that is being written: segments are taken in order, and one that waits for
+//! an equal path stands behind that one.)
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -31,7 +34,7 @@ use crate::error::SinkError;
 use crate::internal::cancel::Cancel;
 use crate::internal::sync::channel::{Receiver, Sender, bounded};
 use crate::internal::sync::thread::{self, ThreadId};
-use crate::internal::sync::{self, Lookout, Mutex, MutexGuard, now};
+use crate::internal::sync::{self, Mutex, MutexGuard, Spin, now};
 
 pub(super) struct Shared {
     state: Mutex<State>,
@@ -46,7 +49,7 @@ pub(super) struct Shared {
     pub(super) log: StreamLog,
     pub(super) meter: Meter,
     /// Of the first waiting sender.
-    pub(super) lookout: Lookout,
+    pub(super) spin: Spin,
 }
 
 pub(super) struct State {
@@ -71,10 +74,10 @@ pub(super) enum Lifecycle {
     Open,
     /// It accepts nothing more; what was accepted is still written.
     Closing,
-    /// The same, as not all writers could be started: there is nothing to write, and nothing for the sinks to
-    /// finish.
+    /// The same, as not all writers could be started: there is nothing to write, and nothing for
+    /// the sinks to finish.
     FailedToStart,
-    /// All writers have ended, or were given up.
+    /// All writers have ended.
     Ended,
 }
 
@@ -111,7 +114,7 @@ impl Shared {
             stall_warning: config.stall_warning,
             log: StreamLog::default(),
             meter: Meter::default(),
-            lookout: Lookout::default(),
+            spin: Spin::default(),
         }
     }
 
@@ -177,7 +180,8 @@ impl Shared {
         taken
     }
 
-    /// Closes a stream of whose writers only `started` could be started. Their sinks have nothing to finish.
+    /// Closes a stream of whose writers only `started` could be started. Their sinks have nothing
+    /// to finish.
     pub(super) fn fail_to_start(&self, started: usize) {
         self.close_with(|state| {
             state.running_writers = started;

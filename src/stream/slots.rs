@@ -1,9 +1,10 @@
-//! The ring of slots: everything that was accepted and has not come out, in the order of acceptance. Pure: no
-//! lock, no clock, no thread.
+//! The ring of slots: everything that was accepted and has not come out, in the order of
+//! acceptance. Pure: no lock, no clock, no thread.
 //!
-//! A segment enters as [`Slot::Queued`], is [`Slot::Writing`] while a writer has it, waits as [`Slot::Done`]
-//! for the iterator, and leaves from the front. A segment that was dropped to make room, or that the producer
-//! gave up, is a [`Slot::Lost`] in its place: it holds no slot and no bytes of the bounds.
+//! A segment enters as [`Slot::Queued`], is [`Slot::Writing`] while a writer has it, waits as
+//! [`Slot::Done`] for the iterator, and leaves from the front. A segment that was dropped to make
+//! room, or that the producer gave up, is a [`Slot::Lost`] in its place: it holds no slot and no
+//! bytes of the bounds.
 //!
 //! Functions return what is to be dropped or logged, so that neither happens under the lock.
 
@@ -20,16 +21,16 @@ use super::yielded::Yielded;
 use crate::error::{Loss, SinkError, WriteError, WriteErrorKind};
 use crate::segment::{ProducedSegment, SegmentInfo, Submission};
 
-/// Up to this many losses have a record each. Beyond it, neighbours share one: so there are never more than
-/// these and one for each segment in flight.
+/// Up to this many losses have a record each. Beyond it, neighbours share one: so there are never
+/// more than these and one for each segment in flight.
 #[cfg(not(test))]
 const SEPARATE_LOSSES: usize = 64;
 /// Few enough for the model to meet them.
 #[cfg(test)]
 const SEPARATE_LOSSES: usize = 3;
 
-/// The ring has memory for this many entries from the start, so that no `send` has to move it. A larger depth
-/// may never be used.
+/// The ring has memory for this many entries from the start, so that a `send` does not move it. A
+/// larger depth may never be used, and losses beyond the depth are rare.
 const RESERVED: usize = 1024;
 
 /// How a write ended: the only name for it from the sink to the iterator.
@@ -97,10 +98,11 @@ pub(super) struct Slots {
     when_full: WhenFull,
     next_index: u64,
     ring: VecDeque<Entry>,
-    /// The position from which on every entry is `Queued` or `Lost`. Before it, only those in `passed_over`
-    /// are `Queued`.
+    /// The position from which on every entry is `Queued` or `Lost`. Before it, only those in
+    /// `passed_over` are `Queued`.
     fresh: usize,
-    /// Indices of queued entries that were not taken in their turn, as their path was being written.
+    /// Indices of queued entries that were not taken in their turn, as their path was being
+    /// written.
     passed_over: Vec<u64>,
     /// Indices of the entries that writers have: at most one for each.
     writing: Vec<u64>,
@@ -161,8 +163,8 @@ impl Slots {
         self.in_flight.segments < self.depth && self.most_bytes.is_none_or(has_bytes)
     }
 
-    /// Whether one of this size fits in once these are gone. A submission that is larger than the bound passes
-    /// when it is alone.
+    /// Whether one of this size fits in once these are gone. A submission that is larger than the
+    /// bound passes when it is alone.
     fn fits(&self, gone: Tally, bytes: usize) -> bool {
         let segments = self.in_flight.segments - gone.segments;
         let held = self.held_bytes() - gone.bytes;
@@ -177,8 +179,8 @@ impl Slots {
         self.in_flight.bytes.saturating_add(self.info_bytes)
     }
 
-    /// Lets a submission in for which [there is room](Self::has_room_for). Returns the payloads that were
-    /// dropped for it.
+    /// Lets a submission in for which [there is room](Self::has_room_for). Returns the payloads
+    /// that were dropped for it.
     pub(super) fn admit(&mut self, submission: Submission, now: Instant) -> Vec<Vec<u8>> {
         let mut dropped = Vec::new();
         while !self.fits(Tally::default(), submission.byte_len()) {
@@ -262,7 +264,8 @@ impl Slots {
         matches!(&self.ring[at].slot, Slot::Queued(segment) if !segment.is_init)
     }
 
-    /// Has the loss at this position share a record with its neighbours, if there are too many records.
+    /// Has the loss at this position share a record with its neighbours, if there are too many
+    /// records.
     fn merge_losses_at(&mut self, at: usize) {
         let mut at = at;
         if at > 0 && self.merge_with_next(at - 1) {
@@ -290,8 +293,8 @@ impl Slots {
         true
     }
 
-    /// The oldest queued segment whose path no writer has: equal paths are written one after the other, in the
-    /// order of acceptance.
+    /// The oldest queued segment whose path no writer has: equal paths are written one after the
+    /// other, in the order of acceptance.
     pub(super) fn take(&mut self, now: Instant) -> Option<Job> {
         let at = self.take_passed_over().or_else(|| self.take_fresh())?;
         let entry = self.ring.get_mut(at)?;
@@ -365,7 +368,8 @@ impl Slots {
         })
     }
 
-    /// Enters how a write ended. If nobody will take that, it counts now and comes back, to be dropped.
+    /// Enters how a write ended. If nobody will take that, it counts now and comes back, to be
+    /// dropped.
     pub(super) fn complete(&mut self, index: u64, outcome: Outcome) -> Option<Yielded> {
         self.writing.retain(|it| *it != index);
         let Some(at) = self.position(index) else {
@@ -386,7 +390,8 @@ impl Slots {
         matches!(front, Some(Slot::Done(_) | Slot::Lost(..)))
     }
 
-    /// The next one in the order of acceptance, if it has come to its end. Its slot and its bytes are free.
+    /// The next one in the order of acceptance, if it has come to its end. Its slot and its bytes
+    /// are free.
     pub(super) fn pop(&mut self) -> Option<Yielded> {
         if !self.is_front_ready() {
             return None;
@@ -480,8 +485,8 @@ impl Slots {
         discarded
     }
 
-    /// What is queued fails in its place, without having been begun. Returns how many that are and, if nobody
-    /// will take them, themselves.
+    /// What is queued fails in its place, without having been begun. Returns how many that are and,
+    /// if nobody will take them, themselves.
     pub(super) fn abort_queued(&mut self) -> (u64, Vec<Yielded>) {
         let count = self.queued.segments;
         for entry in &mut self.ring {

@@ -1,16 +1,16 @@
-//! Senders that wait for room, first come, first served: only the first is let in, so that a large segment is
-//! not overtaken by small ones that need less room. A sender that is logging is skipped: nobody waits for a
-//! logger.
+//! Senders that wait for room, first come, first served: only the first is let in, so that a large
+//! segment is not overtaken by small ones that need less room. A sender that is logging is skipped:
+//! nobody waits for a logger.
 //!
-//! All of it is under the lock of the shared state, but for the wake-ups: a sender is woken when the lock is
-//! free again, since it is going to take it.
+//! All of it is under the lock of the shared state, but for the wake-ups: a sender is woken when
+//! the lock is free again, since it is going to take it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::internal::sync::{self, Condvar, Lookout, Mutex, MutexGuard, now};
+use crate::internal::sync::{self, Condvar, Mutex, MutexGuard, Spin, now};
 
 #[derive(Default)]
 pub(super) struct Waiters {
@@ -92,7 +92,8 @@ impl Waiters {
         }
     }
 
-    /// Notes what a waiter does. In a stream that was closed meanwhile there is no waiter and nothing to note.
+    /// Notes what a waiter does. In a stream that was closed meanwhile there is no waiter and
+    /// nothing to note.
     pub(super) fn note(&mut self, ticket: &Ticket, activity: Activity) {
         let mut waiters = self.queue.iter_mut();
         if let Some(waiter) = waiters.find(|it| it.number == ticket.number) {
@@ -105,7 +106,8 @@ impl Waiters {
         self.queue.retain(|it| it.number != ticket.number);
     }
 
-    /// Tells the first waiter if there is room for its submission. One that sleeps is to be woken, once.
+    /// Tells the first waiter if there is room for its submission. One that sleeps is to be woken,
+    /// once.
     pub(super) fn wake_first(
         &mut self,
         has_room_for: impl FnOnce(usize) -> bool,
@@ -141,9 +143,9 @@ impl Ticket {
     }
 
     /// Spins for a moment, without the lock. The caller looks for room afterwards in any case.
-    pub(super) fn spin(&self, lookout: &Lookout) {
+    pub(super) fn spin(&self, spin: &Spin) {
         let is_set = &self.wake.is_set;
-        let _ = lookout.spin(|| is_set.load(Ordering::Relaxed).then_some(()));
+        let _ = spin.poll(|| is_set.load(Ordering::Relaxed).then_some(()));
     }
 
     /// Sleeps until it is woken, or for `at_most`; spuriously for less.

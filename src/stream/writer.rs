@@ -11,7 +11,7 @@ use super::slots::{Job, Outcome};
 use crate::error::{SinkError, WriteErrorKind};
 use crate::internal::log::log;
 use crate::internal::sync::channel::Sender;
-use crate::internal::sync::{Lookout, MutexGuard, now};
+use crate::internal::sync::{MutexGuard, Spin, now};
 use crate::internal::unwind::dispose;
 use crate::sink::SegmentSink;
 
@@ -24,13 +24,14 @@ pub(super) fn thread_name(writer: usize, writers: usize) -> String {
     }
 }
 
-/// The work of a writer thread. Whatever happens to the thread, its `Drop` leaves nobody waiting and no queued
-/// segment unaccounted for.
+/// The work of a writer thread. Whatever happens to the thread, its `Drop` leaves nobody waiting
+/// and no queued segment unaccounted for.
 pub(super) struct Writer {
     shared: Arc<Shared>,
-    /// Rings for the iterator. When all of them are gone, the iterator knows that no writer is left.
+    /// Rings for the iterator. If all of them are gone and no writer has said that it ended, the
+    /// iterator knows that the writers have died.
     done: Sender<()>,
-    lookout: Lookout,
+    spin: Spin,
     has_ended: bool,
 }
 
@@ -46,7 +47,7 @@ impl Writer {
         Self {
             shared,
             done,
-            lookout: Lookout::default(),
+            spin: Spin::default(),
             has_ended: false,
         }
     }
@@ -60,7 +61,8 @@ impl Writer {
             Lifecycle::FailedToStart => Finish::No,
             Lifecycle::Open | Lifecycle::Closing | Lifecycle::Ended => Finish::Yes,
         };
-        // The sink is gone before the writer ends, so that the end of the iteration is the end of the sink.
+        // The sink is gone before the writer ends, so that the end of the iteration is the end of
+        // the sink.
         let errors = sink.end(finish).into_iter().filter_map(Result::err);
         self.end(errors.collect());
     }
@@ -102,7 +104,8 @@ impl Writer {
                 state.idle_writers += 1;
                 Next::WaitForWork
             }
-            // A queued segment that is left has a path that another writer has, and that one will look again.
+            // A queued segment that is left has a path that another writer has, and that one will
+            // look again.
             None => Next::End,
         };
         self.unlock_and_ring(state);
@@ -137,12 +140,13 @@ impl Writer {
     fn wait_for_work(&self) {
         // It cannot fail, as the other end of the bell is in the shared state.
         let rings = &self.shared.rings;
-        if self.lookout.spin(|| rings.try_recv().ok()).is_none() {
-            let _ = self.lookout.wait(|| rings.recv());
+        if self.spin.poll(|| rings.try_recv().ok()).is_none() {
+            let _ = self.spin.wait(|| rings.recv());
         }
     }
 
-    /// Enters that this writer has ended. There is room for one error, and the first is the cause of the others.
+    /// Enters that this writer has ended. There is room for one error, and the first is the cause
+    /// of the others.
     fn end(&mut self, errors: Vec<SinkError>) {
         self.has_ended = true;
         let mut errors = errors.into_iter();

@@ -144,8 +144,8 @@ fn send_timeout_gives_the_segment_back_when_the_time_is_over() {
 
 #[test]
 fn the_end_of_a_time_out_loses_no_wake_up() {
-    // Senders that give up at about the moment in which a slot becomes free: whoever was woken and
-    // gives up all the same would leave a free slot and a sender asleep beside it.
+    // Senders that give up at about the moment in which a slot becomes free. If a sender that was
+    // woken gave up without waking the next, a slot would be free and a sender asleep beside it.
     must_end(|| {
         let (stream, sender) = SegmentStream::new(depth(1)).unwrap();
         let impatient: Vec<_> = (0..3)

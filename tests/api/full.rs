@@ -1,4 +1,4 @@
-//! What a full stream does: the bound in bytes, the line of senders, and dropping the oldest.
+//! A full stream: the bound in bytes, the line of senders, and dropping the oldest.
 
 use std::thread;
 use std::time::Duration;
@@ -20,7 +20,8 @@ fn init(length: usize) -> ProducedSegment {
     ProducedSegment::init(payload(0, length))
 }
 
-/// A sender that wakes up by itself, to tell the log that it waits, would hide that nobody woke it.
+/// A sender that wakes up by itself, to tell the log that it waits, would hide that nobody woke
+/// it.
 fn bytes(channel_bytes: usize) -> SegmentStreamConfig {
     SegmentStreamConfig {
         channel_bytes: Some(channel_bytes),
@@ -63,7 +64,7 @@ fn the_bound_in_bytes_is_exact() {
         assert!(sender.try_send(of_size(3, 1)).unwrap_err().is_full());
         sender.try_send(of_size(3, 0)).unwrap();
         gate.open();
-        // What is written and not yet yielded counts as well.
+        // A written segment that was not yielded yet counts as well.
         assert_eq!(stream.next().unwrap().unwrap().sequence, 0);
         assert!(sender.try_send(of_size(4, 11)).unwrap_err().is_full());
         sender.try_send(of_size(4, 10)).unwrap();
@@ -248,7 +249,8 @@ fn only_as_many_are_dropped_as_are_needed_and_none_where_that_would_not_help() {
         sender.try_send(of_size(4, 30)).unwrap();
         let stats = stream.stats();
         assert_eq!((stats.dropped.segments, stats.dropped.bytes), (2, 50));
-        // Even without all that is queued there would be no room for this one beside the one in hand.
+        // Even without all that is queued there would be no room for this one beside the one in
+        // hand.
         assert!(sender.try_send(of_size(5, 91)).unwrap_err().is_full());
         assert_eq!(stream.stats().dropped.segments, 2);
         sender.try_send(of_size(6, 90)).unwrap();

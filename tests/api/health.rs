@@ -1,4 +1,4 @@
-//! What a handle tells of a stream that is stuck, from any thread.
+//! The statistics of a handle for a stream that is stuck, from any thread.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! What travels with a segment, and losses of the producer: both come out in their place, whatever becomes of the
-//! segment.
+//! What travels with a segment, and losses of the producer: both come out in their place, whatever
+//! becomes of the segment.
 
 use std::io;
 use std::num::NonZeroU32;

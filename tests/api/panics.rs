@@ -1,4 +1,4 @@
-//! A sink that panics takes nobody with it and nothing with it.
+//! A panicking sink stops its own stream only, and no segment is lost with it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! What may heal is tried again, for as long as the segment lasts.
+//! Transient errors are retried for as long as the segment lasts.
 
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, mpsc};
@@ -32,7 +32,7 @@ fn at_once() -> RetryPolicy {
     }
 }
 
-/// Pauses for ever.
+/// Pauses forever.
 fn after_ages() -> RetryPolicy {
     RetryPolicy {
         first_pause: Duration::from_secs(1_000_000),
@@ -162,7 +162,7 @@ fn what_will_not_heal_is_tried_once() {
                 (error.kind(), error.attempts()),
                 (WriteErrorKind::Failed, 1)
             );
-            assert!(!error.sink_error().may_heal());
+            assert!(!error.sink_error().is_transient());
             assert_eq!(seen.lock().unwrap().len(), 1);
             assert_eq!(stream.stats().retries, 0);
         }
@@ -173,34 +173,28 @@ fn what_will_not_heal_is_tried_once() {
 fn what_a_sink_says_goes_before_the_table() {
     let timed_out = || io::Error::from(ErrorKind::TimedOut);
     let refused = || io::Error::from(ErrorKind::PermissionDenied);
-    assert!(SinkError::from(timed_out()).may_heal());
-    assert!(!SinkError::permanent(timed_out()).may_heal());
-    assert!(!SinkError::from(refused()).may_heal());
-    assert!(SinkError::transient(refused()).may_heal());
+    assert!(SinkError::from(timed_out()).is_transient());
+    assert!(!SinkError::permanent(timed_out()).is_transient());
+    assert!(!SinkError::from(refused()).is_transient());
+    assert!(SinkError::transient(refused()).is_transient());
     assert_eq!(SinkError::from(refused()).recovery(), Recovery::Unknown);
     // Said about a cause inside: by the first `io::Error` on the way.
-    assert!(SinkError::transient("a text").may_heal());
-    assert!(!SinkError::from(io::Error::other("a text")).may_heal());
+    assert!(SinkError::transient("a text").is_transient());
+    assert!(!SinkError::from(io::Error::other("a text")).is_transient());
 }
 
-/// One row of the table of [`Recovery`] for each kind that it names, and the codes by their numbers.
+/// Each kind that the lists of [`Recovery`] name, and the codes by their numbers.
 #[test]
-fn the_table_is_what_its_documentation_says() {
+fn errors_are_sorted_as_the_documentation_says() {
     let text = include_str!("../../src/error/recovery.rs");
-    let rows: Vec<_> = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("/// |"))
-        .skip(2)
-        .map(|line| line.split('|').collect::<Vec<_>>())
-        .collect();
-    let named = |column: usize| -> Vec<String> {
-        let cells = rows.iter().map(|row| row[column]);
-        cells
-            .flat_map(|cell| cell.split('`').skip(1).step_by(2))
-            .map(str::to_owned)
-            .collect()
+    let (_, lists) = text.split_once("**Transient, and retried:**").unwrap();
+    let (transient, permanent) = lists.split_once("**Permanent, and tried once:**").unwrap();
+    let (permanent, _) = permanent.split_once("///\n/// A full disk").unwrap();
+    let named = |list: &str| -> Vec<String> {
+        let names = list.split('`').skip(1).step_by(2);
+        names.map(str::to_owned).collect()
     };
-    let (heals, does_not) = (named(0), named(1));
+    let (heals, does_not) = (named(transient), named(permanent));
     let all = [
         ErrorKind::ConnectionRefused,
         ErrorKind::ConnectionReset,
@@ -234,7 +228,7 @@ fn the_table_is_what_its_documentation_says() {
         ErrorKind::CrossesDevices,
         ErrorKind::InvalidData,
         ErrorKind::FileTooLarge,
-        // In no row by its name.
+        // In no list by its name.
         ErrorKind::AddrInUse,
         ErrorKind::NotSeekable,
         ErrorKind::DirectoryNotEmpty,
@@ -245,11 +239,11 @@ fn the_table_is_what_its_documentation_says() {
     let mut found = 0;
     for kind in all {
         let name = format!("{kind:?}");
-        let may_heal = SinkError::from(io::Error::from(kind)).may_heal();
+        let may_heal = SinkError::from(io::Error::from(kind)).is_transient();
         assert_eq!(may_heal, heals.contains(&name), "{name}");
         found += usize::from(heals.contains(&name)) + usize::from(does_not.contains(&name));
     }
-    // Each name of the table was tried; `Other` and `io::Error` stand in the last row for the rest.
+    // Each name of the lists was tried; `Other` and `io::Error` stand at their end for the rest.
     assert_eq!(
         found,
         heals.len() + does_not.len() - 2,
@@ -265,7 +259,7 @@ fn the_table_is_what_its_documentation_says() {
         (1, false),
     ] {
         let error = SinkError::from(io::Error::from_raw_os_error(code));
-        assert_eq!(error.may_heal(), expected, "{code}");
+        assert_eq!(error.is_transient(), expected, "{code}");
     }
 }
 
@@ -279,14 +273,14 @@ fn a_chained_stream_that_is_full_may_heal_and_a_closed_one_will_not() {
         let (stream, sender) = SegmentStream::new(config).unwrap();
         sender.send(segment(0)).unwrap();
         let full = || sender.try_send(segment(1)).unwrap_err();
-        assert!(SinkError::from(full()).may_heal());
-        assert!(SinkError::from(io::Error::from(full())).may_heal());
+        assert!(SinkError::from(full()).is_transient());
+        assert!(SinkError::from(io::Error::from(full())).is_transient());
         let timed_out = sender.send_timeout(segment(1), Duration::ZERO).unwrap_err();
-        assert!(SinkError::from(timed_out).may_heal());
+        assert!(SinkError::from(timed_out).is_transient());
         stream.close();
         let closed = || sender.try_send(segment(1)).unwrap_err();
-        assert!(!SinkError::from(closed()).may_heal());
-        assert!(!SinkError::from(io::Error::from(closed())).may_heal());
+        assert!(!SinkError::from(closed()).is_transient());
+        assert!(!SinkError::from(io::Error::from(closed())).is_transient());
     });
 }
 
@@ -318,8 +312,8 @@ fn at_the_deadline_the_last_error_is_final() {
                 .ends_with(&format!("(after {count} attempts)"))
         );
         assert_eq!(error.into_segment(), segment(7));
-        // It gave up when the next pause, 200 ms at the most, would not have ended in time: neither long
-        // before the deadline nor with an attempt after it.
+        // It gave up when the next pause, 200 ms at the most, would not have ended in time:
+        // neither long before the deadline nor with an attempt after it.
         let deadline = seen.lock().unwrap()[0].2.unwrap();
         assert!(ended + policy.longest_pause >= deadline);
         let last = attempts.try_iter().last().unwrap();
@@ -339,6 +333,98 @@ fn a_pause_that_would_not_end_in_time_is_not_begun() {
             ..RetryPolicy::default()
         };
         let (sink, _) = failing(u32::MAX, reset);
+        let (mut stream, sender) = SegmentStream::with_sink(retrying(policy), sink).unwrap();
+        sender.send(segment(0)).unwrap();
+        assert_eq!(stream.next().unwrap().unwrap_err().attempts(), 1);
+    });
+}
+
+fn in_time(time: Duration) -> impl FnMut() -> SinkError + Send {
+    move || SinkError::transient("busy").with_retry_after(time)
+}
+
+#[test]
+fn the_time_that_a_sink_asks_for_is_waited() {
+    must_end(|| {
+        let time = Duration::from_millis(40);
+        let (tell, told) = mpsc::channel();
+        let sink = sink::from_fn_with_context(move |_, context| {
+            tell.send(Instant::now()).map_err(SinkError::permanent)?;
+            match context.attempt() {
+                // A time makes an error transient by itself.
+                1 => Err(SinkError::from(io::Error::other("busy")).with_retry_after(time)),
+                _ => Ok(()),
+            }
+        });
+        let (mut stream, sender) = SegmentStream::with_sink(retrying(at_once()), sink).unwrap();
+        sender.send(segment(0)).unwrap();
+        assert!(stream.next().unwrap().is_ok());
+        let times: Vec<_> = told.try_iter().collect();
+        assert_eq!(times.len(), 2);
+        assert!(times[1] - times[0] >= time);
+    });
+}
+
+#[test]
+fn a_time_that_does_not_fit_the_deadline_makes_the_error_final() {
+    must_end(|| {
+        let (sink, _) = failing(u32::MAX, in_time(Duration::MAX));
+        let policy = RetryPolicy {
+            first_pause: Duration::ZERO,
+            ..RetryPolicy::default()
+        };
+        let (mut stream, sender) = SegmentStream::with_sink(retrying(policy), sink).unwrap();
+        sender.send(segment(0)).unwrap();
+        assert_eq!(stream.next().unwrap().unwrap_err().attempts(), 1);
+    });
+}
+
+#[test]
+fn a_permanent_error_is_final_whatever_time_it_has() {
+    must_end(|| {
+        let fail = || SinkError::permanent("gone").with_retry_after(Duration::ZERO);
+        assert!(!fail().is_transient());
+        let (sink, _) = failing(u32::MAX, fail);
+        let (mut stream, sender) = SegmentStream::with_sink(retrying(at_once()), sink).unwrap();
+        sender.send(segment(0)).unwrap();
+        assert_eq!(stream.next().unwrap().unwrap_err().attempts(), 1);
+    });
+}
+
+#[test]
+fn while_there_is_room_the_deadline_moves_beyond_the_time() {
+    must_end(|| {
+        let (time, budget) = (Duration::from_millis(40), Duration::from_millis(3));
+        let policy = RetryPolicy {
+            least: budget,
+            most: budget,
+            first_pause: Duration::ZERO,
+            longest_pause: Duration::ZERO,
+            ..RetryPolicy::default()
+        };
+        let policy = policy.while_there_is_room();
+        let begun = Instant::now();
+        let (sink, seen) = failing(1, in_time(time));
+        let (mut stream, sender) = SegmentStream::with_sink(retrying(policy), sink).unwrap();
+        sender.send(segment(0)).unwrap();
+        assert!(stream.next().unwrap().is_ok());
+        let deadlines: Vec<_> = seen
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|it| it.2.unwrap())
+            .collect();
+        assert_eq!(deadlines.len(), 2);
+        assert!(
+            deadlines[1] >= begun + time,
+            "the second attempt is in time"
+        );
+        // By whole budgets.
+        let moved = (deadlines[1] - deadlines[0]).as_nanos();
+        assert_eq!(moved % budget.as_nanos(), 0);
+
+        // No number of budgets is enough for this one.
+        let (sink, _) = failing(1, in_time(Duration::MAX));
         let (mut stream, sender) = SegmentStream::with_sink(retrying(policy), sink).unwrap();
         sender.send(segment(0)).unwrap();
         assert_eq!(stream.next().unwrap().unwrap_err().attempts(), 1);
@@ -420,7 +506,8 @@ fn counts(result: Result<segment_stream::Report, segment_stream::FinishError>) -
     (report.written.len(), report.failed.len())
 }
 
-/// Fails the first attempt, after which the writer pauses for ages; the second succeeds if it `heals`.
+/// Fails the first attempt, after which the writer pauses for ages; the second succeeds if it
+/// `heals`.
 fn sink_that_pauses(first: &Gate, heals: bool) -> impl SegmentSink + use<> {
     let first = first.clone();
     first.open();

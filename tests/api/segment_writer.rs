@@ -1,4 +1,4 @@
-//! Muxers write to a `Write`, and the segment goes out whole or not at all.
+//! Muxers write to a `Write`, and the segment is sent whole or not at all.
 
 use std::io::Write;
 use std::thread;

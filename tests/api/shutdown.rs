@@ -1,4 +1,5 @@
-//! Either half may go at any time, in any order, on any thread, and nobody waits for ever.
+//! Either half may be dropped at any time, in any order, on any thread, and no thread waits
+//! forever.
 
 use std::cell::RefCell;
 use std::io;
@@ -509,7 +510,7 @@ thread_local! {
     static LEFT_BEHIND: RefCell<Option<LeftBehind>> = const { RefCell::new(None) };
 }
 
-/// What a sink leaves on its thread, which goes when the thread goes.
+/// A thread-local value of a sink, which is dropped when its thread ends.
 struct LeftBehind {
     gate: Gate,
     is_gone: Arc<AtomicBool>,

@@ -1,17 +1,18 @@
-//! What a user of the API relies on at compile time, and what errors say.
+//! The guarantees of the API at compile time, and the texts of its errors.
 
 use std::error::Error;
 use std::fmt::{Debug, Display};
 use std::io;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::common::segments::segment;
 use crate::common::threads::must_end;
 use segment_stream::{
-    DiskSink, FinishError, NoNext, ProducedSegment, Recovery, Report, SegmentSender, SegmentSink,
-    SegmentStream, SegmentStreamConfig, SendError, SinkError, StreamHandle, StreamStats, Swept,
-    WriteContext, WriteError, sink,
+    DiskSink, FinishError, FinishErrorKind, NoNext, ObjectKind, Pause, ProducedSegment, Recovery,
+    Report, SegmentSender, SegmentSink, SegmentStream, SegmentStreamConfig, SendError, SinkError,
+    SinkErrorKind, StreamHandle, StreamStats, Swept, WriteContext, WriteError, sink,
 };
 
 #[test]
@@ -62,7 +63,8 @@ fn a_boxed_sink_is_a_sink() {
             assert_eq!(stream.finish().unwrap().written.len(), 1);
         }
         let mut sink: Box<dyn SegmentSink> = Box::new(DiskSink::rooted(folder.path()));
-        sink.remove(Path::new("0.ts")).unwrap();
+        sink.remove(Path::new("0.ts"), &WriteContext::default())
+            .unwrap();
         sink.finish().unwrap();
         assert!(!folder.path().join("0.ts").exists());
     });
@@ -166,8 +168,9 @@ fn a_sink_error_survives_the_way_through_io_error() {
         (io::ErrorKind::Other, None)
     );
     assert!(plain.io_error().is_none());
-    let source = plain.source().unwrap().to_string();
-    assert_eq!(source, "the token has expired");
+    // The message has the cause, so only a cause of the cause would be a source.
+    assert!(plain.source().is_none());
+    assert_eq!(plain.cause().to_string(), "the token has expired");
 }
 
 /// An error with another one behind it.
@@ -228,8 +231,8 @@ fn every_error_becomes_an_io_error_and_takes_its_segment_along() {
         .unwrap();
         sender.send(segment(1).with_path("1.ts")).unwrap();
         let error = stream.next().unwrap().unwrap_err();
-        let source = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
-        assert_eq!(source.kind(), io::ErrorKind::StorageFull);
+        let cause = error.sink_error().io_error().unwrap();
+        assert_eq!(cause.kind(), io::ErrorKind::StorageFull);
         assert_eq!(
             (error.operation(), error.path()),
             ("write", Some(Path::new("1.ts")))
@@ -257,7 +260,7 @@ fn every_error_becomes_an_io_error_and_takes_its_segment_along() {
         let error = error.downcast::<FinishError>().unwrap();
         let message = "1 segment not written, the first: segment 2: cannot write: no storage space";
         assert_eq!(error.to_string(), message);
-        assert!(error.source().unwrap().is::<WriteError>());
+        assert_eq!(error.kind(), FinishErrorKind::Write);
         assert_eq!(
             error.into_report().failed.remove(0).into_segment(),
             segment(2)
@@ -276,6 +279,243 @@ fn every_error_becomes_an_io_error_and_takes_its_segment_along() {
             segment(3)
         );
     });
+}
+
+/// What a reporter prints that walks the chain of sources.
+fn reported(error: &dyn Error) -> String {
+    let mut report = format!("{error}\n");
+    let mut next = error.source();
+    while let Some(cause) = next {
+        report.push_str(&cause.to_string());
+        report.push('\n');
+        next = cause.source();
+    }
+    report
+}
+
+/// A failure with two causes, each behind the other.
+fn layered() -> io::Error {
+    let lowest = Outer(io::Error::other("the lowest cause"));
+    io::Error::other(Middle(io::Error::other(lowest)))
+}
+
+/// What [`layered`] says, from the top.
+const LAYERS: [&str; 3] = ["middle", "outer", "the lowest cause"];
+
+#[derive(Debug)]
+struct Middle(io::Error);
+impl Display for Middle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("middle")
+    }
+}
+impl Error for Middle {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+#[track_caller]
+fn assert_prints_each_once(error: &dyn Error, parts: &[&str]) {
+    let report = reported(error);
+    for part in parts {
+        assert_eq!(report.matches(part).count(), 1, "{part} in {report}");
+    }
+}
+
+#[test]
+fn a_reporter_that_walks_the_chain_prints_each_cause_once() {
+    must_end(|| {
+        let told = || {
+            SinkError::permanent(layered())
+                .with_operation("upload")
+                .with_path("7.ts")
+        };
+        let named = ["cannot upload \"7.ts\"", LAYERS[0], LAYERS[1], LAYERS[2]];
+        assert_prints_each_once(&SinkError::from(layered()), &LAYERS);
+        assert_prints_each_once(&told(), &named);
+        assert_prints_each_once(&io::Error::from(told()), &named);
+        // Inside the error of another sink.
+        assert_prints_each_once(&SinkError::transient(io::Error::from(told())), &named);
+
+        let sink = sink::from_fn_with_context(move |_, _| Err(told()));
+        let config = SegmentStreamConfig::default();
+        let (mut stream, sender) = SegmentStream::with_sink(config, sink).unwrap();
+        sender.send(segment(7)).unwrap();
+        let error = stream.next().unwrap().unwrap_err();
+        assert_prints_each_once(&error, &named);
+        assert_prints_each_once(&io::Error::from(error), &named);
+
+        sender.send(segment(7)).unwrap();
+        let error = stream.finish().unwrap_err();
+        assert_eq!(error.kind(), FinishErrorKind::Write);
+        assert_prints_each_once(&error, &named);
+        assert_prints_each_once(&error, &["1 segment not written", "segment 7: "]);
+        assert_prints_each_once(&io::Error::from(error), &named);
+
+        let (mut recording, _) = crate::common::sinks::Recording::new();
+        recording.finish = Some(layered());
+        let config = SegmentStreamConfig::default();
+        let (stream, _sender) = SegmentStream::with_sink(config, recording).unwrap();
+        let error = stream.finish().unwrap_err();
+        assert_eq!(error.kind(), FinishErrorKind::Sink);
+        assert_prints_each_once(&error, &LAYERS);
+        assert_prints_each_once(&error, &["the sink did not end well: cannot finish: "]);
+    });
+}
+
+#[test]
+fn the_code_of_the_system_is_found_through_a_sink_error_inside() {
+    let told = || SinkError::from(io::Error::from_raw_os_error(5)).with_path("7.ts");
+    let inside = SinkError::permanent(io::Error::from(told()));
+    assert_eq!(inside.raw_os_error(), Some(5));
+    assert!(SinkError::from(io::Error::other(told())).is_transient());
+}
+
+#[test]
+fn the_kind_of_a_sink_error_says_what_a_caller_can_do() {
+    let of = |kind| SinkError::from(io::Error::from(kind)).kind();
+    assert_eq!(of(io::ErrorKind::TimedOut), SinkErrorKind::Transient);
+    assert_eq!(of(io::ErrorKind::Unsupported), SinkErrorKind::Unsupported);
+    assert_eq!(of(io::ErrorKind::FileTooLarge), SinkErrorKind::TooLarge);
+    assert_eq!(of(io::ErrorKind::NotFound), SinkErrorKind::Permanent);
+    let told = SinkError::transient(io::Error::from(io::ErrorKind::Unsupported));
+    assert_eq!(told.kind(), SinkErrorKind::Transient);
+    assert_eq!(SinkError::permanent("no").kind(), SinkErrorKind::Permanent);
+}
+
+#[test]
+fn clones_of_a_sink_error_are_one_error_until_one_is_changed() {
+    let first = SinkError::permanent(layered()).with_path("7.ts");
+    let second = first.clone().with_path("8.ts");
+    assert_eq!(first.path(), Some(Path::new("7.ts")));
+    assert_eq!(second.path(), Some(Path::new("8.ts")));
+    assert!(std::ptr::addr_eq(first.cause(), second.cause()));
+
+    // A shared error of the system is given back as it was; another one is inside, whole.
+    let system = SinkError::from(io::Error::from_raw_os_error(28));
+    let shared = system.clone();
+    assert_eq!(io::Error::from(shared).raw_os_error(), Some(28));
+    let bare = SinkError::from(io::Error::new(io::ErrorKind::TimedOut, "no answer"));
+    let shared = bare.clone();
+    let through = io::Error::from(shared);
+    assert_eq!(through.kind(), io::ErrorKind::TimedOut);
+    assert_eq!(through.to_string(), "no answer");
+    assert!(through.get_ref().unwrap().is::<SinkError>());
+    // The last owner has the cause back.
+    drop(through);
+    let through = io::Error::from(bare);
+    assert!(!through.get_ref().unwrap().is::<SinkError>());
+    assert_eq!(through.to_string(), "no answer");
+}
+
+#[test]
+fn a_context_is_what_its_setters_say() {
+    let plain = WriteContext::default();
+    assert_eq!(plain.object(), ObjectKind::MediaSegment);
+    assert_eq!((plain.attempt(), plain.deadline()), (1, None));
+    assert_eq!(plain.read_limit(), 64 * 1024 * 1024);
+    assert!(!plain.is_shutting_down());
+
+    let deadline = Instant::now();
+    let context = plain
+        .clone()
+        .for_object(ObjectKind::Manifest)
+        .with_attempt(3)
+        .with_deadline(deadline)
+        .with_read_limit(5)
+        .during_shutdown();
+    assert_eq!(context.object(), ObjectKind::Manifest);
+    assert_eq!((context.attempt(), context.deadline()), (3, Some(deadline)));
+    assert_eq!(context.read_limit(), 5);
+    assert!(context.is_shutting_down());
+    assert_eq!(context.sleep(Duration::MAX), Pause::CutShort);
+    assert!(!plain.is_shutting_down(), "a clone is another context");
+}
+
+#[test]
+fn the_context_of_a_stream_says_which_object_it_is_and_whether_it_ends() {
+    must_end(|| {
+        let gate = crate::common::gate::Gate::default();
+        let (tell, told) = crossbeam_channel::unbounded();
+        let sink = {
+            let gate = gate.clone();
+            sink::from_fn_with_context(move |_, context| {
+                let before = context.is_shutting_down();
+                gate.pass();
+                let after = context.clone().is_shutting_down();
+                tell.send((context.object(), before, after))
+                    .map_err(SinkError::permanent)
+            })
+        };
+        let config = SegmentStreamConfig::default();
+        let (stream, sender) = SegmentStream::with_sink(config, sink).unwrap();
+        sender.send(ProducedSegment::init(vec![1])).unwrap();
+        sender.send(segment(0)).unwrap();
+        gate.wait_for_arrivals(1);
+        stream.close();
+        gate.open();
+        stream.finish().unwrap();
+        let told: Vec<_> = told.iter().collect();
+        let init = ObjectKind::InitialisationSegment;
+        let media = ObjectKind::MediaSegment;
+        assert_eq!(told, [(init, false, true), (media, true, true)]);
+    });
+}
+
+/// Remembers each call with the kind of its object.
+struct Kinds(Vec<(&'static str, ObjectKind)>);
+
+impl SegmentSink for &mut Kinds {
+    fn write(&mut self, _: &ProducedSegment, context: &WriteContext) -> Result<(), SinkError> {
+        self.0.push(("write", context.object()));
+        Ok(())
+    }
+
+    fn remove(&mut self, _: &Path, context: &WriteContext) -> Result<(), SinkError> {
+        self.0.push(("remove", context.object()));
+        Ok(())
+    }
+
+    fn read(&mut self, _: &Path, context: &WriteContext) -> Result<Option<Vec<u8>>, SinkError> {
+        self.0.push(("read", context.object()));
+        Ok(Some(vec![7]))
+    }
+}
+
+#[test]
+fn a_boxed_sink_forwards_every_call_with_its_context() {
+    let mut kinds = Kinds(Vec::new());
+    {
+        let mut sink: Box<dyn SegmentSink + '_> = Box::new(&mut kinds);
+        let state = WriteContext::default().for_object(ObjectKind::State);
+        sink.write(&segment(0), &state).unwrap();
+        sink.remove(Path::new("0.ts"), &state).unwrap();
+        assert_eq!(sink.read(Path::new("0.ts"), &state).unwrap(), Some(vec![7]));
+    }
+    let state = ObjectKind::State;
+    assert_eq!(
+        kinds.0,
+        [("write", state), ("remove", state), ("read", state)]
+    );
+}
+
+#[test]
+fn a_sink_that_cannot_read_says_so() {
+    let context = WriteContext::default();
+    let path = Path::new("a/0.ts");
+    let mut plain = sink::from_fn(|_| Ok(()));
+    let mut with_context = sink::from_fn_with_context(|_, _| Ok(()));
+    for error in [
+        plain.read(path, &context).unwrap_err(),
+        with_context.read(path, &context).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), SinkErrorKind::Unsupported);
+        assert_eq!(
+            (error.operation(), error.path()),
+            (Some("read"), Some(path))
+        );
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Several writers: in order, bounded, never two at one path, and each with an end of its own.
+//! Several writers: in order, bounded, never two at one path, each with its own end.
 
 use std::io;
 use std::path::PathBuf;
@@ -262,7 +262,7 @@ fn the_errors_of_all_sinks_ends_are_reported() {
         let report = stream.finish().unwrap_err().into_report();
         let mut messages: Vec<_> = report.sink_errors.iter().map(ToString::to_string).collect();
         messages.sort();
-        assert_eq!(messages, ["of 1", "of 3"]);
+        assert_eq!(messages, ["cannot finish: of 1", "cannot finish: of 3"]);
     });
 }
 
@@ -283,8 +283,8 @@ fn a_panic_of_one_sink_closes_the_stream_and_the_others_end_as_usual() {
                 let sender = sender.clone();
                 move || sender.send(segment(99))
             });
-            // One of those that are held is the one that panics; whichever is let through, those that
-            // are queued are either written before it or come back.
+            // One of those that are held is the one that panics; whichever is let through, those
+            // that are queued are either written before it or come back.
             gate.open();
             let error = waiting.join().unwrap().unwrap_err();
             assert!(error.is_closed());

@@ -11,7 +11,7 @@ use super::maker::{
 };
 use super::*;
 
-/// What a stream goes on with.
+/// The next part of a stream.
 #[derive(Clone, Debug)]
 enum Piece {
     Sync(u32),
@@ -67,7 +67,7 @@ fn make(pieces: &[Piece]) -> (Vec<u8>, u32) {
     (stream, pictures)
 }
 
-/// What ffmpeg made, of several kinds. Empty where there is no ffmpeg.
+/// Inputs of several kinds, made by ffmpeg. Empty if there is no ffmpeg.
 fn real() -> &'static [Vec<u8>] {
     static REAL: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
     REAL.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! Never is more held than may be.
+//! The cutter never holds more than its limit.
 
 use super::faults::kind;
 use super::maker::{
@@ -6,7 +6,7 @@ use super::maker::{
 };
 use super::*;
 
-/// What is held of a box that does not fit.
+/// The held part of a box that does not fit.
 const LONGEST_HEADER: usize = 16;
 
 #[test]
@@ -131,7 +131,7 @@ fn data_to_the_end_is_bounded_too() {
     assert_eq!(joined(&cuts), stream(1));
 }
 
-/// What is held before the data counts as well, and the last byte that fits is taken.
+/// The bytes held before the data count as well, and the last byte that fits is taken.
 #[test]
 fn data_to_the_end_fits_with_what_is_held_before_it() {
     let whole = [stream(1), second(1, NON_SYNC), second(2, NON_SYNC)].concat();

@@ -1,4 +1,4 @@
-//! Damaged input: boxes that cannot be what they say.
+//! Damaged input: boxes with impossible contents.
 
 use super::faults::{fault, fault_behind_good, good_len, kind};
 use super::maker::{
@@ -54,8 +54,8 @@ fn find(bytes: &[u8], name: &str) -> usize {
         - 4
 }
 
-/// Makes the box at `at` end after `len` bytes: the rest of it becomes a box, or the padding in one, that
-/// has no meaning.
+/// Makes the box at `at` end after `len` bytes: the rest of it becomes a box, or the padding in
+/// one, that has no meaning.
 fn shorten(bytes: &[u8], at: usize, len: usize) -> Vec<u8> {
     let size = usize::from(bytes[at + 3]);
     let mut bytes = bytes.to_vec();

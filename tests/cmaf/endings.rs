@@ -1,4 +1,4 @@
-//! Input that ends too early, or is left before its end.
+//! Input that ends too early, or is stopped before its end.
 
 use super::faults::good_len;
 use super::maker::{
@@ -6,8 +6,8 @@ use super::maker::{
 };
 use super::*;
 
-/// A stream, and where a segment of it may end: where all that came is whole and belongs to what came
-/// before.
+/// A stream, and where a segment of it may end: where all that came is whole and belongs to what
+/// came before.
 fn stream_and_ends() -> (Vec<u8>, Vec<usize>) {
     let free = || plain("free", &[]);
     let moof = |start: u64| moof(&[Part::video(1000 * start, 25, SYNC)]);
@@ -35,8 +35,8 @@ fn cut_and_stop(bytes: &[u8]) -> Vec<Cut> {
     cuts
 }
 
-/// Wherever the input ends, what was whole is handed out, and that it was cut short is said. Who stops
-/// there gets the same.
+/// Wherever the input ends, what was whole is handed out, and that it was cut short is said. Who
+/// stops there gets the same.
 #[test]
 fn input_that_ends_anywhere() {
     let (whole, ends) = stream_and_ends();
@@ -67,7 +67,7 @@ fn input_that_ends_anywhere() {
         };
         match outcome {
             Ok(()) => {
-                // What leads a fragment that does not come stays.
+                // The boxes before a fragment that does not come are kept.
                 assert_eq!(joined(&ended), whole[..len]);
                 assert_eq!(seconds(&ended), seconds(&stopped));
                 assert!(is_boundary && !lacks_data() && kept > 0, "{len}");
@@ -120,7 +120,7 @@ fn a_fault_stays() {
     }
 }
 
-/// What is left out of the middle does not hold up what comes after it.
+/// A part that is left out of the middle does not delay the later parts.
 #[test]
 fn stopping_behind_a_repeated_initialisation() {
     let free = plain("free", &[]);
@@ -128,8 +128,8 @@ fn stopping_behind_a_repeated_initialisation() {
     assert_eq!(joined(&cut_and_stop(&repeated)), [stream(1), free].concat());
 }
 
-/// Before the first fragment that a decoder can begin with is whole, nothing is a segment: neither media data
-/// that belongs to no fragment nor fragments that only go on.
+/// Before the first fragment that a decoder can begin with is whole, nothing is a segment: neither
+/// media data that belongs to no fragment nor fragments that only go on.
 #[test]
 fn what_comes_before_the_first_whole_fragment_is_no_segment() {
     let moof = moof(&[Part::video(1000, 25, SYNC)]);

@@ -1,4 +1,4 @@
-//! Indexes stay where they hold, and go where they do not.
+//! Indexes that still hold are kept; the others are removed.
 
 use super::maker::{
     Part, SYNC, Track, ftyp, full, initialisation, mdat, moof, moov, plain, second, sidx, styp,
@@ -78,7 +78,7 @@ fn an_index_of_everything_stays_where_everything_is_one_segment() {
     assert_eq!(names[1][..2], ["sidx", "ssix"]);
 }
 
-/// What an index counts may hold another one, and that may be left out.
+/// The parts that an index counts may have an index of their own, which may be left out.
 #[test]
 fn an_index_goes_with_an_index_that_it_counts() {
     let len = second(0, SYNC).len();

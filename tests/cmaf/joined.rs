@@ -1,5 +1,5 @@
-//! What cut segments have to be: the input, byte for byte, but for what no longer holds once it is cut.
-//! Knows nothing of the code that cuts.
+//! Checks that cut segments are the input, byte for byte, except for parts that are invalid after
+//! the cut. Independent of the code that cuts.
 
 use std::ops::Range;
 
@@ -51,8 +51,8 @@ fn counted(sidx: &[u8]) -> u64 {
     sizes.fold(first_offset, u64::saturating_add)
 }
 
-/// Checks that the segments are the boxes of the input, each whole and in its place, and that what is
-/// missing is what has to be. Returns the names of what is missing.
+/// Checks that the segments are the boxes of the input, each whole and in its place, and that what
+/// is missing is what has to be. Returns the names of what is missing.
 pub(crate) fn check(input: &[u8], cuts: &[Cut]) -> Vec<String> {
     let mut missing = Vec::new();
     let mut indexes = Vec::new();
@@ -132,7 +132,8 @@ impl Index {
     }
 }
 
-/// An initialisation segment ends before any media; a media segment has nothing else, and whole fragments.
+/// An initialisation segment ends before any media; a media segment has nothing else, and whole
+/// fragments.
 fn check_form(segment: &[u8], is_initialisation: bool) {
     let names = names(segment);
     let count = |wanted: &str| names.iter().filter(|name| *name == wanted).count();

@@ -25,7 +25,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// What ffmpeg made, for as long as this lives.
+/// A file that ffmpeg made, for the lifetime of this value.
 pub(crate) struct Made {
     folder: tempfile::TempDir,
     pub(crate) path: PathBuf,
@@ -75,7 +75,7 @@ impl Made {
         Self::new(test, &[&sources, arguments, &fragmented].concat())
     }
 
-    /// What ffmpeg wrote into several files, which play as one.
+    /// Several files of ffmpeg, which play as one.
     pub(crate) fn of_files(test: &str, arguments: &[&str], names: &[String]) -> Option<Self> {
         let mut made = Self::of_sample(test, arguments)?;
         let read = |name| fs::read(made.folder.path().join(name)).unwrap();
@@ -138,7 +138,7 @@ impl Made {
     }
 }
 
-/// What came of an input.
+/// The outcome of an input.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Found {
     pub(crate) seconds: Vec<f64>,
@@ -165,8 +165,8 @@ fn reading(inputs: &[PathBuf]) -> Command {
     ffmpeg
 }
 
-/// What a decoder of each has to say, without its numbers. ffmpeg complains of some that it has written
-/// itself.
+/// The complaints of a decoder about each input, without their numbers. ffmpeg complains about
+/// some inputs that it has written itself.
 fn complaints(inputs: &[PathBuf]) -> BTreeSet<String> {
     let mut ffmpeg = reading(inputs);
     (0..inputs.len()).for_each(|input| {
@@ -178,7 +178,8 @@ fn complaints(inputs: &[PathBuf]) -> BTreeSet<String> {
     text(&output.stderr).lines().map(without_numbers).collect()
 }
 
-/// Whether the first stream of each, which is the video where there is some, begins with a key frame.
+/// Whether the first stream of each, which is the video where there is some, begins with a key
+/// frame.
 fn begin_with_key_frames(inputs: &[PathBuf]) -> Vec<bool> {
     let mut ffmpeg = reading(inputs);
     (0..inputs.len()).for_each(|input| {
@@ -187,7 +188,8 @@ fn begin_with_key_frames(inputs: &[PathBuf]) -> Vec<bool> {
     // Without the option, ffmpeg would leave out what comes before the first key frame.
     let output = run(ffmpeg.args(["-c", "copy", "-copyinkf", "-f", "framecrc", "-"]));
     assert!(output.status.success(), "{}", text(&output.stderr));
-    // A line for each packet, the number of the stream in front; its flags are there if it is no key frame.
+    // A line for each packet, the number of the stream in front; its flags are there if it is no
+    // key frame.
     let packets = text(&output.stdout);
     let first = |input: usize| {
         let of = format!("{input},");

@@ -67,7 +67,7 @@ pub(crate) fn sidx(version: u8, first_offset: u64, sizes: &[usize]) -> Vec<u8> {
     )
 }
 
-/// What a `moov` says of a track.
+/// The description of a track in a `moov`.
 #[derive(Clone)]
 pub(crate) struct Track {
     pub(crate) id: u32,
@@ -183,7 +183,7 @@ impl Run {
     }
 }
 
-/// What a `moof` says of a track. What is not given is not in the box.
+/// The description of a track in a `moof`. A field that is `None` is not in the box.
 #[derive(Clone)]
 pub(crate) struct Part {
     pub(crate) track: u32,

@@ -1,4 +1,4 @@
-//! Where is cut: before fragments whose first picture a decoder can begin with, and nowhere else.
+//! The cut points: before fragments that a decoder can begin with, and nowhere else.
 
 use super::maker::{
     AUDIO, NON_SYNC, Part, Run, SYNC, Track, VIDEO, fragment, ftyp, initialisation, mdat, moof,

@@ -1,4 +1,5 @@
-//! What ffmpeg writes: nothing of it is lost, and each segment stands alone behind its initialisation.
+//! The output of ffmpeg: no byte is lost, and each segment can be decoded behind its
+//! initialisation.
 
 use std::fs;
 use std::io::Read;
@@ -76,7 +77,8 @@ fn cmaf_with_a_moov_that_waits_for_the_first_fragment() {
     check_flags(test, "+cmaf+delay_moov+frag_keyframe");
 }
 
-/// The first track of a fragment counts from its `moof`, the next one from the end of the first one's data.
+/// The first track of a fragment counts from its `moof`, the next one from the end of the first
+/// one's data.
 #[test]
 fn data_that_is_counted_without_saying_from_where() {
     let test = "data_that_is_counted_without_saying_from_where";
@@ -276,7 +278,7 @@ fn av1() {
     check_made("av1", &arguments, &[2.0, 2.0, 2.0, 1.0]);
 }
 
-/// What is said of the sample as ffmpeg writes it with these arguments: it cannot be cut.
+/// The error for the sample as ffmpeg writes it with these arguments: it cannot be cut.
 fn refused(test: &str, arguments: &[&str]) -> Option<CutError> {
     let made = Made::of_sample(test, arguments)?;
     let (cuts, outcome) = try_cut(&made.bytes, Duration::from_secs(2));

@@ -144,7 +144,7 @@ fn a_repetition_takes_nothing_else_along() {
     }
 }
 
-/// What stands in a repeated initialisation and not in the one in force stays, in its place.
+/// A box in a repeated initialisation that the one in force does not have stays, in its place.
 #[test]
 fn what_a_repetition_has_besides_stays() {
     let movie = || moov(&[Track::video()]);

@@ -1,4 +1,4 @@
-//! How long segments last.
+//! The durations of segments.
 
 use super::maker::{
     NON_SYNC, Part, Run, SYNC, Track, fragment, ftyp, initialisation, moov, second,
@@ -113,7 +113,8 @@ fn any_timescale() {
     }
 }
 
-/// 30000/1001 pictures a second: neither their duration nor the target is a whole number of nanoseconds.
+/// 30000/1001 pictures a second: neither their duration nor the target is a whole number of
+/// nanoseconds.
 #[test]
 fn a_target_is_reached_exactly() {
     let track = Track {

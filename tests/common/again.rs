@@ -8,8 +8,8 @@ use std::process::{Command, Output};
 
 const FOLDER: &str = "SEGMENT_STREAM_TEST_FOLDER";
 
-/// A command that runs the ignored test `test` behind `prefix`, such as `["nice"]`, and tells it the
-/// folder to work in.
+/// A command that runs the ignored test `test` behind `prefix`, such as `["nice"]`, and tells it
+/// the folder to work in.
 pub fn again(prefix: &[&str], test: &str, folder: impl Into<OsString>) -> Command {
     let this = env::current_exe().expect("a running program has a path");
     again_with(&this, prefix, test, folder)

@@ -1,4 +1,4 @@
-//! How the streams of several test files are set up.
+//! The configurations of the streams of several test files.
 
 use segment_stream::{RetryPolicy, SegmentStreamConfig};
 

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-/// The binary of an example, built from what the sources are now, beside the running test and with its
-/// profile and features. Built once in a process.
+/// The binary of an example, built from what the sources are now, beside the running test and with
+/// its profile and features. Built once in a process.
 ///
 /// # Panics
 ///

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-/// A folder in memory, where the system has that, for tests that rewrite a file more often than a disk
-/// likes to.
+/// A folder in memory, where the system has that, for tests that rewrite a file more often than a
+/// disk likes to.
 pub fn in_memory() -> TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }

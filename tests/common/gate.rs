@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::sync::{Condvar, Mutex};
 
-/// Whoever calls [`pass`](Gate::pass) waits until the test lets it through.
+/// A caller of [`pass`](Gate::pass) waits until the test opens the gate.
 #[derive(Clone, Default)]
 pub struct Gate(Arc<Inner>);
 

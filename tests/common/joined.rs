@@ -1,5 +1,5 @@
-//! What cut segments have to be: the input, byte for byte, but for tables that were put in front of a
-//! segment. Knows nothing of the code that cuts.
+//! Checks that cut segments are the input, byte for byte, except for tables inserted before a
+//! segment. Independent of the code that cuts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -40,11 +40,11 @@ pub fn pmt_pids(bytes: &[u8]) -> BTreeSet<u16> {
     pids
 }
 
-/// Checks that the joined segments are the input and inserted tables, counters included, and returns
-/// how many segments got tables inserted.
+/// Checks that the joined segments are the input and inserted tables, counters included, and
+/// returns how many segments got tables inserted.
 ///
-/// Tables may be inserted in front of any segment; where the input goes on with the same packet, they
-/// count as the input's.
+/// Tables may be inserted in front of any segment. If the input continues with the same packet,
+/// they count as the input's.
 pub fn check(input: &[u8], segments: &[Vec<u8>]) -> usize {
     let tables: BTreeSet<u16> = pmt_pids(input).into_iter().chain([PAT_PID]).collect();
     let mut inserted: BTreeMap<u16, u8> = BTreeMap::new();
@@ -92,8 +92,8 @@ pub fn check(input: &[u8], segments: &[Vec<u8>]) -> usize {
     segments_with_tables
 }
 
-/// Checks that a segment begins with a PAT, a PMT and then the start of a picture, or of audio; returns
-/// where that packet is.
+/// Checks that a segment begins with a PAT, a PMT and then the start of a picture, or of audio;
+/// returns where that packet is.
 pub fn check_beginning(segment: &[u8], track_pid: u16) -> Range<usize> {
     let pmt_pids = pmt_pids(segment);
     let found: Vec<_> = packets(segment)

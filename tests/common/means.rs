@@ -4,7 +4,8 @@
 
 use std::process::{Command, Stdio};
 
-/// Whether every tool is on the path; says which one is not, and fails where nothing may be missing.
+/// Whether every tool is on the path; says which one is not, and fails where nothing may be
+/// missing.
 #[must_use]
 pub fn have_tools(test: &str, tools: &[&str]) -> bool {
     tools.iter().all(|tool| {

@@ -1,4 +1,4 @@
-//! What several test files share. Each of them uses a part of it.
+//! The common parts of several test files. Each of them uses a part of it.
 #![allow(
     dead_code,
     unreachable_pub,

@@ -247,8 +247,8 @@ pub mod picture {
         h264(&[&[0, 0, 1, 0x41, 0x9A, 0x02]])
     }
 
-    /// The recovery point comes after a message of four bytes that had to be escaped: 0, 0, 1, 5. Who
-    /// forgets to unescape it reads on at the wrong byte.
+    /// The recovery point comes after a message of four bytes that had to be escaped: 0, 0, 1, 5.
+    /// A reader that does not unescape it continues at the wrong byte.
     pub fn h264_recovery_point() -> Vec<u8> {
         let messages = [0, 0, 1, 0x06, 5, 4, 0, 0, 3, 1, 5, 6, 1, 0xC4, 0x80];
         h264(&[SPS, PPS, &messages, &[0, 0, 1, 0x41, 0x9A, 0x02]])

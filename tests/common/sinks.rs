@@ -46,7 +46,7 @@ pub fn failing(fails: impl Fn(&ProducedSegment) -> bool + Send) -> impl SegmentS
     })
 }
 
-/// What a [`Recording`] sink was asked to do, in order.
+/// The calls of a [`Recording`] sink, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Call {
     Write(u64),

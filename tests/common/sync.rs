@@ -1,4 +1,5 @@
-//! The locks of the tests, which `ThreadSanitizer` has to see as well where it watches (`.ci/races`).
+//! The locks of the tests, which `ThreadSanitizer` has to see as well where it watches
+//! (`.ci/races`).
 
 #[cfg(not(tsan))]
 pub use std::sync::{Condvar, Mutex};

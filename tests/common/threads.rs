@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
 
-/// Far more than any test here needs; only what hangs for ever comes to it.
+/// Far more than any test here needs. Only a hanging test waits this long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// `SEGMENT_STREAM_PATIENCE` says it otherwise, in seconds: where the crate is broken on purpose, a test that
-/// hangs is as good as one that fails, and need not take as long.
+/// `SEGMENT_STREAM_PATIENCE` says it otherwise, in seconds: where the crate is broken on purpose,
+/// a test that hangs is as good as one that fails, and need not take as long.
 fn patience() -> Duration {
     let asked = env::var("SEGMENT_STREAM_PATIENCE").ok();
     let secs = asked.and_then(|secs| secs.parse().ok());
@@ -43,9 +43,9 @@ pub fn must_end<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) ->
     }
 }
 
-/// Lets other threads go first, so many times over, and so mixes them. Where the machine is busy with something
-/// else that takes milliseconds each time, and it mixes them itself: so all of a process together
-/// stand in line for two seconds, and take no more than a moment from then on.
+/// Lets other threads go first, so many times over, and so mixes them. Where the machine is busy
+/// with something else that takes milliseconds each time, and it mixes them itself: so all of a
+/// process together stand in line for two seconds, and take no more than a moment from then on.
 pub fn give_way(turns: u64) {
     static IN_LINE_MICROS: AtomicU64 = AtomicU64::new(0);
     for _ in 0..turns {
@@ -71,8 +71,8 @@ pub fn thread_number() -> String {
     number.to_str().expect("it is a number").to_owned()
 }
 
-/// Waits, without sleeping, until the kernel says that the thread sleeps. A thread that is known to
-/// be on its way into a blocking call has arrived there.
+/// Waits, without sleeping, until the kernel says that the thread sleeps. A thread that is known
+/// to be on its way into a blocking call has arrived there.
 #[cfg(target_os = "linux")]
 pub fn wait_until_asleep(thread_number: &str) {
     loop {

@@ -26,7 +26,7 @@ const AS_NOBODY: &[&str] = &[
 ];
 
 impl Unprivileged {
-    /// Whoever runs the tests will do, unless that is root, who becomes somebody else.
+    /// The user who runs the tests, or another one if that is root.
     pub fn new(test: &str, program: &Path) -> Option<Self> {
         let work = tempdir().unwrap();
         if fs::metadata(work.path()).unwrap().uid() != 0 {

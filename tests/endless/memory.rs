@@ -1,11 +1,11 @@
-//! How much memory this process has, for tests that demand that it does not grow.
+//! The memory of this process, for tests that require it not to grow.
 
 use std::fs;
 
 /// The resident bytes of this process, where the system says them to the page.
 ///
-/// Walks the pages. The cheaper numbers in `status` and `statm` are sums of what each CPU or thread keeps
-/// to itself for a while, and may be off by megabytes.
+/// Walks the pages. The cheaper numbers in `status` and `statm` are sums of what each CPU or
+/// thread keeps to itself for a while, and may be off by megabytes.
 pub(crate) fn resident_bytes() -> Option<u64> {
     let text = fs::read_to_string("/proc/self/smaps_rollup").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("Rss:"))?;

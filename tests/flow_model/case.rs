@@ -149,8 +149,8 @@ impl<'a> Case<'a> {
 
     /// On a thread of its own.
     fn send_and_wait(&mut self, parcel: Parcel, is_timed: bool) -> Checked {
-        // When room is made by dropping, whether the first in the line is dropped for the second depends
-        // on how soon a writer takes it.
+        // When room is made by dropping, whether the first in the line is dropped for the second
+        // depends on how soon a writer takes it.
         let most = match self.script.setup.when_full {
             WhenFull::DropOldest => 1,
             _ => 3,
@@ -423,7 +423,8 @@ impl<'a> Case<'a> {
 
     fn end_by_call(&mut self, ending: Ending) -> Checked {
         if self.model.is_closed() {
-            // That the call has begun could not be seen then, and a pause would be cut short or not.
+            // That the call has begun could not be seen then, and a pause would be cut short or
+            // not.
             self.close()?;
         }
         let mut stream = self.stream.take().expect("nobody ended it");

@@ -18,8 +18,8 @@ use super::setup::{Parcel, Retries, Setup};
 #[derive(Debug, Clone)]
 pub(crate) struct Line {
     setup: Setup,
-    /// The sizes of what is in the stream at first; as initialisation segments, so that nothing can be
-    /// dropped.
+    /// The sizes of what is in the stream at first; as initialisation segments, so that nothing can
+    /// be dropped.
     first: Vec<usize>,
     waiters: Vec<Waiter>,
     /// Those that come when the line stands already.

@@ -1,5 +1,5 @@
-//! What a stream should do, by what the documentation says of it. Slow and plain: whatever can be counted
-//! anew is counted anew.
+//! What a stream should do, by what the documentation says of it. Slow and plain: whatever can be
+//! counted anew is counted anew.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -10,8 +10,8 @@ use segment_stream::{StreamStats, Tally, WhenFull};
 use super::setup::{Parcel, Retries, Setup};
 use super::steps::Answer;
 
-/// How many dropped segments that nobody has been told of get an error each, wherever they stood. Those
-/// beyond it that follow one another share one.
+/// How many dropped segments that nobody has been told of get an error each, wherever they stood.
+/// Those beyond it that follow one another share one.
 const RECORDS: usize = 64;
 
 /// A segment that was handed to `send`, whether or not it was accepted.
@@ -339,8 +339,8 @@ impl Model {
         numbers
     }
 
-    /// What has to be dropped so that a segment of this length can be let in: the places, or `None` where
-    /// even that would not make room.
+    /// What has to be dropped so that a segment of this length can be let in: the places, or `None`
+    /// where even that would not make room.
     fn room_for(&self, length: usize) -> Option<Vec<usize>> {
         let mut victims = Vec::new();
         let mut queued_media = self

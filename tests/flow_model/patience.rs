@@ -10,8 +10,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 pub(crate) type Checked<T = ()> = Result<T, String>;
 
 thread_local! {
-    /// Whether something that should have happened in this test did not. What is waited for from then on,
-    /// while the case is made smaller, hardly ever happens either.
+    /// Whether something that should have happened in this test did not. What is waited for from
+    /// then on, while the case is made smaller, hardly ever happens either.
     static HAS_MISSED: Cell<bool> = const { Cell::new(false) };
 }
 

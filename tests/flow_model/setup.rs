@@ -62,8 +62,8 @@ impl Retries {
     }
 }
 
-/// Path hints, each with the number of its path: some are spelled in several ways that count as equal, and
-/// some lead to the same file and do not.
+/// Path hints, each with the number of its path: some are spelled in several ways that count as
+/// equal, and some lead to the same file and do not.
 pub(crate) const HINTS: [(&str, u8); 7] = [
     ("v/a.ts", 0),
     ("v/b.ts", 1),

@@ -32,7 +32,8 @@ pub(crate) enum Step {
         count: usize,
         init_at: usize,
     },
-    /// One of the writes that are under way ends: the so-many-eth of them, in the order of acceptance.
+    /// One of the writes that are under way ends: the so-many-eth of them, in the order of
+    /// acceptance.
     Answer(usize, Answer),
     Next,
     Close,

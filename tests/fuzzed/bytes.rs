@@ -1,5 +1,5 @@
-//! Choices out of bytes. When they are used up every choice is the first one, so that a shorter input is a
-//! simpler one.
+//! Choices out of bytes. When they are used up every choice is the first one, so that a shorter
+//! input is a simpler one.
 
 pub(crate) struct Bytes<'a>(&'a [u8]);
 

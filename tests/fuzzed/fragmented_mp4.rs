@@ -42,12 +42,13 @@ fn bytes(cut: &Cut) -> &[u8] {
     }
 }
 
-/// Checks that the joined segments are the boxes of the input, whole and in their order, but for indexes and
-/// for the repetition of what is in force; all of them, unless there is a fault.
+/// Checks that the joined segments are the boxes of the input, whole and in their order, but for
+/// indexes and for the repetition of what is in force; all of them, unless there is a fault.
 fn check_cuts(input: &[u8], (cuts, outcome): &(Vec<Cut>, Result<(), CutError>)) {
     cuts.iter().for_each(check_form);
     let joined: Vec<u8> = cuts.iter().flat_map(bytes).copied().collect();
-    // How far the joined segments may go with the boxes so far: one that is like another may be either.
+    // How far the joined segments may go with the boxes so far: one that is like another may be
+    // either.
     let mut ends = BTreeSet::from([0]);
     let mut was_at_the_end = joined.is_empty();
     for outer in Boxes(input) {
@@ -79,7 +80,8 @@ fn is_repeated(outer: &[u8], cuts: &[Cut]) -> bool {
         .any(|cut| Boxes(bytes(cut)).any(|known| known == outer))
 }
 
-/// An initialisation segment ends before any media; a media segment has nothing else, and fragments.
+/// An initialisation segment ends before any media; a media segment has nothing else, and
+/// fragments.
 fn check_form(cut: &Cut) {
     let boxes = || Boxes(bytes(cut));
     let has = |wanted: &[u8]| boxes().any(|outer| kind(outer) == wanted);

@@ -1,4 +1,4 @@
-//! What a published media playlist lists, and what must hold for it and for its change.
+//! The entries of a published media playlist, with the rules for it and for its change.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const SECOND: u64 = 1_000_000;
 /// The first millisecond of the year 10000, since 1970.
 const END_OF_DATES: i64 = 253_402_300_800_000;
-/// What a segment lasts at most, in milliseconds, and one for what was rounded.
+/// The longest duration of a segment in milliseconds, plus one for rounding.
 const LONGEST: i64 = 3_600_001;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,8 @@ pub(crate) struct Entry {
 }
 
 impl Listing {
-    /// Reads it with another reader than the crate's own; the durations, which that one rounds, by hand.
+    /// Reads it with another reader than the crate's own; the durations, which that one rounds, by
+    /// hand.
     pub(crate) fn read(text: &[u8]) -> Result<Self, String> {
         let (rest, read) = m3u8_rs::parse_media_playlist(text).map_err(|why| format!("{why:?}"))?;
         if !rest.is_empty() {
@@ -67,8 +68,8 @@ impl Listing {
         self.media_sequence + self.entries.len() as u64
     }
 
-    /// The files that it names, from a playlist in this folder, by URIs that begin with `base`. A gap names
-    /// none.
+    /// The files that it names, from a playlist in this folder, by URIs that begin with `base`. A
+    /// gap names none.
     pub(crate) fn files(&self, folder: &Path, base: &str) -> Vec<PathBuf> {
         let there = self.entries.iter().filter(|entry| !entry.is_gap);
         let uris = there.map(|entry| &entry.uri).chain(&self.maps);
@@ -76,7 +77,7 @@ impl Listing {
             .collect()
     }
 
-    /// What must hold for it by itself (RFC 8216 §4.3.3.1 and §7).
+    /// The rules for the playlist itself (RFC 8216 §4.3.3.1 and §7).
     pub(crate) fn check(&self) -> Result<(), String> {
         if ![3, 5, 6].contains(&self.version) {
             return Err(format!("version {}", self.version));
@@ -118,7 +119,7 @@ impl Listing {
         Ok(())
     }
 
-    /// What must not change from one publication to the next (§6.2.1 and §6.2.2).
+    /// The rules for its change from one publication to the next (§6.2.1 and §6.2.2).
     pub(crate) fn check_change(&self, before: &Self) {
         assert_eq!(self.version, before.version, "the version");
         assert_eq!(self.target, before.target, "the target duration");
@@ -138,7 +139,7 @@ impl Listing {
         let increment = self
             .discontinuity_sequence
             .checked_sub(before.discontinuity_sequence);
-        // What came and went between the two may have had discontinuities as well.
+        // Entries that came and went between the two may have had discontinuities as well.
         let unseen = self.media_sequence.saturating_sub(before.end());
         assert!(
             increment.is_some_and(|it| (gone..=gone + unseen).contains(&it)),

@@ -33,8 +33,8 @@ pub(crate) fn lost(segment: ProducedSegment) -> Item {
     })
 }
 
-/// What a stream yields of these after a stall in which it had room for none of them but the last: one
-/// error for each, up to a limit, and then one for many.
+/// The items that a stream yields for these segments after a stall in which it had room for the
+/// last one only: one error for each, up to a limit, and then one for many.
 pub(crate) fn dropped(segments: Vec<ProducedSegment>) -> Vec<Item> {
     let (release, stalled) = mpsc::channel::<()>();
     let sink = sink::from_fn(move |_| {

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 const LONGEST: usize = 300;
 const PAYLOAD: &[u8] = b"the payload of the segment";
 
-/// What stands at a path.
+/// The entry at a path.
 #[derive(Debug, PartialEq, Eq)]
 enum What {
     Folder,
@@ -123,13 +123,13 @@ impl Surroundings {
                 );
             }
         }
-        let removed = sink.remove(hint);
+        let removed = sink.remove(hint, &WriteContext::default());
         assert!(written.is_err() || removed.is_ok(), "{removed:?}");
         self.clean_up(hint);
     }
 
-    /// Checks that a removal has removed nothing but what was written, or would have been replaced; and
-    /// makes everything as it was.
+    /// Checks that a removal has removed nothing but what was written, or would have been
+    /// replaced; and makes everything as it was.
     fn clean_up(&self, hint: &Path) {
         let kept = self.root.join("kept");
         if !kept.exists() {

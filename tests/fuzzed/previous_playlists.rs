@@ -1,4 +1,5 @@
-//! Any bytes as what an earlier session left of a media playlist: its text and that of its side file.
+//! Any bytes as the files of an earlier session: the text of a media playlist and that of its side
+//! file.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -37,7 +38,7 @@ pub(crate) fn check(data: &[u8]) {
     let previous = Previous {
         playlist: parts.next().unwrap_or_default().to_vec(),
         state: parts.next().map(<[u8]>::to_vec),
-        strays: vec!["stray.ts".into()],
+        orphans: vec!["stray.ts".into()],
     };
     let playlist = playlist(*asked);
     let base = if asked & HAS_BASE != 0 { BASE } else { "" };
@@ -69,7 +70,8 @@ fn playlist(asked: u8) -> MediaPlaylist {
     playlist
 }
 
-/// The text without the lines that a caller had put into it, which may be anything that begins with `#`.
+/// The text without the lines that a caller had put into it, which may be anything that begins
+/// with `#`.
 fn ours(text: &[u8]) -> Vec<u8> {
     let lines = text.split_inclusive(|byte| *byte == b'\n');
     let is_ours = |line: &&[u8]| {
@@ -91,7 +93,7 @@ impl SegmentSink for Folder {
         Ok(())
     }
 
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+    fn remove(&mut self, path: &Path, _: &WriteContext) -> Result<(), SinkError> {
         self.0.lock().unwrap().1.push(path.to_owned());
         Ok(())
     }
@@ -105,7 +107,7 @@ fn go_on(playlist: &MediaPlaylist, previous: &Previous, base: &str) {
         return;
     };
     let mut before = Listing::read(&ours(&previous.playlist)).ok();
-    // What it said already it goes on to say.
+    // A playlist that was correct before stays correct.
     let was_right = before.as_ref().is_some_and(|it| it.check().is_ok());
     if let Some(before) = &before {
         assert_eq!(publisher.next_sequence(), before.end());

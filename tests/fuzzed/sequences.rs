@@ -1,4 +1,4 @@
-//! Any bytes as what happens to a media playlist, push by push.
+//! Any bytes as the pushes to a media playlist and their faults.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -44,7 +44,7 @@ enum Answer {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// What the publisher wrote.
+    /// The documents that the publisher wrote.
     texts: BTreeMap<PathBuf, Vec<u8>>,
     /// The segments.
     files: BTreeSet<PathBuf>,
@@ -81,7 +81,7 @@ impl SegmentSink for Folder {
         self.call(|inner| drop(inner.texts.insert(path, data)))
     }
 
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+    fn remove(&mut self, path: &Path, _: &WriteContext) -> Result<(), SinkError> {
         self.call(|inner| {
             inner.files.remove(path);
             inner.texts.remove(path);
@@ -249,7 +249,7 @@ impl Case {
             Previous {
                 playlist: text(self.playlist.path())?,
                 state: text(&self.playlist.state_path()),
-                strays: Vec::new(),
+                orphans: Vec::new(),
             }
         };
         let resumed =

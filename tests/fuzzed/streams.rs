@@ -1,4 +1,4 @@
-//! Any bytes as what happens to a stream: its configuration, what is sent, what is taken, how it ends.
+//! Any bytes as the life of a stream: its configuration, the segments sent and taken, its end.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -51,7 +51,7 @@ fn config(bytes: &mut Bytes<'_>) -> SegmentStreamConfig {
     }
 }
 
-/// What becomes of a segment, it says itself.
+/// The segment itself says how its write ends.
 struct Sink;
 
 const FAILS: u8 = 1;
@@ -76,7 +76,7 @@ impl SegmentSink for Sink {
     }
 }
 
-/// What was accepted and has not come out, in its order.
+/// The segments that were accepted and have not come out, in their order.
 struct Books {
     config: SegmentStreamConfig,
     sent: u64,
@@ -213,7 +213,8 @@ impl Books {
         );
     }
 
-    /// Each list of the report is in the order of acceptance, and together they are all that was left.
+    /// Each list of the report is in the order of acceptance, and together they are all that was
+    /// left.
     fn end(mut self, report: Report, may_discard: bool) {
         assert!(may_discard || report.discarded.len() + report.in_doubt.len() == 0);
         let mut written = report.written.into_iter().map(|it| it.segment).peekable();

@@ -41,8 +41,8 @@ fn cut(data: &[u8], piece: usize, mut cutter: Cutter) -> (Vec<Cut>, Result<(), C
     (cuts, finished)
 }
 
-/// Checks that the joined segments are the input, but for tables in front of a segment and the counters
-/// that count on from these; all of it, unless there is a fault.
+/// Checks that the joined segments are the input, but for tables in front of a segment and the
+/// counters that count on from these; all of it, unless there is a fault.
 fn check_cuts(input: &[u8], (cuts, outcome): &(Vec<Cut>, Result<(), CutError>)) {
     let tables = table_pids(input);
     let mut of_input = input.chunks_exact(PACKET_LEN).peekable();
@@ -89,8 +89,8 @@ fn is_same(input: &[u8], output: &[u8], is_table: bool) -> bool {
     input[..3] == output[..3] && input[3] & mask == output[3] & mask && input[4..] == output[4..]
 }
 
-/// The PIDs that can be those of tables: of the program association table, and whatever it may name. More
-/// than there are, rather than less, as damage is not understood here.
+/// The PIDs that can be those of tables: of the program association table, and whatever it may
+/// name. More than there are, rather than less, as damage is not understood here.
 fn table_pids(input: &[u8]) -> BTreeSet<u16> {
     let payloads: Vec<_> = input
         .chunks_exact(PACKET_LEN)

@@ -1,4 +1,4 @@
-//! Durations that are none, names that cannot be named, numbers that come out of line.
+//! Invalid durations, names that no URI can express, numbers out of order.
 
 use std::time::SystemTime;
 
@@ -90,7 +90,7 @@ fn a_segment_is_not_listed_under_another_spelling_of_the_playlists_name() {
     }
 }
 
-/// What can be listed can be gone on with.
+/// A playlist with such entries can be resumed.
 #[test]
 fn a_name_with_a_nul_does_not_keep_a_playlist_from_being_gone_on_with() {
     let mut bench = Bench::new(event());
@@ -119,7 +119,8 @@ fn numbers_out_of_line_are_told_and_nothing_is_renumbered() {
     let mut bench = Bench::new(event());
     let _ = bench.push(7, 2.0);
     for (found, expected) in [(9, 8), (9, 10), (2, 10)] {
-        let pushed = bench.push(found, 2.0);
+        let name = format!("{found}-where-{expected}-was-expected.ts");
+        let pushed = bench.push_segment(media(found, 2.0).with_path(name));
         let [
             Notice::UnexpectedNumber {
                 expected: told,
@@ -183,7 +184,8 @@ fn dates(text: &str) -> Vec<Option<&str>> {
     dates
 }
 
-/// A year has four digits (ISO 8601). A client reckons by the durations from the last date that there is.
+/// A year has four digits (ISO 8601). A client reckons by the durations from the last date that
+/// there is.
 #[test]
 fn a_segment_after_the_year_9999_has_no_date_and_that_is_said_once() {
     let mut bench = Bench::new(event().program_date_time(from_year_10000(-3)));
@@ -220,7 +222,7 @@ fn what_begins_or_jumps_behind_the_year_9999_has_no_dates() {
     let _ = bench.push(1, 2.0);
     assert_eq!(dates(&bench.text()), [None; 2]);
 
-    // What was jumped over, and what is listed as shorter than it is, does not keep it from being gone on with.
+    // Skipped times, and segments listed as shorter than they are, do not prevent a resume.
     let early = event().program_date_time(SystemTime::UNIX_EPOCH);
     let mut bench = Bench::new(early);
     let _ = bench.push(0, 2.0);

@@ -1,4 +1,4 @@
-//! What a full stream dropped, many segments in one error, is listed as gaps that add up to it.
+//! Segments that a full stream dropped, many in one error, are listed as gaps that add up to them.
 
 use std::sync::mpsc;
 
@@ -7,8 +7,8 @@ use segment_stream::{SegmentStream, SegmentStreamConfig, WhenFull, WriteError, s
 
 use super::*;
 
-/// The error in which a stream tells of the rest of a long stall: `count` segments from number 64 on,
-/// each of so many seconds.
+/// The error in which a stream tells of the rest of a long stall: `count` segments from number 64
+/// on, each of so many seconds.
 fn dropped(count: u64, secs: f64) -> Result<ProducedSegment, WriteError> {
     let (open, opened) = mpsc::channel::<()>();
     let (tell, told) = mpsc::channel();

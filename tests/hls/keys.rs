@@ -1,4 +1,5 @@
-//! Lines of the caller's: keys, date ranges, and what a playlist of its version may not hold.
+//! Lines of the caller: keys, date ranges, and lines that the version of the playlist does not
+//! allow.
 
 use super::*;
 
@@ -62,8 +63,8 @@ fn a_key_with_a_format_is_refused_when_the_version_is_below_5() {
     assert!(bench.publisher.tag_next([line.as_str()]).is_err());
 }
 
-/// RFC 8216 §4.3.2.4: a key holds until the next one of the same format, so a set of keys that replaces
-/// another one has to end those whose format it lacks.
+/// RFC 8216 §4.3.2.4: a key holds until the next one of the same format, so a set of keys that
+/// replaces another one has to end those whose format it lacks.
 #[test]
 fn keys_of_a_format_that_is_not_given_again_are_ended() {
     let mut bench = Bench::new(event());
@@ -90,8 +91,8 @@ fn a_date_range_is_refused_where_there_are_no_dates() {
     assert!(bench.publisher.tag_next([line]).is_err());
 }
 
-/// RFC 8216 §4.3.4 and §4.3.5: of multivariant playlists alone, or of the whole playlist and not of a
-/// segment, or of a version that the playlist does not have.
+/// RFC 8216 §4.3.4 and §4.3.5: of multivariant playlists alone, or of the whole playlist and not
+/// of a segment, or of a version that the playlist does not have.
 #[test]
 fn tags_that_are_not_of_a_segment_are_refused() {
     let mut bench = Bench::new(event());
@@ -173,8 +174,8 @@ fn key_of(number: u64) -> String {
     format!("#EXT-X-KEY:METHOD=AES-128,{},URI=\"key\"", iv(number))
 }
 
-/// RFC 8216 §5.2: without an IV the media sequence number is taken, and the playlist counts by itself. So
-/// each segment says the number that its producer encrypted it with.
+/// RFC 8216 §5.2: without an IV the media sequence number is taken, and the playlist counts by
+/// itself. So each segment says the number that its producer encrypted it with.
 #[test]
 fn a_split_gap_and_a_missing_number_leave_each_segment_its_iv() {
     let mut bench = Bench::new(event());
@@ -251,8 +252,8 @@ fn an_iv_that_is_given_is_said_once_and_holds_on_after_a_restart() {
     }
 }
 
-/// RFC 8216 §5.2 says so of the format `identity`; of AES-128 in other formats players hold the same. What
-/// SAMPLE-AES takes in another format is up to that format.
+/// RFC 8216 §5.2 says so of the format `identity`; of AES-128 in other formats players hold the
+/// same. What SAMPLE-AES takes in another format is up to that format.
 #[test]
 fn the_number_implies_the_iv_of_the_usual_format_and_of_aes_128() {
     for (attributes, is_implied) in [
@@ -372,7 +373,8 @@ fn a_standing_key_without_an_iv_stays_as_it_is() {
     assert_eq!(bench.text(), format!("{standing}{new}"));
 }
 
-/// RFC 8216 §4.3.2.5: of an encrypted initialisation segment the IV is required. Here all are in the clear.
+/// RFC 8216 §4.3.2.5: of an encrypted initialisation segment the IV is required. Here all are in
+/// the clear.
 #[test]
 fn a_playlist_with_an_encrypted_initialisation_segment_is_refused() {
     let mut bench = Bench::new(event());
@@ -388,7 +390,8 @@ fn a_playlist_with_an_encrypted_initialisation_segment_is_refused() {
     }
 }
 
-/// An IV behind METHOD is the number that a segment had, as this publisher prints it, or not of this one.
+/// An IV behind METHOD is the number that a segment had, as this publisher prints it, or not of
+/// this one.
 #[test]
 fn a_standing_iv_that_no_number_implies_is_refused() {
     let mut bench = Bench::new(event());

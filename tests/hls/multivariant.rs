@@ -1,4 +1,4 @@
-//! The playlist that names the others.
+//! The multivariant playlist.
 
 use segment_stream::hls::{AudioRendition, MultivariantPlaylist, Variant};
 
@@ -239,7 +239,8 @@ fn it_does_not_name_one_media_playlist_in_two_spellings() {
     }
 }
 
-/// RFC 8216 §4.3.4.1.1: all groups have the same members, which differ in their URIs and channels alone.
+/// RFC 8216 §4.3.4.1.1: all groups have the same members, which differ in their URIs and channels
+/// alone.
 #[test]
 fn groups_with_different_members_are_refused() {
     let mut bench = Bench::new(live());

@@ -1,4 +1,4 @@
-//! What a session before this one left on the disk.
+//! The files that an earlier session left on the disk.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,7 +11,8 @@ fn name(number: u64) -> String {
     format!("{SESSION}-{number:08}.ts")
 }
 
-/// The text of a playlist that lists two segments with names that were made up, one of them in a folder.
+/// The text of a playlist that lists two segments with names that were made up, one of them in a
+/// folder.
 fn text_of_two() -> Vec<u8> {
     let mut bench = Bench::new(live());
     let _ = bench.push_segment(init(0, &format!("{SESSION}-init-0.mp4")));
@@ -45,7 +46,7 @@ fn the_playlist_and_its_side_file_are_read_and_what_a_killed_process_left_is_swe
     assert_eq!(read().expect("both"), Some(expected));
 }
 
-/// What is there and cannot be read is not what is not there: that would begin a new playlist over it.
+/// An unreadable file is not a missing one: a missing one would start a new playlist over it.
 #[test]
 fn a_playlist_that_cannot_be_read_is_an_error() {
     for name in ["live.m3u8", ".live.m3u8.state"] {
@@ -66,7 +67,7 @@ fn strays_are_the_files_with_names_of_ours_that_are_not_listed() {
         fs::create_dir(at(below)).expect("a folder");
     }
     let init = |number| format!("{SESSION}-init-{number}.mp4");
-    let strays = [name(2), init(1), format!("video/{}", name(3))];
+    let orphans = [name(2), init(1), format!("video/{}", name(3))];
     let others = [
         name(0),
         init(0),
@@ -75,30 +76,30 @@ fn strays_are_the_files_with_names_of_ours_that_are_not_listed() {
         "5.ts".into(),
         "video/6.ts".into(),
     ];
-    for file in strays.iter().chain(&others) {
+    for file in orphans.iter().chain(&others) {
         fs::write(at(file), "").expect("it is written");
     }
     fs::create_dir(at(&name(7))).expect("a folder");
     fs::write(at("live.m3u8"), text_of_two()).expect("it is written");
 
-    let with_strays = |previous: Previous| {
-        let found = previous.with_strays(folder.path(), &live());
+    let with_orphans = |previous: Previous| {
+        let found = previous.with_orphans(folder.path(), &live());
         let mut found = found.expect("the folders can be read");
-        found.strays.sort();
+        found.orphans.sort();
         found
     };
     let previous = Previous::read(folder.path(), &live());
     let previous = previous.expect("it can be read").expect("a playlist");
-    let found = with_strays(previous.clone());
-    let mut expected: Vec<PathBuf> = strays.iter().map(PathBuf::from).collect();
+    let found = with_orphans(previous.clone());
+    let mut expected: Vec<PathBuf> = orphans.iter().map(PathBuf::from).collect();
     expected.sort();
-    assert_eq!(found.strays, expected);
+    assert_eq!(found.orphans, expected);
     assert_eq!(found.playlist, previous.playlist);
 
-    // Of one that is not gone on with nothing is known to be a stray.
+    // For a playlist that is not resumed, no file is known to be an orphan.
     let cut = Previous {
         playlist: b"#EXTM3U\n".to_vec(),
         ..previous
     };
-    assert_eq!(with_strays(cut.clone()), cut);
+    assert_eq!(with_orphans(cut.clone()), cut);
 }

@@ -23,8 +23,12 @@ impl SegmentSink for &Calls {
         self.call(format!("write {:?}", segment.path_hint))
     }
 
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+    fn remove(&mut self, path: &Path, _: &WriteContext) -> Result<(), SinkError> {
         self.call(format!("remove {}", path.display()))
+    }
+
+    fn read(&mut self, path: &Path, _: &WriteContext) -> Result<Option<Vec<u8>>, SinkError> {
+        self.call(format!("read {}", path.display())).map(|()| None)
     }
 
     fn finish(&mut self) -> Result<(), SinkError> {
@@ -50,7 +54,10 @@ fn the_names_of_the_playlist_are_refused_and_all_else_goes_through() {
         "LIVE /.All.m3u8.STATE..",
     ] {
         let written = sink.write(&media(0, 2.0).with_path(own), &context);
-        for refused in [written, sink.remove(Path::new(own))] {
+        for refused in [
+            written,
+            sink.remove(Path::new(own), &WriteContext::default()),
+        ] {
             let error = refused.expect_err(own).to_string();
             assert!(error.contains("the name of the playlist"), "{error}");
         }
@@ -74,7 +81,9 @@ fn the_names_of_the_playlist_are_refused_and_all_else_goes_through() {
     for through in [
         sink.write(&unnamed, &context),
         sink.write(&media(0, 2.0), &context),
-        sink.remove(Path::new("all.m3u8")),
+        sink.remove(Path::new("all.m3u8"), &WriteContext::default()),
+        // A read overwrites nothing, so the own names may be read.
+        sink.read(Path::new("live/all.m3u8"), &context).map(drop),
         sink.finish(),
     ] {
         let error = through.expect_err("the sink fails").to_string();
@@ -86,6 +95,7 @@ fn the_names_of_the_playlist_are_refused_and_all_else_goes_through() {
             "write None",
             "write Some(\"0.ts\")",
             "remove all.m3u8",
+            "read live/all.m3u8",
             "finish"
         ]
     );

@@ -1,4 +1,4 @@
-//! Going on with an existing playlist.
+//! Resuming an existing playlist.
 
 use std::io;
 use std::time::SystemTime;
@@ -43,8 +43,8 @@ fn an_ended_playlist_is_refused() {
     assert!(refused.is_err_and(|error| error.to_string().contains("ended")));
 }
 
-/// Any part of a text that is not all of it, wherever it was cut, as long as there is a side file; but
-/// what stood there one publication ago is what a crash just before the last one would have left.
+/// A truncated text is refused wherever it was cut, if there is a side file. The text of one
+/// publication ago is accepted: a crash just before the last publication would have left it.
 #[test]
 fn a_cut_playlist_is_refused() {
     let mut bench = Bench::new(live());
@@ -72,7 +72,7 @@ fn a_cut_playlist_is_refused() {
     assert!(taken.is_empty(), "taken for whole: {taken:#?}");
 }
 
-/// What `tag_next` takes does not keep a playlist from being gone on with.
+/// Lines that `tag_next` takes do not prevent a resume.
 #[test]
 fn a_playlist_with_any_line_that_was_taken_can_be_gone_on_with() {
     let mut refused = Vec::new();
@@ -108,7 +108,8 @@ fn a_playlist_with_any_line_that_was_taken_can_be_gone_on_with() {
     assert!(refused.is_empty(), "{refused:#?}");
 }
 
-/// What would read as ours and be written otherwise: a standing segment may not change.
+/// A text that parses as ours but renders differently is refused, because a listed segment must
+/// not change.
 #[test]
 fn a_playlist_that_would_be_written_otherwise_is_refused() {
     let mut bench = Bench::new(live());
@@ -164,7 +165,8 @@ fn a_target_duration_of_nothing_is_refused() {
     assert!(refused.to_string().contains("TARGETDURATION"), "{refused}");
 }
 
-/// No number that a player could not count with comes of it, neither of segments nor of discontinuities.
+/// No number that a player could not count with comes of it, neither of segments nor of
+/// discontinuities.
 #[test]
 fn a_playlist_whose_numbers_are_at_their_end_is_refused() {
     let mut bench = Bench::new(live());
@@ -190,12 +192,13 @@ fn a_playlist_whose_numbers_are_at_their_end_is_refused() {
         assert!(resumed(last).is_ok(), "{line}");
         for beyond in [last + 1, end, u64::MAX] {
             let refused = resumed(beyond).expect_err(line).to_string();
-            assert!(refused.contains("at their end"), "{refused}");
+            assert!(refused.contains("used up"), "{refused}");
         }
     }
 }
 
-/// After so many failures which text stands there is not known any more, but how many segments it has is.
+/// After so many failures which text stands there is not known any more, but how many segments it
+/// has is.
 #[test]
 fn a_cut_playlist_is_refused_after_many_failures_too() {
     let mut bench = Bench::new(live());
@@ -218,8 +221,8 @@ fn a_cut_playlist_is_refused_after_many_failures_too() {
     };
     assert!(resume(&previous).is_ok());
     previous.playlist = one_short.into_bytes();
-    let refused = resume(&previous).expect_err("it is cut").to_string();
-    assert!(refused.contains("cut"), "{refused}");
+    let refused = resume(&previous).expect_err("it is truncated").to_string();
+    assert!(refused.contains("truncated"), "{refused}");
 }
 
 /// A side file that nobody keeps up would be taken for that of the playlist beside it.
@@ -248,7 +251,7 @@ fn a_playlist_that_keeps_everything_has_no_side_file() {
     let _ = bench.push(1, 2.0);
 }
 
-/// What was never listed, or will never be, is noted for the next session to delete.
+/// Files that were never listed, or will never be, are noted for the next session to delete.
 #[test]
 fn what_a_suspended_session_did_not_need_is_deleted_by_the_next() {
     // Another one, and the same under another name.
@@ -267,10 +270,10 @@ fn what_a_suspended_session_did_not_need_is_deleted_by_the_next() {
         let previous = Previous {
             playlist: folder.content(playlist.path()).expect("a playlist"),
             state,
-            strays: Vec::new(),
+            orphans: Vec::new(),
         };
         let publisher = MediaPlaylistPublisher::resume(playlist.clone(), folder.clone(), &previous)
-            .expect("it can be gone on with")
+            .expect("it can be resumed")
             .with_clock(folder.clock());
         let mut bench = Bench {
             folder,
@@ -338,7 +341,7 @@ impl SegmentSink for Stuck {
         self.0.write(file, context)
     }
 
-    fn remove(&mut self, _: &Path) -> Result<(), SinkError> {
+    fn remove(&mut self, _: &Path, _: &WriteContext) -> Result<(), SinkError> {
         Err(io::Error::from(io::ErrorKind::PermissionDenied).into())
     }
 }
@@ -364,7 +367,7 @@ fn a_side_file_that_cannot_be_removed_keeps_nobody_from_publishing() {
         ..Previous::default()
     };
     let mut publisher = MediaPlaylistPublisher::resume(keeps(), Stuck(folder), &previous)
-        .expect("it can be gone on with");
+        .expect("it can be resumed");
     let pushed = publisher.push(&Ok(media(2, 2.0))).expect("published");
     assert!(pushed.notices.is_empty(), "{:?}", pushed.notices);
     // A sink that cannot remove at all has left none.

@@ -1,11 +1,12 @@
-//! What becomes of segments that slid out.
+//! The deletion of segments that slid out.
 
 use segment_stream::hls::{Notice, Retention};
 use segment_stream::{SegmentSink, SinkError, WriteContext};
 
 use super::*;
 
-/// RFC 8216 §6.2.2: its own duration and that of the longest playlist that listed it, here 2 s + 6 s.
+/// RFC 8216 §6.2.2: its own duration and that of the longest playlist that listed it, here 2 s + 6
+/// s.
 #[test]
 fn a_segment_stays_for_its_duration_and_the_longest_playlists() {
     let mut bench = Bench::new(live());
@@ -53,7 +54,7 @@ fn a_clock_that_did_not_begin_at_zero_deletes_nothing_early_after_a_restart() {
     assert!(bench.has("0.ts"), "no time has passed");
 }
 
-/// What left the playlist with the very publication that ended it is deleted, too.
+/// A segment that left the playlist with its last publication is deleted, too.
 #[test]
 fn what_slides_out_at_the_end_is_deleted() {
     let mut bench = Bench::new(live());
@@ -112,8 +113,8 @@ fn a_publication_whose_answer_was_lost_counts() {
     assert!(!bench.has("0.ts"));
 }
 
-/// A name that is used again while what it was waits to be deleted: if the process dies between the side
-/// file and the playlist, it is still known.
+/// A name that is used again while what it was waits to be deleted: if the process dies between
+/// the side file and the playlist, it is still known.
 #[test]
 fn a_name_that_is_used_again_is_not_forgotten_in_a_crash() {
     let mut bench = Bench::new(live());
@@ -143,7 +144,7 @@ fn a_recorder_keeps_everything_and_needs_no_side_file() {
     assert!(bench.has("0.ts") && !bench.has(".live.m3u8.state"));
 }
 
-/// After ENDLIST nothing is gone on with, but what was still to be deleted is not left for ever.
+/// After ENDLIST the playlist cannot be resumed, but pending deletions are not lost.
 #[test]
 fn a_new_playlist_takes_over_what_an_ended_one_had_to_delete() {
     let mut bench = Bench::new(live());
@@ -193,7 +194,8 @@ fn a_publication_whose_answer_was_lost_counts_after_a_restart() {
     let mut bench = bench.restart();
     let _ = bench.push(6, 3.0);
     assert!(bench.text().contains("SEQUENCE:3\n"));
-    // 3 s for itself and 14.9 s for the list that was published unheard, not 12.9 s for those since.
+    // 3 s for itself and 14.9 s for the list that was published unheard, not 12.9 s for those
+    // since.
     for number in 7..11 {
         bench.wait(4);
         let _ = bench.push(number, 4.0);
@@ -234,11 +236,11 @@ impl SegmentSink for Stubborn {
         self.0.write(file, context)
     }
 
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+    fn remove(&mut self, path: &Path, context: &WriteContext) -> Result<(), SinkError> {
         if (0..self.1).any(|number| path == Path::new(&format!("{number}.ts"))) {
             return Err(SinkError::permanent("it stays"));
         }
-        self.0.remove(path)
+        self.0.remove(path, context)
     }
 }
 
@@ -257,12 +259,10 @@ fn what_cannot_be_deleted_does_not_keep_the_rest_from_it() {
     }
     let _ = publisher.finish().expect("it is published");
     folder.wait(Duration::from_secs(1000));
-    // 27 have slid out, and a call deletes 16.
-    for _ in 0..2 {
-        let pushed = publisher.delete_due();
-        let is_told = |it: &Notice| matches!(it, Notice::NotDeleted(_));
-        assert!(!pushed.notices.is_empty() && pushed.notices.iter().all(is_told));
-    }
+    // Each of the 27 that have slid out is tried once.
+    let pushed = publisher.delete_due();
+    let is_told = |it: &Notice| matches!(it, Notice::NotDeleted(_));
+    assert!(pushed.notices.len() == 20 && pushed.notices.iter().all(is_told));
     let left: Vec<_> = publisher.waiting_for_deletion().collect();
     assert_eq!(left.len(), 20, "{left:?}");
 }
@@ -275,29 +275,57 @@ impl SegmentSink for Slow {
         self.0.write(file, context)
     }
 
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+    fn remove(&mut self, path: &Path, context: &WriteContext) -> Result<(), SinkError> {
         self.0.wait(Duration::from_millis(300));
-        self.0.remove(path)
+        self.0.remove(path, context)
     }
 }
 
-/// A push does not wait for all that there is to delete where that takes long.
+/// A push does not wait for all that there is to delete where that takes long; a call to delete
+/// does.
 #[test]
-fn slow_deletions_are_spread_over_several_calls() {
+fn slow_deletions_are_spread_over_several_pushes() {
     let folder = Folder::new(live().path(), Duration::ZERO, false);
     let mut publisher = MediaPlaylistPublisher::new(live(), Slow(folder.clone()))
         .expect("a playlist that can be one")
         .with_clock(folder.clock());
-    for number in 0..6 {
+    let mut push = |number| {
         let _ = publisher.push(&Ok(media(number, 2.0))).expect("published");
+        publisher.waiting_for_deletion().count()
+    };
+    for number in 0..12 {
+        let _ = push(number);
+    }
+    folder.wait(Duration::from_secs(1000));
+    for number in 12..15 {
+        assert_eq!(push(number), 9, "one slides out and one is deleted");
     }
     let _ = publisher.finish().expect("it is published");
-    assert_eq!(publisher.waiting_for_deletion().count(), 3);
+    assert_eq!(publisher.waiting_for_deletion().count(), 8);
     folder.wait(Duration::from_secs(1000));
-    for left in [2, 1] {
-        let _ = publisher.delete_due();
-        assert_eq!(publisher.waiting_for_deletion().count(), left);
+    let _ = publisher.delete_due();
+    assert_eq!(publisher.waiting_for_deletion().count(), 0);
+}
+
+#[test]
+fn a_push_deletes_sixteen_files_and_a_call_to_delete_all_that_are_due() {
+    let mut bench = Bench::new(live());
+    for number in 0..100 {
+        let _ = bench.push(number, 2.0);
     }
+    bench.wait(1000);
+    let there = |bench: &Bench| {
+        let there = |number: &u64| bench.has(&format!("{number}.ts"));
+        (0..101).filter(there).count()
+    };
+    let _ = bench.push(100, 2.0);
+    assert_eq!(there(&bench), 101 - 16);
+    let pushed = bench.publisher.delete_due();
+    assert!(pushed.notices.is_empty(), "{:?}", pushed.notices);
+    // Three are listed, and of four that slid out last not as much media has come.
+    assert_eq!(there(&bench), 3 + 4);
+    let waiting: Vec<_> = bench.publisher.waiting_for_deletion().collect();
+    assert_eq!(waiting, ["94.ts", "95.ts", "96.ts", "97.ts"].map(Path::new));
 }
 
 /// It is counted from when it took over, not from the beginning of the clock.
@@ -331,8 +359,8 @@ impl SegmentSink for Late {
         self.0.write(file, context)
     }
 
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
-        self.0.remove(path)
+    fn remove(&mut self, path: &Path, context: &WriteContext) -> Result<(), SinkError> {
+        self.0.remove(path, context)
     }
 }
 

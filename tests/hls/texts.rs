@@ -57,8 +57,9 @@ fn a_vod_playlist_is_published_once_and_its_target_is_the_longest_segment() {
     );
 }
 
-/// RFC 8216 §6.2.1: the target duration never changes, so no default can be right for segments that are
-/// still to come. With one derived from the first segment, each later one was listed as 1 s.
+/// RFC 8216 §6.2.1: the target duration never changes, so no default can be right for segments
+/// that are still to come. With one derived from the first segment, each later one was listed as 1
+/// s.
 #[test]
 fn a_short_first_segment_does_not_set_the_target_duration() {
     for playlist in [

@@ -1,4 +1,5 @@
-//! Follows what took effect in the folder, and holds it against the clauses and what was expected.
+//! Follows the changes in the directory, and compares them with the clauses and the expected
+//! result.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ pub(crate) struct Audit {
     pub(crate) present: BTreeMap<PathBuf, Vec<u8>>,
     pub(crate) ever_listed: BTreeSet<PathBuf>,
     until: BTreeMap<PathBuf, Until>,
-    /// What stood there was replaced by something else.
+    /// The paths whose old content was replaced by another one.
     overwritten: BTreeSet<PathBuf>,
     /// By number, the duration of the longest published playlist that listed it.
     longest_listing: BTreeMap<u64, u64>,
@@ -69,7 +70,7 @@ impl Audit {
                         self.ever_listed.remove(path);
                         self.until.remove(path);
                     }
-                    // By the hand of whoever gave the name again, so nobody can keep it.
+                    // The producer reused the name, so nothing can keep the old file.
                     Some(before) if before != *data => {
                         self.overwritten.insert(path.clone());
                     }
@@ -340,7 +341,7 @@ impl Audit {
         match left.next() {
             None => Ok(()),
             Some(path) => Err(format!(
-                "{} is left for ever, and {} more",
+                "{} is never deleted, and {} more",
                 path.display(),
                 left.count()
             )),

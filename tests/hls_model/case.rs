@@ -1,4 +1,4 @@
-//! Runs a case: a publisher, its folder, and those who check it.
+//! Runs a case: a publisher, its directory, and the checks.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,9 @@ use super::folder::{Faults, Folder};
 use super::lost::lost;
 use super::setup::{Kind, Setup, first_date};
 use super::steps::{Act, Name, Number, Step, Tag, Unusable};
+
+/// For so many pushes after a name came again no file is deleted that has become due in them.
+const HELD_BACK: u64 = 9;
 
 type Checked<T = ()> = Result<T, String>;
 
@@ -84,7 +87,7 @@ impl<'a> Case<'a> {
         Ok(())
     }
 
-    /// What a process does that finds what another one left.
+    /// The start of a process that finds the files of another one.
     fn restart(&mut self) -> Checked {
         drop(self.publisher.take());
         self.folder.revive();
@@ -99,7 +102,7 @@ impl<'a> Case<'a> {
         let previous = Previous {
             playlist,
             state,
-            strays: Vec::new(),
+            orphans: Vec::new(),
         };
         let begun = Duration::from_secs(self.setup.clock_secs);
         let now = (self.folder.clock())().saturating_sub(begun);
@@ -111,7 +114,9 @@ impl<'a> Case<'a> {
         );
         if text.has_ended || text.end() >= 1 << 53 {
             return match resumed {
-                Ok(_) => Err("a playlist was gone on with that has ended, or its numbers".into()),
+                Ok(_) => Err(
+                    "a playlist was resumed that has ended, or whose numbers are used up".into(),
+                ),
                 Err(_) => Ok(()),
             };
         }
@@ -262,6 +267,9 @@ impl<'a> Case<'a> {
         }
         // So that what is stored is there before what is published.
         self.follow()?;
+        let is_reused = |file: &PathBuf| self.audit.is_listed(file, self.setup) && !segment.is_init;
+        let must_tell = !is_lost && file.as_ref().is_some_and(is_reused);
+        let may_tell = file.as_ref().is_some_and(|file| self.names.contains(file));
         let has_ended = self.audit.is_over;
         let are_used_up = self
             .expected
@@ -276,7 +284,7 @@ impl<'a> Case<'a> {
         };
         let result = self.publisher().push(&item);
         if has_ended || are_used_up {
-            // Whoever stored it was told.
+            // The writer of the file got an error.
             if let Some(file) = &file {
                 self.given.remove(file);
                 self.audit.ever_listed.remove(file);
@@ -293,11 +301,21 @@ impl<'a> Case<'a> {
             self.names.push(file.clone());
             self.given.insert(file);
         }
+        let notices = match &result {
+            Ok(pushed) => &pushed.notices[..],
+            Err(error) => error.notices(),
+        };
+        let tells = |it: &Notice| matches!(it, Notice::NameReused { .. });
+        match notices.iter().any(tells) {
+            true if !may_tell => return Err("a name that is new was told to come again".into()),
+            false if must_tell => return Err("a name that is listed came again, untold".into()),
+            _ => {}
+        }
         let should_tell = self.expected.push(segment, is_lost, self.setup);
         self.outcome(result, should_tell)
     }
 
-    /// What a call that publishes said, held against what happened and what it should have told.
+    /// Compares the result of a publishing call with the events and the expected notices.
     fn outcome(
         &mut self,
         result: Result<Pushed, PublishError>,
@@ -420,12 +438,9 @@ impl<'a> Case<'a> {
         let margin = Duration::from_secs(self.setup.deletes.unwrap_or_default());
         self.folder
             .wait(Duration::from_micros(2 * longest) + margin);
-        let waiting = self.publisher().waiting_for_deletion().count();
-        for _ in 0..=waiting / 16 {
-            let pushed = self.publisher().delete_due();
-            self.deletions(&pushed.notices)?;
-            self.follow()?;
-        }
+        let pushed = self.publisher().delete_due();
+        self.deletions(&pushed.notices)?;
+        self.follow()?;
         if self.setup.deletes.is_none() || self.setup.never_removes {
             return Ok(());
         }
@@ -450,7 +465,7 @@ impl<'a> Case<'a> {
         let longest = self.audit.longest_ever().max(window * second) / second + target + 1;
         let margin = self.setup.deletes.unwrap_or_default();
         let waiting = self.publisher().waiting_for_deletion().count() as u64;
-        let pushes = (2 * longest + window + margin) / target + waiting / 16 + 4;
+        let pushes = (2 * longest + window + margin) / target + waiting / 16 + 4 + HELD_BACK;
         if pushes > 100 || number > (1 << 53) - 200 {
             return Ok(());
         }

@@ -1,4 +1,5 @@
-//! What RFC 8216 and the draft that revises it ask of a published text, and of its change.
+//! The clauses of RFC 8216, and of the draft that revises it, for a published text and for its
+//! change.
 
 use super::setup::{Kind, Setup};
 use super::text::{Entry, Text};
@@ -73,7 +74,7 @@ fn of_entry(entry: &Entry, text: &Text, setup: &Setup) -> Result<(), String> {
     Ok(())
 }
 
-/// Once there is a map, there is one for all that comes.
+/// Once there is a map, there is one for all that comes; and another one is another encoding.
 fn of_maps(text: &Text) -> Result<(), String> {
     let mut has_map = false;
     for entry in &text.entries {
@@ -83,6 +84,13 @@ fn of_maps(text: &Text) -> Result<(), String> {
             entry.map.is_some() || !needs,
             "{} has no EXT-X-MAP (§3.3)",
             entry.uri
+        );
+    }
+    for pair in text.entries.windows(2) {
+        ask!(
+            pair[0].map == pair[1].map || pair[1].starts_discontinuity,
+            "another EXT-X-MAP at {} without a discontinuity (§4.3.2.3)",
+            pair[1].uri
         );
     }
     Ok(())
@@ -145,7 +153,7 @@ pub(crate) fn of_change(before: &Text, after: &Text, setup: &Setup) -> Result<()
     let increment = after
         .discontinuity_sequence
         .checked_sub(before.discontinuity_sequence);
-    // What came and went between the two texts may have had discontinuities of its own.
+    // Entries that came and went between the two texts may have had discontinuities.
     ask!(
         increment.is_some_and(|it| (seen..=seen + unseen).contains(&it)),
         "{seen} discontinuities were removed, and the discontinuity sequence grew by {increment:?} \

@@ -1,4 +1,4 @@
-//! What pushes should come to, by what the documentation says of them.
+//! The expected result of pushes, by the documentation.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Component, Path, PathBuf};
@@ -24,7 +24,7 @@ pub(crate) enum Told {
     TooLateForInitialisation,
 }
 
-/// What a notice says, unless it is one about deletions.
+/// The content of a notice, unless it is one about deletions.
 pub(crate) fn told(notice: &Notice) -> Option<Told> {
     Some(match notice {
         Notice::Lost { sequence, .. } => Told::Lost(*sequence),
@@ -39,7 +39,7 @@ pub(crate) fn told(notice: &Notice) -> Option<Told> {
     })
 }
 
-/// What was pushed, and not yet published.
+/// An item that was pushed and is not published yet.
 #[derive(Debug, Clone)]
 pub(crate) struct Pending {
     pub(crate) what: What,
@@ -76,9 +76,10 @@ enum Initialisation {
     },
 }
 
-/// What one session should list.
+/// A key line whose IV is implied by the number of each segment.
 pub(crate) const KEY_OF_NUMBERS: &str = "#EXT-X-KEY:METHOD=AES-128,URI=\"numbers\"";
 
+/// The entries that one session should list.
 #[derive(Debug, Default)]
 pub(crate) struct Expected {
     pub(crate) pending: VecDeque<Pending>,
@@ -107,7 +108,7 @@ impl Expected {
         }
     }
 
-    /// A session that goes on with this text, `asked` for a date.
+    /// A session that resumes this text, `asked` for a date.
     pub(crate) fn resumed(text: &Text, setup: &Setup, asked: i64, media_time: u64) -> Self {
         let last = text.entries.last().expect("a playlist of something");
         let map = last.map.as_deref().map(|uri| setup.file(uri));
@@ -148,7 +149,8 @@ impl Expected {
         }
     }
 
-    /// The number of the entry that comes next. A gap is one entry where there is no target duration yet.
+    /// The number of the entry that comes next. A gap is one entry where there is no target
+    /// duration yet.
     pub(crate) fn next_number(&self) -> Option<u64> {
         let target = self.target.unwrap_or(u64::from(u32::MAX));
         let pieces = |it: &Pending| it.what.pieces(target).len() as u64;
@@ -168,6 +170,9 @@ impl Expected {
         let sequence = segment.sequence;
         self.number(sequence, &mut told);
         let file = nameable(segment.path_hint.as_deref(), setup);
+        if let (Some(file), false) = (&file, is_lost) {
+            self.overwrite(file);
+        }
         let micros = self.round(segment.duration_secs);
         let what = match file {
             _ if is_lost => {
@@ -313,18 +318,27 @@ impl Expected {
             Initialisation::Landed {
                 file,
                 content: Some(content),
-            } => Initialisation::Lost {
+            } if self.last_map.as_ref() == Some(&file) => Initialisation::Lost {
                 before: Some((file, content)),
             },
             lost @ Initialisation::Lost { .. } => lost,
             _ => Initialisation::Lost { before: None },
         };
     }
+
+    /// Media took the name of the initialisation segment, of which nothing is left.
+    fn overwrite(&mut self, name: &Path) {
+        match &mut self.initialisation {
+            Initialisation::Landed { file, content } if file == name => *content = None,
+            Initialisation::Lost { before } => drop(before.take_if(|(file, _)| file == name)),
+            _ => {}
+        }
+    }
 }
 
 impl What {
-    /// The durations of the entries that it makes; `None` for one of one target duration, where that
-    /// was not known when it was pushed.
+    /// The durations of the entries that it makes; `None` for one of one target duration, where
+    /// that was not known when it was pushed.
     pub(crate) fn pieces(&self, target: u64) -> Vec<u64> {
         let most = target * SECOND;
         match self {
@@ -340,7 +354,8 @@ impl What {
     }
 }
 
-/// What a key in force says of a segment of this number: its IV too, if it has none of its own (§5.2).
+/// The lines of a key for a segment of this number: with its IV too, if the key has none of its
+/// own (§5.2).
 fn of_number((format, line): (&String, &String), number: u64) -> (String, String) {
     let iv = format!("METHOD=AES-128,IV=0x{number:032X}");
     let line = match line.as_str() {

@@ -1,4 +1,4 @@
-//! A folder in memory: it records what took effect, and fails as it is told.
+//! A directory in memory: it records the changes that took effect, and fails on request.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,9 +17,24 @@ pub(crate) enum Answer {
     Refused,
     /// An error, and yet it was done: the answer was lost on its way.
     Unheard,
+    /// No space is left, and nothing has changed.
+    NoSpace,
+    /// The same, but there is some for the next call.
+    NoSpaceOnce,
 }
 
-/// What the folder does with the calls to come.
+impl Answer {
+    /// That of the next call.
+    fn take(&mut self) -> Self {
+        let answer = *self;
+        if answer == Self::NoSpaceOnce {
+            *self = Self::Done;
+        }
+        answer
+    }
+}
+
+/// The directory's answer to the next calls.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Faults {
     pub(crate) playlist: Answer,
@@ -27,7 +42,7 @@ pub(crate) struct Faults {
     pub(crate) removal: Answer,
 }
 
-/// What took effect, and when.
+/// A change that took effect, and its time.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     pub(crate) at: Duration,
@@ -117,7 +132,7 @@ impl Folder {
         std::mem::take(&mut self.inner().records)
     }
 
-    /// What the segments' own sink does.
+    /// The write of the segments' own sink.
     pub(crate) fn store(&self, path: &Path, data: Vec<u8>) {
         self.inner().apply(path, Change::Stored(data));
     }
@@ -145,13 +160,16 @@ impl Inner {
             Some(left) => *left -= 1,
             None => {}
         }
-        if answer != Answer::Refused {
+        if matches!(answer, Answer::Done | Answer::Unheard) {
             self.apply(path, change);
         }
         if answer == Answer::Done {
             return Ok(());
         }
         self.failures += 1;
+        if matches!(answer, Answer::NoSpace | Answer::NoSpaceOnce) {
+            return Err(io::Error::from(io::ErrorKind::StorageFull).into());
+        }
         Err(SinkError::transient("it failed as it was told to"))
     }
 }
@@ -163,21 +181,22 @@ impl SegmentSink for Folder {
             .as_deref()
             .expect("all that is written has a path");
         let mut inner = self.inner();
+        let faults = &mut inner.faults;
         let answer = if path == self.playlist {
-            inner.faults.playlist
+            faults.playlist.take()
         } else {
-            inner.faults.state
+            faults.state.take()
         };
         inner.call(path, Change::Stored(segment.data.clone()), answer)
     }
 
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+    fn remove(&mut self, path: &Path, _: &WriteContext) -> Result<(), SinkError> {
         let mut inner = self.inner();
         if inner.never_removes {
             inner.failures += 1;
             return Err(io::Error::from(io::ErrorKind::Unsupported).into());
         }
-        let answer = inner.faults.removal;
+        let answer = inner.faults.removal.take();
         inner.call(path, Change::Removed, answer)
     }
 }

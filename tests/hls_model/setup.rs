@@ -1,4 +1,4 @@
-//! What a case begins with.
+//! The setup of a case.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -62,7 +62,7 @@ impl Setup {
         playlist
     }
 
-    /// What every URI begins with.
+    /// The prefix of every URI.
     pub(crate) fn prefix(&self) -> String {
         self.base
             .map(|base| format!("{}/", base.trim_end_matches('/')))

@@ -1,4 +1,4 @@
-//! What happens in a case, step by step.
+//! The steps of a case.
 
 use proptest::prelude::*;
 
@@ -139,6 +139,8 @@ fn answer() -> impl Strategy<Value = Answer> {
         18 => Just(Answer::Done),
         1 => Just(Answer::Refused),
         1 => Just(Answer::Unheard),
+        1 => Just(Answer::NoSpace),
+        1 => Just(Answer::NoSpaceOnce),
     ]
 }
 

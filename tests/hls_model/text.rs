@@ -46,7 +46,8 @@ impl Text {
     }
 }
 
-/// Reads a text whose URIs all begin with `base`, and whose lines of the caller's are `passed_through`.
+/// Reads a text whose URIs all begin with `base`, and whose lines of the caller's are
+/// `passed_through`.
 pub(crate) fn parse(
     text: &str,
     base: &str,

@@ -1,14 +1,15 @@
 //! The functions of libc that this binary puts itself in the place of.
 //!
-//! All that is unsafe in these tests is in here. It is sound because each function does what the one of
-//! libc does that it stands for: it is given what that one would be given, under the same contract, and
-//! hands it on unchanged to the kernel, or to libc's own function, unless the plan says that the call
-//! fails or is cut short, which the contract allows at any time. Paths are read before they are handed on,
-//! as C strings that the caller vouches for. Nothing in here unwinds: where std would panic, it aborts.
+//! All that is unsafe in these tests is in here. It is sound because each function does what the
+//! one of libc does that it stands for: it is given what that one would be given, under the same
+//! contract, and hands it on unchanged to the kernel, or to libc's own function, unless the plan
+//! says that the call fails or is cut short, which the contract allows at any time. Paths are read
+//! before they are handed on, as C strings that the caller vouches for. Nothing in here unwinds:
+//! where std would panic, it aborts.
 //!
 //! `open` and its like are variadic in C. Here the mode is an ordinary argument, which the calling
-//! conventions of 64-bit Linux pass the same way; where the caller gave none it is never looked at by the
-//! kernel either.
+//! conventions of 64-bit Linux pass the same way; where the caller gave none it is never looked at
+//! by the kernel either.
 #![allow(
     unsafe_code,
     reason = "a function of libc can be stood in for in no other way"
@@ -22,7 +23,7 @@ use libc::{AT_FDCWD, DIR, c_long, dirent64, iovec, mode_t, off64_t, size_t, ssiz
 
 use super::{Call, Fault, IS_COUNTED, Kind, Session, session};
 
-/// What a call that failed returns.
+/// The return value of a failed call.
 trait Returned: Copy {
     const FAILED: Self;
     fn has_failed(self) -> bool;
@@ -74,8 +75,8 @@ fn set_errno(code: c_int) {
     unsafe { *libc::__errno_location() = code }
 }
 
-/// Has the call made, or failed, and notes it. `describe` says what it is, or `None` of what does not
-/// count; `real` makes it, with no more than the given number of bytes.
+/// Has the call made, or failed, and notes it. `describe` says what it is, or `None` of what does
+/// not count; `real` makes it, with no more than the given number of bytes.
 fn pass<R: Returned>(
     describe: impl FnOnce(&Session) -> Option<Call>,
     real: impl FnOnce(usize) -> R,
@@ -144,7 +145,8 @@ unsafe fn path_of(path: *const c_char) -> Option<PathBuf> {
     // SAFETY: the caller vouches for it.
     let path = unsafe { CStr::from_ptr(path) };
     let path = Path::new(OsStr::from_bytes(path.to_bytes()));
-    // Relative ones start at the current folder: the code under test opens none relative to another.
+    // Relative ones start at the current folder: the code under test opens none relative to
+    // another.
     Some(if path.is_absolute() {
         path.to_path_buf()
     } else {
@@ -181,8 +183,8 @@ fn opened(session: &mut Session, call: &mut Call, key: usize) {
 /// A system call that takes numbers and addresses and returns a small number.
 macro_rules! system {
     ($number:ident $(, $argument:expr)*) => {{
-        // SAFETY: the arguments are those that the caller gave to the function of libc that makes this
-        // system call, whose contract is the kernel's.
+        // SAFETY: the arguments are those that the caller gave to the function of libc that makes
+        // this system call, whose contract is the kernel's.
         let result: c_long = unsafe { libc::syscall(libc::$number $(, $argument)*) };
         result
     }};
@@ -204,7 +206,7 @@ macro_rules! own {
             let found = libc::dlsym(libc::RTLD_NEXT, $name.as_ptr());
             assert!(
                 !found.is_null(),
-                "libc lacks a function that it has had for ever"
+                "libc lacks a function that every version has"
             );
             std::mem::transmute::<*mut c_void, $kind>(found)
         }
@@ -637,8 +639,8 @@ unsafe extern "C" fn linkat(
     )
 }
 
-/// What the code under test is not known to call. Should it ever, the tests know no faults of it, and say
-/// so. By handle, and by path.
+/// Calls that the code under test is not known to make. The tests have no faults for them, and
+/// fail if one is made. By handle, and by path.
 macro_rules! unknown_by_handle {
     ($($name:ident($($argument:ident: $kind:ty),*) = $number:ident;)*) => {$(
         #[unsafe(no_mangle)]

@@ -1,10 +1,10 @@
-//! What a disk may hold after a power cut: a model that knows of no journal and no order, and promises
-//! nothing but what POSIX does.
+//! A model of the states of a disk after a power cut. It assumes no journal and no order, and
+//! promises what POSIX does.
 //!
-//! The sync of a file makes its content durable, and not its name. The sync of a folder makes the names in
-//! it durable, and not its own. Whatever was not synced may be there, or not, or in part: each name by
-//! itself, and each page of each file. A sync that failed has made nothing durable, and no later one makes
-//! up for it.
+//! The sync of a file makes its content durable, but not its name. The sync of a directory makes
+//! the names in it durable, but not its own. Anything that was not synced may be there, or not, or
+//! in part: each name by itself, and each page of each file. A failed sync makes nothing durable,
+//! and a later one does not repair that.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -36,7 +36,7 @@ struct File {
     is_lost: bool,
 }
 
-/// What a name has led to since the last sync that counts, the durable one first.
+/// The targets of a name since the last sync that counts, the durable one first.
 #[derive(Debug, Clone)]
 struct Name {
     states: Vec<Option<Number>>,
@@ -59,7 +59,7 @@ pub struct Disk {
     openings: BTreeMap<u64, (Number, usize)>,
 }
 
-/// What is found after a power cut: each file by its path below the root, and its content.
+/// The state after a power cut: each file by its path below the root, and its content.
 pub type Files = BTreeMap<PathBuf, Content>;
 
 /// One thing that is not certain, and how many ways it has.
@@ -70,7 +70,8 @@ enum Uncertain {
 }
 
 impl Disk {
-    /// One on which everything below `root` that is there now is durable, the folder itself included.
+    /// One on which everything below `root` that is there now is durable, the folder itself
+    /// included.
     pub fn of(root: &Path) -> Self {
         let mut disk = Self {
             root: root.to_path_buf(),
@@ -126,7 +127,7 @@ impl Disk {
         }
     }
 
-    /// What the path leads to now. `None` outside of the root as well.
+    /// The node at this path now. `None` outside of the root as well.
     fn find(&self, path: &Path) -> Option<Number> {
         let below = path.strip_prefix(&self.root).ok()?;
         let mut number = ROOT;
@@ -159,7 +160,7 @@ impl Disk {
     pub fn go_on(&mut self, call: &Call) {
         if call.kind == Kind::Sync {
             if call.code() == Some(libc::EINTR) {
-                // It has not failed, and is gone on with.
+                // An interrupted sync has not failed, and is retried.
                 return;
             }
             if let Some((number, _)) = self.openings.get(&call.handle).copied() {
@@ -233,8 +234,9 @@ impl Disk {
         }
     }
 
-    /// What a file may hold, the least first and all of it last: what is durable; and of what was written
-    /// since as many pages as the file's length may say, each of them there or zeros.
+    /// The possible contents of a file, from the least to all of it: the durable content, and then
+    /// as many pages of the later writes as the length of the file may say, each of them present
+    /// or zeros.
     fn contents(file: &File) -> Vec<Content> {
         let (now, length) = (&file.now, file.now.len());
         if file.durable == file.now {
@@ -268,7 +270,7 @@ impl Disk {
         found.into_iter().map(Content::from).collect()
     }
 
-    /// What is not certain, and how many ways each has.
+    /// The uncertain parts, and the number of states of each.
     fn uncertain(&self) -> Vec<(Uncertain, usize)> {
         let mut found = Vec::new();
         for (number, node) in self.nodes.iter().enumerate() {
@@ -291,7 +293,7 @@ impl Disk {
         found
     }
 
-    /// What is there while the power is on.
+    /// The state while the power is on.
     pub fn now(&self) -> Files {
         let uncertain = self.uncertain().into_iter();
         let all = uncertain.map(|(what, ways)| (what, ways - 1)).collect();
@@ -308,7 +310,7 @@ impl Disk {
             .collect()
     }
 
-    /// What is durable of the content of the file at this path below the root.
+    /// The durable content of the file at this path below the root.
     pub fn durable_content(&self, path: &Path) -> Option<&[u8]> {
         match &self.nodes[self.find(&self.root.join(path))?] {
             Node::File(file) => Some(&file.durable),
@@ -316,7 +318,7 @@ impl Disk {
         }
     }
 
-    /// What is found if of everything that is uncertain the least is there.
+    /// The state in which the least of everything uncertain is present.
     pub fn least(&self) -> Files {
         self.materialize(&BTreeMap::new(), &self.all_contents())
     }
@@ -350,9 +352,9 @@ impl Disk {
         files
     }
 
-    /// Tells `found` of the states that a power cut may leave: of all, where there are no more than
-    /// `most`; else of those in which everything, nothing, or all but one thing are there or not,
-    /// and of as many others as there is room for, always the same.
+    /// Tells `found` of the states that a power cut may leave: of all, where there are no more
+    /// than `most`; else of those in which everything, nothing, or all but one thing are there or
+    /// not, and of as many others as there is room for, always the same.
     pub fn states(&self, most: usize, mut found: impl FnMut(Files)) {
         let uncertain = self.uncertain();
         let contents = self.all_contents();

@@ -1,6 +1,6 @@
-//! A live session, whose segments go through a stream and whose playlist is published, with the calls of
-//! both counted; and beside it a publisher that writes into memory, where nothing fails. What that one
-//! publishes is what the other has to.
+//! A live session. Its segments go through a stream, its playlist is published, and the calls of
+//! both are counted. Beside it a publisher writes into memory, where nothing fails; the session
+//! must publish the same texts.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -26,7 +26,7 @@ const SEGMENT_SECS: f64 = 2.0;
 /// Three target durations, as short as a window can be.
 const WINDOW: Duration = Duration::from_secs(6);
 
-/// What a publisher has written, and what of it is there.
+/// The texts that a publisher has written, and which of them is stored.
 #[derive(Debug, Default)]
 pub struct Memory {
     pub files: BTreeMap<PathBuf, Vec<u8>>,
@@ -46,7 +46,7 @@ impl SegmentSink for InMemory {
         Ok(())
     }
 
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
+    fn remove(&mut self, path: &Path, _: &WriteContext) -> Result<(), SinkError> {
         self.0.lock().unwrap().files.remove(path);
         Ok(())
     }
@@ -72,7 +72,7 @@ impl LiveSetup {
     }
 }
 
-/// What became of one segment.
+/// The outcome of one segment.
 #[derive(Debug)]
 pub struct Step {
     pub stored: Result<(), Option<i32>>,
@@ -183,14 +183,14 @@ impl Live {
         Ok(())
     }
 
-    /// What the playlist has to be.
+    /// The text that the playlist must have.
     pub fn expected(&self) -> Option<Vec<u8>> {
         let memory = self.memory.lock().unwrap();
         memory.files.get(Path::new(PLAYLIST)).cloned()
     }
 }
 
-/// Whether another session can go on with what is in the folder.
+/// Whether another session can resume from the files in the directory.
 pub fn can_be_resumed(root: &Path, setup: LiveSetup) -> io::Result<()> {
     let Some(previous) = Previous::read(root, &setup.playlist())? else {
         return Ok(());

@@ -1,8 +1,9 @@
-//! System calls of the code under test on their way to the kernel: counted, recorded, and made to fail.
+//! System calls of the code under test on their way to the kernel: counted, recorded, and made to
+//! fail.
 //!
-//! The test binary defines the functions of libc that change files ([`calls`]), and std and `tempfile` bind
-//! to them. A call counts where the thread has said so ([`counted`]); all others pass as if nothing stood
-//! in the way. What becomes of a counted one is decided by a [`Plan`].
+//! The test binary defines the functions of libc that change files ([`calls`]), and std and
+//! `tempfile` bind to them. A call counts where the thread has said so ([`counted`]); all others
+//! pass as if nothing stood in the way. What becomes of a counted one is decided by a [`Plan`].
 #![allow(
     dead_code,
     unreachable_pub,
@@ -21,7 +22,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use segment_stream::{ProducedSegment, SegmentSink, SinkError, WriteContext};
 
-/// What a call does, as far as its ways to fail differ.
+/// The effect of a call, as far as its errors differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Opens a file that must not be there yet.
@@ -48,7 +49,7 @@ pub enum Kind {
     OpenFolder,
     ReadFolder,
     CloseFolder,
-    /// What the code under test is not known to do.
+    /// A call that the code under test is not known to make.
     Unknown,
 }
 
@@ -71,7 +72,7 @@ pub struct Call {
     /// Of a truncation, the length.
     pub length: u64,
     pub is_injected: bool,
-    /// What it returned, or the code of the error.
+    /// The returned value, or the code of the error.
     pub outcome: Result<i64, i32>,
 }
 
@@ -126,14 +127,15 @@ impl Call {
     }
 }
 
-/// What happens instead of the call.
+/// The effect instead of the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// It fails with this code. (A `close` closes all the same, as on Linux.)
     Code(i32),
     /// It takes no more than so many bytes.
     Short(usize),
-    /// It fails with this code because the system is one that does not know it, and so is not a fault.
+    /// It fails with this code because the system is one that does not know it, and so is not a
+    /// fault.
     Unknown(i32),
 }
 
@@ -195,12 +197,12 @@ pub fn position() -> usize {
     session().as_ref().map_or(0, |session| session.calls.len())
 }
 
-/// What was recorded so far.
+/// The calls recorded so far.
 pub fn recorded() -> Vec<Call> {
     recorded_since(0)
 }
 
-/// What was recorded from this position on.
+/// The calls recorded from this position on.
 pub fn recorded_since(position: usize) -> Vec<Call> {
     session()
         .as_ref()
@@ -232,8 +234,12 @@ impl<S: SegmentSink> SegmentSink for Counted<S> {
         counted(|| self.0.write(segment, context))
     }
 
-    fn remove(&mut self, path: &Path) -> Result<(), SinkError> {
-        counted(|| self.0.remove(path))
+    fn remove(&mut self, path: &Path, context: &WriteContext) -> Result<(), SinkError> {
+        counted(|| self.0.remove(path, context))
+    }
+
+    fn read(&mut self, path: &Path, context: &WriteContext) -> Result<Option<Vec<u8>>, SinkError> {
+        counted(|| self.0.read(path, context))
     }
 
     fn finish(&mut self) -> Result<(), SinkError> {
@@ -241,7 +247,7 @@ impl<S: SegmentSink> SegmentSink for Counted<S> {
     }
 }
 
-/// What `path` is below the folder; `None` where it is not.
+/// The path below the directory; `None` if `path` is not below it.
 pub fn below<'a>(folder: &Path, path: &'a Path) -> Option<&'a Path> {
     path.strip_prefix(folder).ok()
 }

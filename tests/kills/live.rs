@@ -15,7 +15,7 @@ const SIDE_FILE: &str = ".live.m3u8.state";
 /// How a session ends that nobody kills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// Its input breaks off, so that it leaves the playlist to be gone on with, and waits for nothing.
+    /// The input breaks off, so the program suspends the playlist and waits for nothing.
     BrokenOff,
     /// It ends the playlist, and waits until all old segments may be deleted.
     WithTheInput,
@@ -24,7 +24,8 @@ pub(crate) enum Ending {
 pub(crate) struct Live {
     ending: Ending,
     input: Vec<u8>,
-    /// The segments of the whole input: what they hold, and how long the playlist says that they last.
+    /// The segments of the whole input: what they hold, and how long the playlist says that they
+    /// last.
     segments: Vec<(Vec<u8>, u64)>,
 }
 
@@ -157,7 +158,8 @@ impl Victim for Live {
         }
         if out.exists() {
             let left_over = temps(out);
-            // Of the writer and of the publisher, of this session and of one before it that was killed.
+            // Of the writer and of the publisher, of this session and of one before it that was
+            // killed.
             assert!(left_over.len() <= 4, "{left_over:?}");
         }
     }
@@ -166,16 +168,17 @@ impl Victim for Live {
         let found = self.look_at(out);
         if found.as_ref().is_some_and(|found| found.has_ended) {
             // It was killed while it waited to delete: what is left over is known, at least.
-            assert_eq!(strays(out), [""; 0]);
+            assert_eq!(orphans(out), [""; 0]);
             return;
         }
         self.run_to_its_end(out);
         if found.is_none() && self.ending == Ending::BrokenOff {
-            // What was stored before there was a playlist is found by the first session that has one.
+            // Segments stored before there was a playlist are found by the first session that has
+            // one.
             self.run_to_its_end(out);
         }
         if found.is_some() || self.ending == Ending::BrokenOff {
-            assert_eq!(strays(out), [""; 0]);
+            assert_eq!(orphans(out), [""; 0]);
         }
         if self.ending == Ending::WithTheInput {
             assert!(!out.join(SIDE_FILE).exists(), "it waited for all of them");
@@ -227,7 +230,7 @@ fn assert_goes_on(before: &Listing, now: &Listing) {
 }
 
 /// The files that neither the playlist lists nor the side file has to be deleted.
-fn strays(out: &Path) -> Vec<String> {
+fn orphans(out: &Path) -> Vec<String> {
     let listing = Listing::of_file(&out.join(PLAYLIST));
     let noted = fs::read_to_string(out.join(SIDE_FILE)).unwrap_or_default();
     let noted = noted

@@ -1,8 +1,8 @@
 //! Kills a program just before a system call, and counts the calls by killing.
 //!
-//! `strace` counts the calls of each thread by itself. So only one thread is traced at a time, and no call
-//! is passed over because another thread was the first to make as many: the main thread by starting it under
-//! the tracer, the writer's by attaching the tracer before there is any input.
+//! `strace` counts the calls of each thread by itself. So only one thread is traced at a time, and
+//! no call is passed over because another thread was the first to make as many: the main thread by
+//! starting it under the tracer, the writer's by attaching the tracer before there is any input.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -17,8 +17,9 @@ use super::common::means::skip;
 use super::thorough::is_thorough;
 use super::{Victim, have_tools};
 
-/// All calls with which a program may change files and folders. What opens for reading is among them:
-/// that is a moment as good as any other. Those that a machine does not know are as good as never made.
+/// All calls with which a program may change files and folders. What opens for reading is among
+/// them: that is a moment as good as any other. Those that a machine does not know are as good as
+/// never made.
 pub(crate) const CALLS: [&str; 19] = [
     "openat",
     "write",
@@ -107,7 +108,8 @@ pub(crate) struct Found {
     pub(crate) calls: usize,
 }
 
-/// Tries one number after the other (or some of them, unless it is thorough), until there is no such call.
+/// Tries one number after the other (or some of them, unless it is thorough), until there is no
+/// such call.
 pub(crate) fn each(mut killed_at: impl FnMut(usize) -> bool) -> Found {
     let (first, step) = if is_thorough() { (1, 1) } else { (2, 9) };
     let mut found = Found { kills: 0, calls: 0 };

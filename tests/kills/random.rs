@@ -1,4 +1,4 @@
-//! Kills at moments that nobody knows.
+//! Kills at random moments.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -16,7 +16,8 @@ use super::{Victim, copy_of};
 /// After so many a new folder is begun, so that what waits to be deleted does not add up.
 const KILLS_IN_A_FOLDER: u32 = 10;
 
-/// Starts a session and gives it its input, from a thread, as it may be killed before it has read all.
+/// Starts a session and gives it its input, from a thread, as it may be killed before it has read
+/// all.
 pub(crate) fn feed(victim: &impl Victim, out: &Path) -> Child {
     let mut session = victim.command(&[], out).spawn().unwrap();
     give(&mut session, victim.input());

@@ -86,7 +86,7 @@ impl Victim for Record {
     }
 }
 
-/// What the segments in the folder hold, in the order of their numbers.
+/// The contents of the segments in the directory, in the order of their numbers.
 fn contents(folder: &Path) -> Vec<Vec<u8>> {
     if !folder.exists() {
         return Vec::new();

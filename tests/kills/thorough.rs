@@ -1,4 +1,4 @@
-//! How much is tried.
+//! The number of cases.
 
 use std::env;
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,8 @@ pub(crate) fn is_thorough() -> bool {
     env::var_os("SEGMENT_STREAM_THOROUGH").is_some_and(|value| value == "1")
 }
 
-/// Tries all of them, a few at a time, for what waits more than it works. The answers are in order.
+/// Tries all of them, a few at a time, for what waits more than it works. The answers are in
+/// order.
 pub(crate) fn several<T, I>(
     items: I,
     attempt: impl Fn(T) -> bool + Send + Sync + 'static,

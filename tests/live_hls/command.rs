@@ -149,18 +149,18 @@ fn what_is_there_is_gone_on_with_or_left_alone() {
     for (arguments, line) in [
         (
             &[][..],
-            format!("{playlist} is there already; --resume goes on with it"),
+            format!("{playlist} exists already; --resume continues it"),
         ),
         (
             &["--resume", "--target=9"],
             format!(
-                "{folder}: cannot go on with \"live.m3u8\": its target duration is 8, and 18 was \
-                 asked for"
+                "{folder}: cannot resume \"live.m3u8\": its target duration is 8 s, but 18 s is \
+                 configured"
             ),
         ),
         (
             &["--resume", "--record"],
-            format!("{playlist} was begun without --record, so go on without it"),
+            format!("{playlist} was started without --record; resume it without --record"),
         ),
     ] {
         assert_eq!(
@@ -220,7 +220,7 @@ fn a_recording_is_not_gone_on_without() {
     );
     assert_eq!(packaged.status.code(), Some(1));
     let line = format!(
-        "{} is there, so go on with --record: without it segments would be deleted",
+        "{} exists, so --record is needed: without it, its segments would be deleted",
         out.join(RECORDING).display()
     );
     assert_fails(packager().arg("--resume").args([&input, &out]), 1, &line);

@@ -1,4 +1,4 @@
-//! What a decoder makes of an input.
+//! The frames that a decoder makes of an input.
 
 use std::ffi::OsStr;
 use std::process::Command;
@@ -12,10 +12,11 @@ pub(crate) struct Frames {
     pub(crate) audio: Vec<String>,
 }
 
-/// The first frame of an audio decoder that begins in the middle lacks what overlaps it from before.
+/// The first frame of an audio decoder that begins in the middle lacks what overlaps it from
+/// before.
 const OVERLAPPED: usize = 1;
-/// How much audio may be missing where video begins: it is interleaved some frames later or earlier, and
-/// one PES packet holds several.
+/// How much audio may be missing where video begins: it is interleaved some frames later or
+/// earlier, and one PES packet holds several.
 const INTERLEAVED: usize = 40;
 
 impl Frames {

@@ -1,4 +1,4 @@
-//! A full disk: the playlist stays as it was, and goes on when there is room again.
+//! On a full disk the playlist stays unchanged, and continues when there is room again.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
@@ -188,7 +188,7 @@ fn fills_the_disk_under_the_program() {
         for _ in 0..3 {
             stored.next().unwrap().unwrap();
         }
-        // What it has read by now it may have stored as well, or not.
+        // Bytes that it has read by now may be stored already, or not.
         fill(&ballast, 0);
         stdin.write_all(&input[250_000..550_000]).unwrap();
         let mut complaint = || complaints.next().unwrap().unwrap();

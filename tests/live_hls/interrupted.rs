@@ -24,7 +24,8 @@ fn start(arguments: &[&str], out: &Path) -> Child {
     command.spawn().unwrap()
 }
 
-/// Waits until so many files are stored and listed, and then presses Ctrl-C. Returns the exit code.
+/// Waits until so many files are stored and listed, and then presses Ctrl-C. Returns the exit
+/// code.
 fn interrupt(mut child: Child, files: usize) -> Option<i32> {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     for _ in 0..files {

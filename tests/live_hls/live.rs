@@ -17,12 +17,13 @@ use super::*;
 const SECONDS: u32 = 40;
 /// How far the input is ahead of what was packaged of it, at most.
 const AHEAD: usize = 24 * 1024;
-/// How many segments are listed that the player has not asked for, at most, but for those in `AHEAD`.
+/// How many segments are listed that the player has not asked for, at most, but for those in
+/// `AHEAD`.
 const UNPLAYED: usize = 2;
 /// Before the player starts. The window is a good half of it.
 const WITHOUT_PLAYER: usize = 25;
 
-/// What the packager said of each file: its name, its duration, its size.
+/// The lines of the packager for each file: name, duration, size.
 #[derive(Default)]
 struct Said {
     state: Mutex<State>,
@@ -128,8 +129,8 @@ impl Broadcast {
         }
     }
 
-    /// Feeds on, for as long as not too many segments would wait. Returns how many are packaged, or none
-    /// at the end of the input.
+    /// Feeds on, for as long as not too many segments would wait. Returns how many are packaged,
+    /// or none at the end of the input.
     fn step(&mut self) -> Option<usize> {
         let rest = &self.input[self.fed..];
         let piece = &rest[..rest.len().min(4096)];
@@ -216,7 +217,7 @@ fn broadcast(input: Vec<u8>) {
         "else it shows nothing that no segment was missing"
     );
 
-    // What is left in the end is what is listed.
+    // In the end the directory has exactly the listed files.
     let listing = Listing::of_file(&out.join(LIVE));
     let mut listed: Vec<_> = listing.files().chain([LIVE]).collect();
     listed.sort_unstable();

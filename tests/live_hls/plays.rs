@@ -1,4 +1,4 @@
-//! What is published plays, from the beginning and from every segment on.
+//! A published playlist plays, from the beginning and from every segment.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -58,7 +58,7 @@ impl Packaged {
         }
     }
 
-    /// What somebody hears and sees who knows nothing from before this segment.
+    /// Decodes from this segment on, as a player that has nothing from before it.
     fn join_at(&self, first: usize) {
         let (before, after) = self.listing.segments.split_at(first);
         let mut text = format!(

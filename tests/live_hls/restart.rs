@@ -1,4 +1,4 @@
-//! Killed and gone on with, a hundred times.
+//! Killed and resumed, a hundred times.
 
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,11 +84,11 @@ fn session_of(name: &str) -> (&str, &str) {
     name.rsplit_once('-').expect("a session and a number")
 }
 
-/// What is in the folder and not in the playlist must never have been listed: it was stored when the kill
-/// came before it was published. Returns how many files that are.
+/// A file in the directory that the playlist does not list must never have been listed: the kill
+/// came between its write and its publication. Returns the number of such files.
 fn check_unlisted(out: &Path, history: &History) -> usize {
-    // The last one of each session that was seen in a playlist. A session lists what it stores in order,
-    // and after its kill the playlist still ends with what it listed last.
+    // The last one of each session that was seen in a playlist. A session lists what it stores in
+    // order, and after its kill the playlist still ends with what it listed last.
     let mut last = BTreeMap::new();
     for uri in history.by_uri.keys() {
         let (session, number) = session_of(uri);
@@ -106,7 +106,7 @@ fn check_unlisted(out: &Path, history: &History) -> usize {
             Some(session) => last.contains_key(session),
             None => last.get(session).is_some_and(|last| number <= *last),
         };
-        assert!(!was_listed, "{name} was listed once, and is left for ever");
+        assert!(!was_listed, "{name} was listed once, and is never deleted");
     }
     unlisted.len()
 }

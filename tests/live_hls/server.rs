@@ -1,4 +1,5 @@
-//! A small HTTP server for a folder, on the loopback device, which remembers what it was asked for.
+//! A small HTTP server for a folder, on the loopback device, which remembers what it was asked
+//! for.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

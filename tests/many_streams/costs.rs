@@ -1,4 +1,4 @@
-//! What belongs to the whole process can be counted only in one where no other test runs.
+//! Resources of the whole process can be counted only if no other test runs in it.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -51,7 +51,7 @@ fn weighs_idle_streams() {
         let Some(streams) = idle(test, STREAMS) else {
             return;
         };
-        // What a thread takes at its start, it has taken when it waits for the first segment.
+        // A thread has its startup resources once it waits for the first segment.
         wait_until_all_sleep();
         let after = resident_bytes().unwrap();
         let each = after.saturating_sub(before) / STREAMS;
@@ -126,8 +126,9 @@ fn what_a_segment_costs_with_a_thousand_streams_and_with_one() {
         per_segment(&mut one, 1, || {});
         let writer = told.recv().unwrap();
 
-        // All sides in turn, so that what else goes on meets all of them. Of a thousand streams each has
-        // a writer that sleeps when it is its turn, and the one stream has none unless it is waited for.
+        // All sides in turn, so that what else goes on meets all of them. Of a thousand streams
+        // each has a writer that sleeps when it is its turn, and the one stream has none unless it
+        // is waited for.
         let mut ratios = [vec![], vec![]];
         for _ in 0..5 {
             let awake = per_segment(&mut one, STREAMS, || {});
@@ -160,8 +161,8 @@ fn says_its_thread(tell: Sender<String>) -> impl SegmentSink {
     })
 }
 
-/// What a segment takes where one thread fills and empties one stream after the other, so many times
-/// in all, `before` not counted.
+/// The time of a segment if one thread fills and empties one stream after the other, this many
+/// times in all, `before` not counted.
 fn per_segment(streams: &mut [Halves], bursts: u64, before: impl Fn()) -> Duration {
     let mut took = Duration::ZERO;
     for burst in 0..bursts {

@@ -1,4 +1,4 @@
-//! How many threads and descriptors this process has.
+//! The number of threads and descriptors of this process.
 
 use std::fs;
 

@@ -3,8 +3,8 @@
 use super::common::muxer::{H264, HEVC, MPEG_AUDIO, MPEG2, MPEG4, PRIVATE_DATA, Pes, picture};
 use super::*;
 
-/// Which of five pictures a second apart, all of them `content` but for the first, begin a segment.
-/// The first one is a random access point by its indicator.
+/// Which of five pictures a second apart, all of them `content` but for the first, begin a
+/// segment. The first one is a random access point by its indicator.
 fn cuts_at(kind: u8, content: &[u8], split: &[usize]) -> usize {
     let mut muxer = Muxer::default();
     muxer.pat(0, &[(1, PMT)]);
@@ -63,8 +63,8 @@ fn mpeg_2_and_mpeg_4_are_cut_at_intra_pictures() {
     assert_eq!(cuts_at(MPEG4, &picture::mpeg4(1), &[]), NONE);
 }
 
-/// The header of the PES packet, the start codes, the units and their escapes may all be split between
-/// transport packets.
+/// The header of the PES packet, the start codes, the units and their escapes may all be split
+/// between transport packets.
 #[test]
 fn a_picture_may_be_split_anywhere() {
     for len in 1..40 {

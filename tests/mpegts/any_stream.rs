@@ -8,7 +8,7 @@ use super::*;
 
 const SAMPLE: &[u8] = include_bytes!("../data/sample.ts");
 
-/// What a stream goes on with.
+/// The next part of a stream.
 #[derive(Clone, Debug)]
 enum Piece {
     Pat,

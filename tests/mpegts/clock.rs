@@ -1,4 +1,4 @@
-//! Durations, from whatever the stream has for a clock.
+//! Durations from the clocks that the stream has.
 
 use super::common::muxer::DISCONTINUITY;
 use super::*;

@@ -1,4 +1,4 @@
-//! Bad input: one clear word about it, and nothing good is lost.
+//! Bad input: one clear message, and no good segment is lost.
 
 use super::*;
 

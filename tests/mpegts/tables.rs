@@ -1,4 +1,4 @@
-//! PAT and PMT: where they are put in front, and what they change to.
+//! PAT and PMT: their insertion, and their changes.
 
 use super::common::muxer::{HEVC, MPEG_AUDIO, pmt, seal, section};
 use super::*;

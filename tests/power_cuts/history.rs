@@ -1,4 +1,4 @@
-//! What was done and promised when, and whether what a power cut leaves is as it must be.
+//! The history of calls and promises, and the check of the state after a power cut.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -9,7 +9,8 @@ use crate::common::listing::Listing;
 use crate::interposed::disk::{Chance, Disk, Files};
 use crate::interposed::{Call, Kind};
 
-/// In which way a state is not as it must be in [`Durability::Full`](segment_stream::Durability::Full).
+/// In which way a state is not as it must be in
+/// [`Durability::Full`](segment_stream::Durability::Full).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Wrong {
     /// Something was said to be stored, and is not there or older.
@@ -25,7 +26,7 @@ pub(crate) enum Wrong {
 /// A file that was asked for.
 #[derive(Debug, Default)]
 struct File {
-    /// What it may hold, in order.
+    /// The contents that it may have, in order.
     versions: Vec<Vec<u8>>,
     /// At which position which version was said to be stored.
     promised: Vec<(usize, usize)>,
@@ -41,7 +42,7 @@ pub(crate) struct History {
     files: BTreeMap<PathBuf, File>,
 }
 
-/// What was found of all cuts.
+/// The findings of all cuts.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) cuts: usize,
@@ -85,7 +86,7 @@ impl History {
         self.file(path).versions.push(content.to_vec());
     }
 
-    /// What was asked for last was said to be stored, after so many calls.
+    /// The last requested content was reported as stored, after this many calls.
     pub(crate) fn promised(&mut self, path: impl Into<PathBuf>, position: usize) {
         let file = self.file(path);
         let version = file.versions.len() - 1;
@@ -101,8 +102,8 @@ impl History {
         self.file(path).is_playlist = true;
     }
 
-    /// Cuts the power before each call and after the last, and looks at the states that this may leave, no
-    /// more than `most` each time. `look` sees each distinct one.
+    /// Cuts the power before each call and after the last, and looks at the states that this may
+    /// leave, no more than `most` each time. `look` sees each distinct one.
     pub(crate) fn cut_everywhere(&self, most: usize, mut look: impl FnMut(&Files)) -> Found {
         let mut found = Found::default();
         let mut disk = self.start.clone();
@@ -146,9 +147,10 @@ impl History {
             && !self.files.values().any(is_promised)
     }
 
-    /// The same calls as another run may have made them, in which the calls of `ahead` are made by a thread
-    /// of their own that is up to `most` of these ranges ahead of the other one, which in turn comes to no
-    /// call before those that stand in front of it in here. What was promised when goes with the calls.
+    /// The same calls as another run may have made them, in which the calls of `ahead` are made by
+    /// a thread of their own that is up to `most` of these ranges ahead of the other one, which in
+    /// turn comes to no call before those that stand in front of it in here. What was promised
+    /// when goes with the calls.
     pub(crate) fn interleave(&self, ahead: &[Range<usize>], most: usize, seed: u64) -> Self {
         let (mut leading, mut following) = (Vec::new(), Vec::new());
         for position in 0..self.calls.len() {
@@ -259,7 +261,7 @@ impl History {
     }
 }
 
-/// What a sweep takes, by its documentation.
+/// The files that a sweep deletes, by its documentation.
 fn is_temp(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.strip_prefix(".segment-")

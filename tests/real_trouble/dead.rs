@@ -1,5 +1,6 @@
-//! A file system that is shut down in mid-run, as the kernel does to one that it can no longer rely on. What
-//! was not synced by then is lost: `xfs_io -c shutdown` does not even flush the journal.
+//! A file system that is shut down in mid-run, as the kernel does to one that it can no longer
+//! rely on. What was not synced by then is lost: `xfs_io -c shutdown` does not even flush the
+//! journal.
 
 use std::fs;
 use std::path::PathBuf;
@@ -139,7 +140,8 @@ fn finds_what_was_stored() {
             "{number} came out as Ok and is not there, or not whole"
         );
     }
-    // Of the others there may be some, as they were lost at their last step, and those are whole as well.
+    // Of the others there may be some, as they were lost at their last step, and those are whole
+    // as well.
     let left_over = temps(&session);
     let there: Vec<PathBuf> = entries(&session)
         .into_iter()

@@ -125,7 +125,7 @@ fn uses_all_inodes_of_an_ext4() {
     assert_eq!(error.operation(), Some("create a temp file for"));
     let error = write(90, "folder/90.ts".into()).unwrap_err();
     assert_eq!(error.raw_os_error(), Some(NO_SPACE), "{error}");
-    assert_eq!(error.operation(), Some("create the folder"));
+    assert_eq!(error.operation(), Some("create the directory"));
     // Even what only replaces takes an inode for a moment.
     let error = write(91, "0.ts".into()).unwrap_err();
     assert_eq!(error.raw_os_error(), Some(NO_SPACE), "{error}");

@@ -1,8 +1,9 @@
-//! A hung disk: `bindfs`, stopped. Nobody can make the call that hangs return, but all others keep their time.
+//! A hung disk: `bindfs`, stopped. Nobody can make the call that hangs return, but all others keep
+//! their time.
 //!
-//! Whether the process can end is then up to the kernel. A call that the file system has not yet taken is
-//! given up when the process exits. One that it has taken stays, and so does the process, as a zombie with
-//! nothing in it but that thread, until the file system answers or is killed.
+//! Whether the process can end is then up to the kernel. A call that the file system has not yet
+//! taken is given up when the process exits. One that it has taken stays, and so does the process,
+//! as a zombie with nothing in it but that thread, until the file system answers or is killed.
 
 use std::env;
 use std::fs;
@@ -28,7 +29,8 @@ fn a_hung_disk_that_has_not_taken_the_call() {
     hang("a_hung_disk_that_has_not_taken_the_call", 1);
 }
 
-/// One `bindfs` on top of another, which is stopped: the one on top has taken the call, and cannot answer.
+/// One `bindfs` on top of another, which is stopped: the one on top has taken the call, and cannot
+/// answer.
 #[test]
 fn a_hung_disk_that_has_taken_the_call() {
     hang("a_hung_disk_that_has_taken_the_call", 2);
@@ -68,7 +70,8 @@ fn can_mount(work: &Path) -> bool {
     probe.unwrap().status.success()
 }
 
-/// A process that is killed at the latest when the thread ends that started it, even if it is stopped.
+/// A process that is killed at the latest when the thread ends that started it, even if it is
+/// stopped.
 struct Tied(Child);
 
 impl Tied {
@@ -235,8 +238,9 @@ fn writes_to_a_hung_disk() {
         let numbered = |number: u64| segment(number, LENGTH, format!("{number}.ts"));
         sender.send(numbered(0)).unwrap();
         stream.next().unwrap().unwrap();
-        // A closed file is released behind our back. The disk takes one request after the other, so once it
-        // has looked for this one it has done that too, and is free to take the call that hangs.
+        // A closed file is released behind our back. The disk takes one request after the other,
+        // so once it has looked for this one it has done that too, and is free to take the call
+        // that hangs.
         assert!(fs::symlink_metadata(root.join("none.ts")).is_err());
         println!("* it is time to hang");
         io::stdin().read_line(&mut String::new()).unwrap();
@@ -323,8 +327,8 @@ fn a_hung_disk_holds_up_no_writer_of_another_disk() {
     ));
 }
 
-/// What is remembered of a file is good for so long: the kernel then answers a look by itself, and the first
-/// call that hangs is the one that opens the folder above the new file's, to sync it.
+/// The lifetime of cached attributes: the kernel then answers a look by itself. The first call
+/// that hangs is the one that opens the parent directory of the new file, to sync it.
 const REMEMBERS: &str = "entry_timeout=3600,attr_timeout=3600";
 
 #[test]
@@ -378,7 +382,8 @@ fn writes_to_two_disks() {
                 .send(segment(number, LENGTH, healthy(number)))
                 .unwrap();
         }
-        // Two hang and none is queued, so the others are stored: the iterator waits for the first one.
+        // Two hang and none is queued, so the others are stored: the iterator waits for the first
+        // one.
         while stream.stats().queued.segments > 0 || stream.stats().writing > 2 {
             thread::yield_now();
         }

@@ -9,8 +9,8 @@ use tempfile::{TempDir, tempdir};
 use super::common::again::{again, must_pass};
 use super::common::means::{have_tools, skip};
 
-/// Mounts the image on the folder of the same name, runs the rest, and lets go of the image: what is mounted
-/// next should see what is on it, and nothing that is only remembered.
+/// Mounts the image on the folder of the same name, runs the rest, and lets go of the image: what
+/// is mounted next should see what is on it, and nothing that is only remembered.
 const MOUNTED: &str =
     r#"mount -o loop "$0.img" "$0" || exit 77; "$@"; code=$?; umount "$0"; exit $code"#;
 

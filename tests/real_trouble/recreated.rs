@@ -1,5 +1,5 @@
-//! A folder that takes the place of another, on a file system where nothing tells the two apart: an ext4 that
-//! keeps no birth times, and gives the number of a removed folder to the next one.
+//! A folder that takes the place of another, on a file system where nothing tells the two apart:
+//! an ext4 that keeps no birth times, and gives the number of a removed folder to the next one.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
@@ -13,7 +13,7 @@ use super::common::means::have_tools;
 use super::image::Image;
 use super::{LENGTH, segment};
 
-/// Who makes the folder again.
+/// The possible recreators of the directory.
 const MAKERS: [&str; 2] = ["somebody", "the-sink"];
 
 #[test]

@@ -1,4 +1,5 @@
-//! What will not heal is tried once, by several writers as by one, and what may heal is tried now and then.
+//! A permanent error is not retried, by several writers as by one; a transient one is retried at
+//! intervals.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -43,7 +44,8 @@ fn send_all(root: &Path, sends: u64, durability: Durability) -> (Vec<WriteError>
     (failed, stats)
 }
 
-/// Demands that nothing gets through, each one failing at the first attempt with this code, and at once.
+/// Demands that nothing gets through, each one failing at the first attempt with this code, and at
+/// once.
 fn is_refused(root: &Path, code: i32) {
     for durability in [Durability::None, Durability::Full] {
         let begun = Instant::now();
@@ -146,8 +148,8 @@ fn several_writers_without_descriptors() {
     tell(&must_pass(&mut again(&prefix, part, work.path())));
 }
 
-/// This may heal, so it is tried again, at growing intervals and not for longer than half a second, which is
-/// the least that each segment is worth.
+/// This may heal, so it is tried again, at growing intervals and not for longer than half a
+/// second, which is the least that each segment is worth.
 #[test]
 #[ignore = "a part of several_writers_without_descriptors"]
 fn several_write_without_descriptors() {

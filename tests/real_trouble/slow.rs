@@ -123,8 +123,8 @@ fn writes_to_a_slow_disk() {
         );
         assert!(stream.stats().longest_write >= DELAY);
         assert_eq!(entries(&root).len() as u64, SENDS);
-        // All slots were taken at the first look. One more is in the producer's hands, and one in the
-        // consumer's.
+        // All slots were taken at the first look. One more is in the producer's hands, and one in
+        // the consumer's.
         assert!(most < resident + (4 * LARGE as u64), "{resident} {most}");
     });
 }

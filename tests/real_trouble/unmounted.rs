@@ -1,5 +1,5 @@
-//! A disk that is unmounted while segments are written to it: what is left under its mount point is the
-//! system's disk, which nobody wants to record to.
+//! A disk that is unmounted while segments are written to it: what is left under its mount point
+//! is the system's disk, which nobody wants to record to.
 
 use std::fs;
 use std::io;
@@ -68,9 +68,9 @@ fn writes_while_its_disk_is_unmounted() {
             assert_eq!(error.operation(), Some("use the root"), "{error}");
             assert!(error.path().is_some_and(|path| path.starts_with(&point)));
             assert!(error.to_string().contains("mounted?"), "{error}");
-            assert!(error.may_heal(), "it may be mounted again");
+            assert!(error.is_transient(), "it may be mounted again");
             // That it is gone does not mean that it was removed.
-            let removed = sink.remove(Path::new("a/0.ts"));
+            let removed = sink.remove(Path::new("a/0.ts"), &WriteContext::default());
             assert_eq!(removed.unwrap_err().operation(), Some("use the root"));
         }
         assert!(entries(&point).is_empty(), "{:?}", entries(&point));

@@ -23,8 +23,8 @@ const WRITERS: usize = 16;
 /// The program's own: the first one, that of the test, its watchdog's. And some for a few writers.
 const THREADS: usize = 8;
 
-/// Runs a part of a test as a user whom limits and permissions bind, and who has no other process, behind
-/// `prefix`. Returns `None` where that takes root.
+/// Runs a part of a test as a user whom limits and permissions bind, and who has no other process,
+/// behind `prefix`. Returns `None` where that takes root.
 pub(crate) fn as_nobody(test: &str, prefix: &[&str], part: &str) -> Option<Output> {
     if !have_tools(test, &["setpriv", "prlimit"]) {
         return None;
@@ -110,8 +110,8 @@ fn starts_some_writers() {
             SegmentStream::with_writers(config(), WRITERS, |_| Noting(Arc::clone(&calls)));
         let error = started.map(drop).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "{error}");
-        // Nothing was ever begun, so there is nothing to finish: each sink is dropped, on the thread that it
-        // was given to, or here. No thread is left.
+        // Nothing was ever begun, so there is nothing to finish: each sink is dropped, on the
+        // thread that it was given to, or here. No thread is left.
         let calls = calls.lock().unwrap();
         assert!(
             calls.iter().all(|(call, _)| *call == Call::Drop),

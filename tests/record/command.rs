@@ -214,7 +214,7 @@ fn bad_input_gets_one_line() {
         assert_bad(path, &format!("{path}: {why}; recorded nothing"));
     }
     let path = folder.path().to_str().unwrap();
-    let why = "cannot read on: Is a directory (os error 21)";
+    let why = "cannot read: Is a directory (os error 21)";
     assert_bad(path, &format!("{path}: {why}; recorded nothing"));
     assert_bad(
         "no/such",

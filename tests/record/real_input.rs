@@ -1,4 +1,4 @@
-//! What is recorded is the input and nothing else, and each segment stands alone.
+//! A recording is the input and nothing else, and each segment can be decoded alone.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ fn without_indicators(packets: &[u8]) -> (Vec<u8>, usize) {
     (bytes, cleared)
 }
 
-/// Whoever sets no indicators gets the same segments, by the bitstream.
+/// An input without indicators gives the same segments, cut by the bitstream.
 fn check_without_indicators(recording: &Recording) {
     let (bytes, count) = without_indicators(&fs::read(&recording.input).unwrap());
     assert!(count > 2, "there were some");
@@ -232,8 +232,8 @@ fn ac_3_alone() {
     check_audio("ac_3_alone", "ac3");
 }
 
-/// The first segment begins as the input does, with the end of a group. It has the tables in front,
-/// which the input has later; the pictures that nobody can decode stay.
+/// The first segment begins as the input does, with the end of a group. It has the tables in
+/// front, which the input has later; the pictures that nobody can decode stay.
 #[test]
 fn input_that_begins_in_the_middle_of_a_group() {
     let whole = fs::read(SAMPLE).unwrap();

@@ -3,10 +3,10 @@
 use super::common::joined;
 use super::*;
 
-/// What ffmpeg numbers streams from.
+/// The PID of ffmpeg's first stream.
 pub(crate) const FIRST_PID: u16 = 0x100;
 
-/// What a decoder says when it begins with a segment.
+/// The complaints of a decoder that begins with a segment.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decoder {
     Silent,
@@ -42,7 +42,8 @@ impl Recording {
         }
     }
 
-    /// Everything that is promised of every recording. Returns how many segments got tables inserted.
+    /// Everything that is promised of every recording. Returns how many segments got tables
+    /// inserted.
     pub(crate) fn check(&self, decoder: Decoder) -> usize {
         let folder = self.folder.path();
         let input = fs::read(&self.input).unwrap();

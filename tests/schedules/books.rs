@@ -1,7 +1,8 @@
-//! An observer's own books of a stream: what was handed over, what the sinks were asked to do, and what
-//! came out; and what has to be true of all that, however the threads ran.
+//! An observer's own books of a stream: what was handed over, what the sinks were asked to do, and
+//! what came out; and what has to be true of all that, however the threads ran.
 //!
-//! The books are under a lock of the standard library, which shuttle does not know, and so add no schedules.
+//! The books are under a lock of the standard library, which shuttle does not know, and so add no
+//! schedules.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -15,8 +16,8 @@ use segment_stream::{
 use shuttle::thread;
 use std::time::Duration;
 
-/// Waits are for ever, unless the scenario asks for something else: a sender that waits to tell the log of
-/// it would wake up by itself, and hide a wake-up that was lost.
+/// Waits are for ever, unless the scenario asks for something else: a sender that waits to tell the
+/// log of it would wake up by itself, and hide a wake-up that was lost.
 pub(crate) fn depth(channel_depth: usize) -> SegmentStreamConfig {
     SegmentStreamConfig {
         channel_depth,
@@ -379,8 +380,8 @@ impl Entries {
         }
     }
 
-    /// The sinks were called as they have to be: one segment at a time, equal paths neither at the same time
-    /// nor out of order, `finish` once after all of it unless it panicked.
+    /// The sinks were called as they have to be: one segment at a time, equal paths neither at the
+    /// same time nor out of order, `finish` once after all of it unless it panicked.
     fn audit_calls(&self) {
         let mut hands: BTreeMap<usize, (u64, Option<PathBuf>)> = BTreeMap::new();
         let mut by_path: BTreeMap<PathBuf, Vec<u64>> = BTreeMap::new();
@@ -425,7 +426,8 @@ impl Entries {
     }
 
     fn audit_outs(&self, ending: Ending) {
-        // Every list is in the order of acceptance, and the iteration comes before what a report holds.
+        // Every list is in the order of acceptance, and the iteration comes before what a report
+        // holds.
         self.check_order(self.iterated.iter().map(|it| it.sequence), "iterated");
         for (before, list) in &self.reported {
             let list = self.iterated[..*before].iter().chain(list);

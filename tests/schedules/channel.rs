@@ -1,5 +1,5 @@
-//! The bell that schedules are explored with, which is the crate's own: it does what a crossbeam channel does,
-//! step by step, and waits as it should.
+//! The bell that schedules are explored with, which is the crate's own: it does what a crossbeam
+//! channel does, step by step, and waits as it should.
 
 #[path = "../../src/internal/sync/shuttle.rs"]
 #[allow(dead_code, reason = "the crate uses more of it")]
@@ -141,7 +141,8 @@ fn the_explored_channel_does_what_crossbeams_does() {
     let result = TestRunner::new(config).run(&cases, |(capacity, steps)| {
         let differs = Arc::new(Mutex::new(None));
         let found = Arc::clone(&differs);
-        // Its locks are there only while schedules are explored; there is one, as this is one thread.
+        // Its locks are there only while schedules are explored; there is one, as this is one
+        // thread.
         Runner::new(RandomScheduler::new_from_seed(0, 1), shuttle::Config::new()).run(move || {
             *found.lock().unwrap_or_else(PoisonError::into_inner) = compare(capacity, &steps).err();
         });

@@ -13,7 +13,8 @@ use shuttle::thread;
 use crate::books::{Books, Ending, depth, join_all, segment, segment_at};
 use crate::gate::Gate;
 
-/// Ends it after this time, with senders under way, and with `writers` that have equal paths to write.
+/// Ends it after this time, with senders under way, and with `writers` that have equal paths to
+/// write.
 fn end_within(time: Duration, writers: usize) {
     let books = Books::default();
     let (mut stream, sender) =
@@ -187,8 +188,8 @@ pub(crate) fn a_pause_is_no_part_of_an_attempt() {
     books.audit(&handle, Ending::HandedOut);
 }
 
-/// The first attempt at each segment fails, and at one of them every attempt; the pause between them would
-/// last for ever.
+/// The first attempt at each segment fails, and at one of them every attempt; the pause between
+/// them would last for ever.
 pub(crate) fn a_retry_cut_short() {
     let books = Books::default();
     let forever = RetryPolicy {

@@ -14,8 +14,8 @@ const SCHEDULES: usize = 100_000;
 /// The schedules are the same on every run, so that what fails is what was changed.
 const SEED: u64 = 2190;
 
-/// How many times a thread is overtaken by another, apart from when it waits: few moves in the right places
-/// find most defects.
+/// How many times a thread is overtaken by another, apart from when it waits: few moves in the
+/// right places find most defects.
 const MOVES: usize = 4;
 
 /// Runs its share of the schedules, one half by chance, the other by priorities that seldom change.
@@ -70,7 +70,8 @@ fn config() -> Config {
     config.stack_size = 1 << 17;
     // Some hundreds are usual; only threads that chase one another come to this.
     config.max_steps = MaxSteps::FailAfter(50_000);
-    // A scenario that has failed would otherwise go on while it unwinds, and fail for other reasons.
+    // A scenario that has failed would otherwise go on while it unwinds, and fail for other
+    // reasons.
     config
         .ungraceful_shutdown_config
         .immediately_return_on_panic = true;

@@ -1,5 +1,6 @@
-//! The line of senders: everybody who could get in gets in, in the order in which they came, and nobody is
-//! forgotten. A wake-up that is lost is a deadlock here, as nothing else would wake the sender.
+//! The line of senders: everybody who could get in gets in, in the order in which they came, and
+//! nobody is forgotten. A wake-up that is lost is a deadlock here, as nothing else would wake the
+//! sender.
 
 use std::time::Duration;
 
@@ -150,8 +151,8 @@ pub(crate) fn whoever_gives_up_against_a_release() {
         let tell = tell.clone();
         thread::spawn(move || tell.send(hasty.join().unwrap()).unwrap())
     });
-    // From here on either a slot is free, and somebody who waits takes it or gives up, or it is taken by
-    // one that tells of it and can be taken out.
+    // From here on either a slot is free, and somebody who waits takes it or gives up, or it is
+    // taken by one that tells of it and can be taken out.
     take(&books, &mut stream);
     for _ in 0..3 {
         if told.recv().unwrap() {
@@ -169,7 +170,8 @@ pub(crate) fn whoever_gives_up_against_a_release() {
     books.audit(&handle, Ending::HandedOut);
 }
 
-/// Those who wait are let in or told, whichever comes first, and the line of a closed stream is empty.
+/// Those who wait are let in or told, whichever comes first, and the line of a closed stream is
+/// empty.
 pub(crate) fn a_sender_let_in_against_a_close() {
     let books = Books::default();
     let (mut stream, sender) = SegmentStream::with_sink(depth(1), books.plain(0)).unwrap();
@@ -283,8 +285,8 @@ pub(crate) fn dropping_the_oldest() {
     books.audit(&handle, Ending::HandedOut);
 }
 
-/// Everything in the stream is an initialisation segment or in the sink's hand: then it is as with a stream
-/// that blocks.
+/// Everything in the stream is an initialisation segment or in the sink's hand: then it is as with
+/// a stream that blocks.
 pub(crate) fn where_nothing_can_be_dropped() {
     let books = Books::default();
     let gate = Gate::default();

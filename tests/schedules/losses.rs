@@ -1,5 +1,5 @@
-//! Losses, of the producer and of a stream that drops the oldest: each comes out in its place, wakes whoever
-//! waits for it, and loses nothing of its information.
+//! Losses, of the producer and of a stream that drops the oldest: each comes out in its place,
+//! wakes whoever waits for it, and loses nothing of its information.
 
 use std::time::Duration;
 
@@ -104,8 +104,8 @@ pub(crate) fn a_segment_given_up_wakes_a_sleeping_iterator() {
     check_law(&stats);
 }
 
-/// A thread that sends or gives up these segments, in this order, until the stream is closed. Returns what is
-/// to come out.
+/// A thread that sends or gives up these segments, in this order, until the stream is closed.
+/// Returns what is to come out.
 fn giving_up(sender: SegmentSender, numbers: [u64; 3]) -> JoinHandle<Vec<Out>> {
     thread::spawn(move || {
         let mut expected = Vec::new();
@@ -156,7 +156,8 @@ pub(crate) fn losses_beside_writers_and_a_close() {
     }
 }
 
-/// The consumer sleeps already, and the segment that it waits for is dropped on its way to the writer.
+/// The consumer sleeps already, and the segment that it waits for is dropped on its way to the
+/// writer.
 pub(crate) fn a_drop_at_the_front_wakes_a_sleeping_iterator() {
     for writers in [1, 2] {
         let (stream, sender) =
@@ -274,8 +275,8 @@ pub(crate) fn information_of_merged_losses() {
     check_law(&stream.stats());
 }
 
-/// A stuck write, with drops and losses behind it: the numbers agree all the time, and when it ends nothing is
-/// in flight.
+/// A stuck write, with drops and losses behind it: the numbers agree all the time, and when it ends
+/// nothing is in flight.
 pub(crate) fn losses_before_a_deadline() {
     let gate = Gate::default();
     let gone = Gate::default();

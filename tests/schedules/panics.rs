@@ -1,7 +1,7 @@
 //! Sinks that panic, and sinks that end badly.
 //!
-//! They unwind without the panic hook, which would print a schedule for each of them; to whoever catches a
-//! panic that is the same.
+//! They unwind without the panic hook, which would print a schedule for each of them; to whoever
+//! catches a panic that is the same.
 
 use std::panic::resume_unwind;
 use std::time::Duration;
@@ -31,7 +31,8 @@ pub(crate) fn a_panic_under_waiting_senders() {
         books.producer(sender.clone(), [segment(0), segment(1), segment(2)]),
         books.producer(sender.clone(), [segment(10), segment(11)]),
     ];
-    // At least one comes out before there is room for the one that panics; then nobody takes anything.
+    // At least one comes out before there is room for the one that panics; then nobody takes
+    // anything.
     for _ in 0..3 {
         if let Some(item) = stream.next() {
             let panicked = item.as_ref().is_err();

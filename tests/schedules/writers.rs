@@ -1,4 +1,5 @@
-//! Several writers: equal paths one after the other, and nobody asleep while there is something to write.
+//! Several writers: equal paths one after the other, and nobody asleep while there is something to
+//! write.
 
 use segment_stream::{ProducedSegment, SegmentSink, SegmentStream};
 use shuttle::thread;
@@ -70,7 +71,8 @@ pub(crate) fn nobody_sleeps_while_there_is_something_to_write() {
         thread::yield_now();
     }
     gates[0].1.open();
-    // Nobody sends or closes any more, so nothing but the end of the first write lets the equal path go.
+    // Nobody sends or closes any more, so nothing but the end of the first write lets the equal
+    // path go.
     join_all(producers);
     for _ in 0..4 {
         books.yielded(stream.next().expect("all of them come out"));

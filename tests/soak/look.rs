@@ -1,4 +1,4 @@
-//! What a process has at a moment, and its folder.
+//! The resources of a process at a moment, and its directory.
 
 use std::fmt;
 use std::fs;
@@ -30,7 +30,8 @@ impl Look {
         let numbers = |look: &Self| [look.resident, look.descriptors, look.threads, look.files];
         let names = ["resident bytes", "descriptors", "threads", "files"];
         for ((name, now), before) in names.into_iter().zip(numbers(self)).zip(numbers(earlier)) {
-            // A process as small as this one grows by as much when pages of the program itself are read.
+            // A process as small as this one grows by as much when pages of the program itself are
+            // read.
             let least = if name == names[0] { 512 << 10 } else { 0 };
             let more = now.saturating_sub(before);
             assert!(

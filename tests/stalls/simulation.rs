@@ -1,9 +1,9 @@
-//! A live source, a sink that stalls once, and a consumer that takes at once what is there, on a clock that
-//! only this moves.
+//! A live source, a sink that stalls once, and a consumer that takes at once what is there, on a
+//! clock that only this moves.
 //!
-//! The threads are real, and so are the waits for one another; the time is not. Before the clock moves,
-//! everything has happened that can happen without it: what was sent is with the sink and what the sink
-//! has done is yielded, or the sink stands at its gate. So every number is exact.
+//! The threads are real, and so are the waits for one another; the time is not. Before the clock
+//! moves, everything has happened that can happen without it: what was sent is with the sink and
+//! what the sink has done is yielded, or the sink stands at its gate. So every number is exact.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,15 +27,15 @@ pub(crate) const SEGMENT: Millis = 40;
 /// The write that begins now is the one that stalls.
 pub(crate) const STALL_BEGINS: Millis = 2_000;
 
-/// How long this thread waits for another one before it looks again at what that one is waiting for. Of the
-/// real time; no outcome depends on it.
+/// How long this thread waits for another one before it looks again at what that one is waiting
+/// for. Of the real time; no outcome depends on it.
 const MOMENT: Duration = Duration::from_millis(1);
 
 /// How the source sends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Way {
     Send(WhenFull),
-    /// What comes back is thrown away.
+    /// A refused segment is thrown away.
     TrySend,
     /// The same, after this time.
     SendTimeout(Millis),
@@ -64,7 +64,7 @@ pub(crate) struct Case {
     pub(crate) may_wait: bool,
 }
 
-/// What came of it.
+/// The outcome of a simulation.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     /// Yielded as `Ok`.
@@ -77,11 +77,13 @@ pub(crate) struct Outcome {
     pub(crate) errors: u64,
     pub(crate) dropped_bytes: u64,
     pub(crate) dropped_secs: f64,
-    /// How late the source came back from sending at worst, against the time at which the segment was due.
+    /// How late the source came back from sending at worst, against the time at which the segment
+    /// was due.
     pub(crate) worst_late: Millis,
     /// How late the last one was.
     pub(crate) last_late: Millis,
-    /// How old was what had waited in the queue when the stall ended, in the order in which it came out.
+    /// How old was what had waited in the queue when the stall ended, in the order in which it
+    /// came out.
     pub(crate) waited: Vec<Millis>,
     pub(crate) stats: StreamStats,
 }
@@ -156,7 +158,8 @@ impl Simulation {
         };
         let config = SegmentStreamConfig {
             when_full,
-            // A sender that is to be told looks for room as well, and that would be by the real clock.
+            // A sender that is to be told looks for room as well, and that would be by the real
+            // clock.
             stall_warning: Duration::MAX,
             ..Default::default()
         };
@@ -344,7 +347,7 @@ impl Source {
         }
     }
 
-    /// What the stream said to the segment; `None` if the source waits in the line.
+    /// The stream's answer to the segment; `None` if the source waits in the line.
     fn send(&self, segment: ProducedSegment, stream: &SegmentStream) -> Option<Answer> {
         let (orders, answers) = match self {
             Self::Here(way, sender) => return Some(way.send(sender, segment)),
@@ -365,7 +368,7 @@ impl Source {
         }
     }
 
-    /// What the stream says to the segment that waited.
+    /// The stream's answer to the segment that waited.
     fn answer(&self) -> Answer {
         let Self::Apart { answers, .. } = self else {
             unreachable!("it never waits");

@@ -1,5 +1,5 @@
-//! Several writers that make the same folders at the same time, while syncs fail, and folders cannot be taken
-//! back.
+//! Several writers that make the same folders at the same time, while syncs fail, and folders
+//! cannot be taken back.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -29,8 +29,8 @@ impl Draw {
 /// The code of a sync that has not failed by itself: it is told of one that has.
 const TOLD: i32 = libc::ENOSPC;
 
-/// Now and then the sync of a folder fails. As the kernel does it, that is told to everybody who had the folder
-/// open at the time, and to nobody else.
+/// The sync of a directory fails from time to time. As in the kernel, only those who had the
+/// directory open at the time get the error.
 fn fails_now_and_then(seed: u64) -> interposed::Plan {
     let mut draw = Draw(seed + 1);
     let mut last_to_be_told: HashMap<PathBuf, u64> = HashMap::new();

@@ -1,4 +1,4 @@
-//! What no error says is logged, as nobody else is left to be told.
+//! Failures that no error reports are logged, because no caller is left to receive them.
 
 use std::sync::Mutex;
 use std::thread;
@@ -13,7 +13,7 @@ use super::*;
 struct Listener(Mutex<Option<Vec<String>>>);
 
 static LISTENER: Listener = Listener(Mutex::new(None));
-/// What a logger that is told of a sync waits for.
+/// The gate at which a logger waits that receives the message of a sync.
 static GATE: Mutex<Option<Gate>> = Mutex::new(None);
 
 impl log::Log for Listener {
@@ -113,12 +113,13 @@ fn that_the_name_of_a_folder_of_others_is_not_synced_is_logged() {
     let fails = |kind: Kind, path: &Path| {
         (is_sync_of_a_folder(kind, path) && !path.ends_with("a")).then_some(EIO)
     };
-    let part = "so a power cut may take what is in it away";
+    let part = "a power cut may take its content away";
     let (written, count) = logged(There::All, fails, part);
     assert!(written.is_ok() && count > 0, "{written:?}, {count}");
 }
 
-/// A writer that is logging has a folder to tell of: that its name is not synced, or that it stays.
+/// A writer that is logging has a folder to tell of: that its name is not synced, or that it
+/// stays.
 fn logs_and_holds_up_nobody(log: &'static str, others: &'static [&'static str]) {
     let _alone = alone();
     let base = in_memory();
@@ -172,7 +173,7 @@ fn that_a_folder_cannot_be_taken_back_is_logged() {
     let fails = |kind: Kind, path: &Path| {
         (kind == Kind::RemoveFolder || is_sync_of_a_folder(kind, path)).then_some(EIO)
     };
-    let (written, count) = logged(There::Root, fails, "though its name was not synced");
+    let (written, count) = logged(There::Root, fails, "its name is not synced");
     assert_eq!((written.is_ok(), count), (false, 1));
 }
 
@@ -192,8 +193,8 @@ fn that_a_temp_file_stays_is_logged() {
     }
 }
 
-/// Where a file gets its name as a link, the first name is removed twice at most: this fails so, and says how
-/// many messages that led to.
+/// Where a file gets its name as a link, the first name is removed twice at most: this fails so,
+/// and says how many messages that led to.
 fn second_name_fails_to_go(code: i32) -> usize {
     let base = in_memory();
     let mut sink = DiskSink::rooted(base.path());

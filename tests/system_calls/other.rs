@@ -35,7 +35,7 @@ pub(crate) fn stream(
         match &item {
             Ok(_) => assert!(is_whole, "{}", why()),
             Err(error) => assert!(
-                there.is_none() || is_whole && error.operation() == "sync the folder",
+                there.is_none() || is_whole && error.operation() == "sync the directory",
                 "{}",
                 why()
             ),
@@ -49,7 +49,8 @@ pub(crate) fn stream(
     (calls, failed)
 }
 
-/// A sweep of a folder with temp files and other files in it; returns its calls and what it came to.
+/// A sweep of a folder with temp files and other files in it; returns its calls and what it came
+/// to.
 pub(crate) fn sweep(faults: &[At]) -> (Vec<Call>, Result<Swept, SinkError>) {
     const TEMPS: [&str; 3] = [
         ".segment-aaaaaaaaaaaa.tmp",

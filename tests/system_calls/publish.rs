@@ -1,4 +1,4 @@
-//! A live session with a playlist, and what must hold whatever call of it fails.
+//! A live session with a playlist, and its promises whatever call fails.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -43,7 +43,7 @@ struct Case<'a> {
     /// How far the model has come.
     seen: usize,
     /// Stored, although their folder could not be synced: nobody knows of them.
-    strays: BTreeSet<PathBuf>,
+    orphans: BTreeSet<PathBuf>,
     was_left_unpublished: bool,
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn run(setup: LiveSetup, faults: &[At]) -> Vec<Call> {
         root: base.path().join("root"),
         disk: Disk::of(base.path()),
         seen: 0,
-        strays: BTreeSet::new(),
+        orphans: BTreeSet::new(),
         was_left_unpublished: false,
     };
     let started = Instant::now();
@@ -141,14 +141,14 @@ impl Case<'_> {
                 "a segment that was not stored is there",
             );
             if failed_sync {
-                self.strays.insert(hint(number));
+                self.orphans.insert(hint(number));
             }
         }
         for notice in step.published.iter().flat_map(|pushed| &pushed.notices) {
             match notice {
                 Notice::Lost { .. } => self.check(step.stored.is_err(), "nothing was lost"),
                 Notice::NotDeleted(error) => self.says_what_happened(error),
-                // What the last session could not publish is not known to this one.
+                // The numbers that the last session could not publish are unknown to this one.
                 Notice::UnexpectedNumber { .. } if number == RESUMED_AT => {
                     self.check(self.was_left_unpublished, "a number is missing");
                 }
@@ -173,7 +173,7 @@ impl Case<'_> {
             }
             Err(error) => {
                 self.says_what_happened(error);
-                let is_named = error.operation() == Some("sync the folder");
+                let is_named = error.operation() == Some("sync the directory");
                 self.check(
                     now.as_deref() == before || is_named && now == expected,
                     "it is neither the old playlist nor the new one",
@@ -199,7 +199,7 @@ impl Case<'_> {
         }
     }
 
-    /// What was said to be there would be after a power cut.
+    /// A file that was reported as stored would be there after a power cut.
     fn is_durable(&mut self, hint: &Path, content: &[u8]) {
         let path = Path::new("root").join(hint);
         if self.setup.durability == Durability::Full {
@@ -242,19 +242,19 @@ impl Case<'_> {
             left.as_ref().map(drop).map_err(PublishError::sink_error),
         );
         let Some(text) = self.playlist() else {
-            self.strays.extend(found(&self.root).into_keys());
+            self.orphans.extend(found(&self.root).into_keys());
             return live.begin_anew();
         };
         self.was_left_unpublished = left.is_err();
         if left.is_err() {
-            // What was stored and could not be listed any more is not known to the next session.
+            // A segment that was stored and could not be listed is unknown to the next session.
             let listing = Listing::of(&text);
             let named: BTreeSet<_> = listing
                 .files()
                 .map(|it| Path::new("live").join(it))
                 .collect();
             let there = found(&self.root).into_keys();
-            self.strays
+            self.orphans
                 .extend(there.filter(|path| !named.contains(path)));
         }
         if let Err(error) = live.resume() {
@@ -283,7 +283,7 @@ impl Case<'_> {
         let there: BTreeSet<_> = found(&self.root).into_keys().collect();
         let left: Vec<_> = there
             .difference(&named)
-            .filter(|path| !self.strays.contains(*path))
+            .filter(|path| !self.orphans.contains(*path))
             .collect();
         self.check(
             left.is_empty() || was_lied_to,

@@ -1,4 +1,4 @@
-//! Turns that a single failure does not lead to.
+//! Combinations that a single failure does not reach.
 
 use std::io;
 
@@ -6,7 +6,8 @@ use segment_stream::{Existing, Swept};
 
 use super::*;
 
-/// Where neither that rename nor links are known (FUSE, exFAT), only the look is left to refuse by.
+/// Where neither that rename nor links are known (FUSE, exFAT), only the look is left to refuse
+/// by.
 #[test]
 fn what_is_there_is_refused_where_only_a_look_can_tell() {
     let _alone = alone();
@@ -48,9 +49,12 @@ fn a_folder_made_anew_in_the_place_of_a_doubtful_one_is_relied_on() {
     let mut sink = DiskSink::rooted(base.path()).durability(Durability::Full);
     interposed::begin(sync_fails_and_the_folder_stays());
     let mut write = || counted(|| sink.write(&segment(0, "a/0.ts"), &WriteContext::default()));
-    assert_eq!(write().unwrap_err().operation(), Some("sync the folder"));
+    assert_eq!(write().unwrap_err().operation(), Some("sync the directory"));
     interposed::heal();
-    assert_eq!(write().unwrap_err().operation(), Some("rely on the folder"));
+    assert_eq!(
+        write().unwrap_err().operation(),
+        Some("rely on the directory")
+    );
     fs::remove_dir(base.path().join("a")).unwrap();
     write().unwrap();
 }
@@ -67,12 +71,12 @@ fn a_clone_does_not_rely_on_a_doubtful_folder_of_another() {
     };
     assert_eq!(
         write(&mut one).unwrap_err().operation(),
-        Some("sync the folder")
+        Some("sync the directory")
     );
     interposed::heal();
     assert_eq!(
         write(&mut other).unwrap_err().operation(),
-        Some("rely on the folder")
+        Some("rely on the directory")
     );
 }
 
@@ -105,7 +109,8 @@ fn a_root_that_goes_in_the_middle_of_a_write_is_not_made() {
     }
 }
 
-/// A sync that fails is told to those that had the folder open, and only then surely to this writer.
+/// A sync that fails is told to those that had the folder open, and only then surely to this
+/// writer.
 #[test]
 fn a_folder_is_opened_before_a_folder_in_it_gets_its_name() {
     let _alone = alone();
@@ -193,7 +198,7 @@ fn a_segment_takes_so_many_calls() {
     assert_eq!(kinds_of(Durability::Full), full);
 }
 
-/// What cannot be looked at is not taken for gone.
+/// A file that cannot be looked at is not assumed to be gone.
 #[test]
 fn what_cannot_be_looked_at_is_not_replaced() {
     let _alone = alone();

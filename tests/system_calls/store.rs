@@ -1,4 +1,4 @@
-//! A session of the disk sink, and what must hold whatever call of it fails.
+//! A session of the disk sink, and its promises whatever call fails.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -23,7 +23,7 @@ use crate::table::{At, plan};
 /// More than any case takes, with room for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a file system answers that knows no rename that refuses to replace.
+/// The answer of a file system without a rename that refuses to replace.
 const NO_SUCH_RENAME: &[(Kind, i32)] = &[(Kind::RenameToNew, libc::EINVAL)];
 
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +86,8 @@ pub(crate) enum Step {
     Remove(&'static str),
 }
 
-/// A new folder and another file in it; a file that is there already; another folder; and one that goes.
+/// A new folder and another file in it; a file that is there already; another folder; and one that
+/// goes.
 const STEPS: [Step; 5] = [
     Step::Write("new/a/0.ts", 0),
     Step::Write("new/a/1.ts", 1),
@@ -113,7 +114,7 @@ type Found = BTreeMap<PathBuf, Vec<u8>>;
 /// How a step ended, with the code of its error.
 type Outcome = Result<(), Option<i32>>;
 
-/// What a case came to.
+/// The outcome of a case.
 #[derive(Debug)]
 pub(crate) struct Ran {
     /// The calls until the faults were over.
@@ -128,7 +129,7 @@ pub(crate) struct Case<'a> {
     base: TempDir,
     root: PathBuf,
     disk: Disk,
-    /// What was there after the last step.
+    /// The files after the last step.
     there: Found,
     steps: Vec<(Range<usize>, Outcome)>,
 }
@@ -199,7 +200,11 @@ impl Case<'_> {
                 let result = counted(|| sink.write(&segment, &context));
                 (result, hint, Some(segment.data))
             }
-            Step::Remove(hint) => (counted(|| sink.remove(Path::new(hint))), hint, None),
+            Step::Remove(hint) => (
+                counted(|| sink.remove(Path::new(hint), &WriteContext::default())),
+                hint,
+                None,
+            ),
         };
         let calls = &interposed::recorded_since(from)[..];
         let range = from..from + calls.len();
@@ -225,7 +230,7 @@ impl Case<'_> {
                 );
             }
             Err(error) => {
-                let is_named = error.operation() == Some("sync the folder") && data.is_some();
+                let is_named = error.operation() == Some("sync the directory") && data.is_some();
                 assert!(
                     after == before || is_named && after == done,
                     "{step:?} failed and has changed something: {error}, {self}"
@@ -274,13 +279,13 @@ impl Case<'_> {
                     injected(Kind::Create, EEXIST)
                         || stood_there && self.setup.existing == Existing::Refuse
                 }
-                _ => error.operation() == Some("rely on the folder"),
+                _ => error.operation() == Some("rely on the directory"),
             },
         };
         assert!(is_said, "{error} is not what failed, {self}");
     }
 
-    /// What was stored would be found after a power cut, and the model is right about what is there.
+    /// The stored files would be there after a power cut, and the model agrees with the directory.
     fn is_as_durable_as_promised(
         &self,
         result: &Result<(), SinkError>,
@@ -310,7 +315,7 @@ impl Case<'_> {
         assert!(modelled.eq(&there), "the model is wrong, {self}");
     }
 
-    /// What fails once costs one step, and the others are as if nothing had been. That a length cannot be set
+    /// One failure costs one step, and the others are unaffected. A failure to set the length
     /// costs none.
     fn failed_where_it_was_made_to(&self) {
         let calls = interposed::recorded();
@@ -327,8 +332,8 @@ impl Case<'_> {
         }
     }
 
-    /// A new folder's name could not be synced, and it could not be taken back either: nothing is put into
-    /// it any more.
+    /// A new folder's name could not be synced, and it could not be taken back either: nothing is
+    /// put into it any more.
     fn is_doubtful(&self, calls: &[Call]) -> bool {
         self.setup.durability == Durability::Full
             && calls
@@ -336,8 +341,8 @@ impl Case<'_> {
                 .any(|call| call.kind == Kind::RemoveFolder && call.is_injected)
     }
 
-    /// No temp file is left but those whose removal was made to fail; a sweep takes these, and nothing
-    /// else.
+    /// No temp file is left but those whose removal was made to fail; a sweep takes these, and
+    /// nothing else.
     fn nothing_is_left(&self, calls: &[Call]) {
         let there = temps(&self.root);
         let may_stay = calls

@@ -10,12 +10,12 @@ use libc::{
 
 use crate::interposed::{Call, Fault, Kind, Plan};
 
-/// The codes that such a call may fail with, by its manual page, the most telling first. An interruption
-/// is not among them: it is no failure, see [`may_be_interrupted`].
+/// The codes that such a call may fail with, by its manual page, the most telling first. An
+/// interruption is not among them: it is no failure, see [`may_be_interrupted`].
 ///
 /// # Panics
 ///
-/// If the kind of call is not known. Whoever adds one to the crate adds here how it may fail.
+/// If the kind of call is not known. A new kind of call in the crate needs its codes here.
 pub(crate) fn codes(call: &Call) -> &'static [i32] {
     match call.kind {
         Kind::Create => &[

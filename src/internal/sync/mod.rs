@@ -1,6 +1,6 @@
-//! Threads, locks, channels and the clock, in one place: the standard library's and crossbeam's, or with
-//! `--cfg shuttle` those of a scheduler that explores every order in which threads may run. With `--cfg tsan`
-//! the locks are the standard library's in a form that `ThreadSanitizer` sees.
+//! Threads, locks, channels and the clock, in one place. Programs get the standard library's and
+//! crossbeam's. `--cfg shuttle` replaces them by those of a scheduler that explores the orders in
+//! which threads may run, and `--cfg tsan` makes the locks visible to `ThreadSanitizer`.
 
 #[cfg(shuttle)]
 mod shuttle;
@@ -16,12 +16,11 @@ use self::shuttle as chosen;
 #[cfg(not(shuttle))]
 use self::std as chosen;
 
-pub(crate) use chosen::{Condvar, Lookout, Mutex, MutexGuard, channel, now, thread, wait};
+pub(crate) use chosen::{Condvar, Mutex, MutexGuard, Spin, channel, now, thread, wait};
 
 use ::std::sync::PoisonError;
 
-/// Locks it. For what is as good after a panic as before, because no code that could panic runs under the
-/// lock.
+/// Locks it. A poisoned lock is as good as any, for a value that no code which could panic changes.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

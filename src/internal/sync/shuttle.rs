@@ -1,8 +1,8 @@
-//! What the schedules of the tests are explored with. Nothing in here ever meets a program.
+//! The schedules of the tests are explored with this. No program ever contains it.
 //!
-//! In an explored schedule no time passes by itself. A wait with a deadline ends, at the latest, when its
-//! thread has been scheduled a few times, and the clock then stands at that deadline: so a deadline is an
-//! event like any other, which may come before or after whatever else happens.
+//! In an explored schedule no time passes by itself. A wait with a deadline ends, at the latest,
+//! when its thread has been scheduled a few times, and the clock then stands at that deadline. So a
+//! deadline is an event like any other, and may come before or after any other event.
 
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
@@ -12,9 +12,12 @@ pub(crate) use shuttle::thread;
 
 use shuttle::rand::Rng;
 
-/// How often, at most, a thread that waits with a deadline is scheduled before it is over: once for every
-/// time that this can be halved, so that a deadline comes as often soon as late.
+/// How often, at most, a waiting thread is scheduled before its deadline comes. The number is
+/// halved at random, so that a deadline comes as often soon as late.
 const TURNS: u32 = 32;
+
+/// A wait of this length never ends by itself, so that a scenario deadlocks if nobody ends it.
+const FOREVER: Duration = Duration::from_secs(1_000_000_000);
 
 thread_local! {
     // Shuttle runs all threads of a schedule on one.
@@ -42,7 +45,9 @@ pub(crate) fn wait<'a, T>(
     guard: MutexGuard<'a, T>,
     at_most: Option<Duration>,
 ) -> MutexGuard<'a, T> {
-    let deadline = at_most.and_then(|duration| now().checked_add(duration));
+    let deadline = at_most
+        .filter(|duration| *duration < FOREVER)
+        .and_then(|duration| now().checked_add(duration));
     let Some(deadline) = deadline else {
         return condvar.wait(guard).unwrap_or_else(PoisonError::into_inner);
     };
@@ -55,17 +60,17 @@ pub(crate) fn wait<'a, T>(
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Looks as often as chance will have it, so that what comes while a thread looks, and what comes between its
-/// last look and its sleep, is explored.
+/// Polls a random number of times, so that events during the spin, and between the last poll and
+/// the sleep, are explored.
 #[derive(Debug, Default)]
-pub(crate) struct Lookout;
+pub(crate) struct Spin;
 
-impl Lookout {
+impl Spin {
     #[expect(
         clippy::unused_self,
         reason = "the one that programs run with has to remember"
     )]
-    pub(crate) fn spin<T>(&self, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    pub(crate) fn poll<T>(&self, mut look: impl FnMut() -> Option<T>) -> Option<T> {
         for _ in 0..shuttle::rand::thread_rng().gen_range(0..3) {
             if let Some(found) = look() {
                 return Some(found);

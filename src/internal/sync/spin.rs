@@ -1,45 +1,44 @@
-//! Whether to look before going to sleep.
+//! Whether to spin before going to sleep.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::{now, thread};
 
-/// For how long a thread looks for what it waits for before it goes to sleep, where that pays.
-const LOOK: Duration = Duration::from_micros(100);
-/// A wait that was no longer than this might have been looked through: the look, and what it takes to put a
-/// thread to sleep and wake it up again.
+/// How long a thread spins before it sleeps.
+const SPIN: Duration = Duration::from_micros(100);
+/// A wait up to this long could have been spun through: the spin, and one sleep and wake-up.
 const SHORT: Duration = Duration::from_micros(200);
-/// Whoever yields the processor for that long has stood in line behind others: the threads of a stream have done
-/// what there is to do sooner, and a busy thread keeps a processor for longer.
-const IN_LINE: Duration = Duration::from_millis(1);
-/// How many short waits are slept through at most after a look that others took the processor from: what
-/// they took, some milliseconds, is then small beside what those waits take anyway.
+/// A yield that takes this long was spent behind other threads: the threads of a stream need less,
+/// and a busy thread keeps a processor for longer.
+const LOST_TURN: Duration = Duration::from_millis(1);
+/// The most short waits that are slept through after a yield behind other threads. The time lost by
+/// it, some milliseconds, is small beside these waits.
 const MOST_CAUTION: u32 = 1024;
 const LEAST_CAUTION: u32 = 16;
 
-/// Looks for what a thread waits for, for a moment, before the thread goes to sleep.
+/// Spins for a moment before a thread sleeps, if that pays.
 ///
-/// To wake a thread costs whoever wakes it several microseconds, as much as it takes to write a small
-/// segment. So where segments follow one another that fast, nobody should sleep; and where they do not,
-/// nobody should look, as a thousand streams that all look would keep the processor from its work. Which of
-/// the two it is the last wait tells.
+/// A wake-up costs the waking thread several microseconds, as much as the write of a small segment.
+/// If segments follow one another that fast, nobody should sleep. If they do not, nobody should
+/// spin, as a thousand spinning streams would keep the processor from its work. The last wait
+/// decides.
 ///
-/// On a processor that others want, such as an encoder, to look means to stand in line behind them for
-/// milliseconds, while a thread that sleeps comes next when it is woken. So whoever had to stand in line
-/// sleeps for a while before it looks again, and longer each time that this happens.
+/// On a processor that other threads want, such as an encoder's, a spinning thread loses its turn
+/// for milliseconds, while a sleeping thread runs as soon as it is woken. So a thread that lost its
+/// turn sleeps for a number of waits before it spins again, twice as many each time.
 #[derive(Debug, Default)]
-pub(crate) struct Lookout {
+pub(crate) struct Spin {
     pays: AtomicBool,
-    /// How many short waits are slept through after the next look that stands in line.
+    /// How many short waits are slept through after the next lost turn.
     caution: AtomicU32,
-    /// How many are still to be.
+    /// How many of them are left.
     sleeps: AtomicU32,
 }
 
-impl Lookout {
-    /// Looks until it is there. `None` if it should be waited for in some other way.
-    pub(crate) fn spin<T>(&self, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+impl Spin {
+    /// Polls until there is something. `None` if the thread should sleep.
+    pub(crate) fn poll<T>(&self, mut look: impl FnMut() -> Option<T>) -> Option<T> {
         if !self.pays() {
             return None;
         }
@@ -50,21 +49,21 @@ impl Lookout {
             let after = now();
             let turn = after.saturating_duration_since(before);
             let so_far = after.saturating_duration_since(begun);
-            self.has_looked(turn, so_far, found.is_some());
-            if found.is_some() || so_far >= LOOK {
+            self.note_poll(turn, so_far, found.is_some());
+            if found.is_some() || so_far >= SPIN {
                 return found;
             }
             before = after;
-            // What is waited for may well need this processor.
+            // The thread that is waited for may need this processor.
             thread::yield_now();
         }
     }
 
-    /// Waits in some other way, and notes whether it would have paid to look.
+    /// Sleeps, and notes whether it would have paid to spin.
     pub(crate) fn wait<T>(&self, wait: impl FnOnce() -> T) -> T {
         let begun = now();
         let waited = wait();
-        self.has_waited(now().saturating_duration_since(begun));
+        self.note_wait(now().saturating_duration_since(begun));
         waited
     }
 
@@ -72,23 +71,23 @@ impl Lookout {
         self.pays.load(Ordering::Relaxed)
     }
 
-    /// A turn is one look and the yield before it. If several change the same at once, any of their answers
-    /// is as good.
-    fn has_looked(&self, turn: Duration, so_far: Duration, found: bool) {
+    /// A turn is one poll and the yield before it. If several threads store at once, either value
+    /// will do.
+    fn note_poll(&self, turn: Duration, so_far: Duration, found: bool) {
         let caution = self.caution.load(Ordering::Relaxed);
-        if turn >= IN_LINE {
+        if turn >= LOST_TURN {
             let more = (caution * 2).clamp(LEAST_CAUTION, MOST_CAUTION);
             self.caution.store(more, Ordering::Relaxed);
             self.sleeps.store(more, Ordering::Relaxed);
         } else if found && caution > 0 {
             self.caution.store(caution - 1, Ordering::Relaxed);
         }
-        if so_far >= LOOK {
+        if so_far >= SPIN {
             self.pays.store(false, Ordering::Relaxed);
         }
     }
 
-    fn has_waited(&self, time: Duration) {
+    fn note_wait(&self, time: Duration) {
         let is_short = time <= SHORT;
         let sleeps = self.sleeps.load(Ordering::Relaxed);
         if is_short && sleeps > 0 {
@@ -104,77 +103,77 @@ mod tests {
 
     const TURN: Duration = Duration::from_micros(1);
 
-    /// After how many short waits it looks again.
-    fn sleeps(lookout: &Lookout) -> u32 {
+    /// After how many short waits it spins again.
+    fn sleeps(spin: &Spin) -> u32 {
         let mut count = 0;
-        while !lookout.pays() {
-            lookout.has_waited(SHORT);
+        while !spin.pays() {
+            spin.note_wait(SHORT);
             count += 1;
         }
         count
     }
 
     #[test]
-    fn a_look_ends_with_what_is_there_or_in_time() {
-        let lookout = Lookout::default();
+    fn a_spin_ends_when_there_is_something_or_in_time() {
+        let spin = Spin::default();
         let mut there = Some(7);
-        assert_eq!(lookout.spin(|| there.take()), None);
+        assert_eq!(spin.poll(|| there.take()), None);
         assert_eq!(there, Some(7), "it does not pay");
-        lookout.has_waited(SHORT);
-        assert_eq!(lookout.spin(|| there.take()), Some(7));
+        spin.note_wait(SHORT);
+        assert_eq!(spin.poll(|| there.take()), Some(7));
         // A busy machine may leave the time for one look and no more, but not for ever.
         let mut looks = 0;
         while looks < 2 {
             looks = 0;
-            assert!(sleeps(&lookout) <= MOST_CAUTION + 1);
-            let found = lookout.spin(|| {
+            assert!(sleeps(&spin) <= MOST_CAUTION + 1);
+            let found = spin.poll(|| {
                 looks += 1;
                 None::<u8>
             });
             assert_eq!(found, None);
-            assert!(!lookout.pays());
+            assert!(!spin.pays());
         }
     }
 
     #[test]
-    fn the_last_wait_tells_whether_to_look() {
-        let lookout = Lookout::default();
-        assert!(!lookout.pays());
-        lookout.has_waited(SHORT);
-        assert!(lookout.pays());
-        lookout.has_waited(SHORT + TURN);
-        assert!(!lookout.pays());
-        assert_eq!(sleeps(&lookout), 1);
-        lookout.has_looked(TURN, LOOK / 2, true);
-        assert!(lookout.pays());
-        lookout.has_looked(TURN, LOOK, false);
-        assert!(!lookout.pays());
-        assert_eq!(sleeps(&lookout), 1);
+    fn the_last_wait_decides_whether_to_spin() {
+        let spin = Spin::default();
+        assert!(!spin.pays());
+        spin.note_wait(SHORT);
+        assert!(spin.pays());
+        spin.note_wait(SHORT + TURN);
+        assert!(!spin.pays());
+        assert_eq!(sleeps(&spin), 1);
+        spin.note_poll(TURN, SPIN / 2, true);
+        assert!(spin.pays());
+        spin.note_poll(TURN, SPIN, false);
+        assert!(!spin.pays());
+        assert_eq!(sleeps(&spin), 1);
     }
 
     #[test]
-    fn who_stood_in_line_sleeps_for_longer_each_time() {
-        let lookout = Lookout::default();
+    fn a_lost_turn_makes_it_sleep_for_longer_each_time() {
+        let spin = Spin::default();
         for waits in [16, 32, 64, 128, 256, 512, 1024, 1024] {
-            lookout.has_looked(IN_LINE, IN_LINE, true);
+            spin.note_poll(LOST_TURN, LOST_TURN, true);
             // What is not short says nothing about a processor that others want.
-            lookout.has_waited(SHORT + TURN);
-            assert_eq!(sleeps(&lookout), waits + 1);
+            spin.note_wait(SHORT + TURN);
+            assert_eq!(sleeps(&spin), waits + 1);
         }
     }
 
     #[test]
-    fn what_is_found_in_time_makes_bolder() {
-        let lookout = Lookout::default();
-        lookout.has_looked(IN_LINE, IN_LINE, false);
-        lookout.has_looked(IN_LINE, IN_LINE, false);
-        (0..3).for_each(|_| lookout.has_looked(TURN, TURN, true));
-        lookout.has_looked(IN_LINE / 2, IN_LINE, false);
-        assert_eq!(sleeps(&lookout), 33);
-        lookout.has_looked(IN_LINE, IN_LINE, false);
-        assert_eq!(sleeps(&lookout), 59, "twice 29");
-        (0..99).for_each(|_| lookout.has_looked(TURN, TURN, true));
-        lookout.has_looked(IN_LINE, IN_LINE, false);
-        assert_eq!(sleeps(&lookout), 17);
+    fn a_poll_in_time_makes_it_sleep_for_less() {
+        let spin = Spin::default();
+        spin.note_poll(LOST_TURN, LOST_TURN, false);
+        spin.note_poll(LOST_TURN, LOST_TURN, false);
+        (0..3).for_each(|_| spin.note_poll(TURN, TURN, true));
+        spin.note_poll(LOST_TURN / 2, LOST_TURN, false);
+        assert_eq!(sleeps(&spin), 33);
+        spin.note_poll(LOST_TURN, LOST_TURN, false);
+        assert_eq!(sleeps(&spin), 59, "twice 29");
+        (0..99).for_each(|_| spin.note_poll(TURN, TURN, true));
+        spin.note_poll(LOST_TURN, LOST_TURN, false);
+        assert_eq!(sleeps(&spin), 17);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-pub(crate) use super::spin::Lookout;
+pub(crate) use super::spin::Spin;
 #[cfg(tsan)]
 pub(crate) use super::tsan::{Condvar, Mutex, MutexGuard};
 #[cfg(not(tsan))]

@@ -1,9 +1,10 @@
-//! The standard library's locks, for a build that `ThreadSanitizer` watches. No program is ever built so.
+//! The standard library's locks, for a build that `ThreadSanitizer` watches. No program is built
+//! so.
 //!
-//! `ThreadSanitizer` only knows of what the compiler told it, and the standard library comes compiled without.
-//! Where a thread has to wait for a lock, it gets it deep in there, unseen, and what the lock protects looks
-//! unprotected. So whoever gives a lock back says so here as well, and whoever gets it looks here: exactly
-//! what the lock itself would have shown, and nothing more.
+//! The standard library is compiled without instrumentation. A thread that has to wait for a lock
+//! gets it there, unseen, and the protected data looks unprotected. So each release of a lock is
+//! also a release store here, and each acquisition an acquire load: the edges of the lock itself,
+//! and no others.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,24 +1,24 @@
-//! Pre-allocation of a file by itself, for programs that write their files themselves.
+//! Pre-allocation of a file, for programs that write their files themselves.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-/// Makes the file at `path`, with its parent folders, and sets its length to `bytes`.
+/// Creates the file at `path`, with its parent directories, and sets its length to `bytes`.
 ///
-/// An existing file is truncated first, so that it holds `bytes` zero bytes afterwards. Those are
-/// what a reader sees until they are overwritten: this makes none of the promises of
-/// [`DiskSink`](crate::DiskSink). On most file systems it reserves no space either; it sets a length.
+/// An existing file is truncated first, so that it holds `bytes` zero bytes afterwards. A reader
+/// sees those zeros until they are overwritten: the promises of [`DiskSink`](crate::DiskSink) do
+/// not hold for this file. On most file systems no space is reserved either; only the length is
+/// set.
 ///
 /// # Errors
 ///
-/// Whatever keeps the folders from being made, the file from being opened, or its length from being
-/// set.
+/// The directories cannot be created, the file cannot be opened, or its length cannot be set.
 ///
 /// ```
 /// # fn main() -> std::io::Result<()> {
-/// # let folder = tempfile::tempdir()?;
-/// let path = folder.path().join("video/00000.mp4");
+/// # let directory = tempfile::tempdir()?;
+/// let path = directory.path().join("video/00000.mp4");
 /// segment_stream::pre_allocate_file(&path, 4096)?;
 /// assert_eq!(std::fs::metadata(&path)?.len(), 4096);
 /// # Ok(())

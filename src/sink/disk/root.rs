@@ -1,13 +1,12 @@
-//! The folder that a rooted sink writes below, and what is asked of it before each write.
+//! The root of a rooted sink, and the checks of it before each call.
 
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{self, Path, PathBuf};
-#[cfg(unix)]
 use std::sync::Arc;
 
 use crate::error::SinkError;
-#[cfg(unix)]
+use crate::internal::platform;
 use crate::internal::sync::{self, Mutex};
 
 #[derive(Debug, Clone)]
@@ -17,7 +16,7 @@ pub(super) struct Root {
     demand: Demand,
 }
 
-/// A relative root, where the current folder is not known.
+/// A relative root, if the current directory is not known.
 #[derive(Debug, Clone)]
 struct Unresolved {
     given: PathBuf,
@@ -27,16 +26,15 @@ struct Unresolved {
 
 #[derive(Debug, Clone)]
 enum Demand {
-    /// It is made if it is missing.
+    /// It is created if it is missing.
     Nothing,
     Exists,
-    /// Shared by clones; empty until the root was seen.
-    #[cfg(unix)]
+    /// On this device. Clones share it; it is `None` until the root was seen.
     StaysOn(Arc<Mutex<Option<u64>>>),
 }
 
 impl Root {
-    /// Resolved now: the current folder may be another one at the time of a write.
+    /// Resolves the root now, as the current directory may change before a write.
     pub(super) fn new(given: PathBuf) -> Self {
         let named = if given == Path::new("") {
             Path::new(".")
@@ -60,17 +58,15 @@ impl Root {
         }
     }
 
-    /// It must exist and stay on the device that it is on now, or when it is first seen.
-    #[cfg(unix)]
+    /// The root must exist, and stay on the device that it is on now or when it is first seen.
     pub(super) fn stays_on_its_device(&mut self) {
-        use std::os::unix::fs::MetadataExt;
         let path = self.path.as_deref().ok();
         let found = path.and_then(|path| fs::metadata(path).ok());
-        let device = found.as_ref().map(Metadata::dev);
+        let device = found.and_then(|found| platform::device(&found).ok());
         self.demand = Demand::StaysOn(Arc::new(Mutex::new(device)));
     }
 
-    /// Looks whether all that was asked for holds. Returns the path.
+    /// Checks all demands. Returns the path.
     pub(super) fn check(&self) -> Result<&Path, SinkError> {
         let path = match &self.path {
             Ok(path) => path,
@@ -79,7 +75,6 @@ impl Root {
         let refused = match &self.demand {
             Demand::Nothing => Ok(()),
             Demand::Exists => exists(path).map(drop),
-            #[cfg(unix)]
             Demand::StaysOn(device) => exists(path).and_then(|found| is_on(device, &found)),
         };
         match refused {
@@ -88,7 +83,7 @@ impl Root {
         }
     }
 
-    /// The root if it must not be made.
+    /// The root, if the sink must not create it.
     pub(super) fn is_given(&self) -> Option<&Path> {
         match self.demand {
             Demand::Nothing => None,
@@ -107,7 +102,7 @@ impl Unresolved {
     }
 }
 
-/// A file system that is gone may be mounted again, while the segment is worth trying.
+/// A file system that is gone may be mounted again before the segment's deadline.
 fn error(operation: &'static str, path: &Path, cause: io::Error) -> SinkError {
     let is_gone = cause.kind() == io::ErrorKind::NotFound;
     let error = SinkError::during(operation, path, cause);
@@ -124,16 +119,14 @@ fn exists(root: &Path) -> io::Result<Metadata> {
         Ok(_) => Err(io::ErrorKind::NotADirectory.into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(io::Error::new(
             io::ErrorKind::NotFound,
-            "it does not exist, and this sink does not make it (is its file system mounted?)",
+            "it does not exist, and this sink does not create it (is its file system mounted?)",
         )),
         Err(error) => Err(error),
     }
 }
 
-#[cfg(unix)]
 fn is_on(device: &Mutex<Option<u64>>, root: &Metadata) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    let found = root.dev();
+    let found = platform::device(root)?;
     if *sync::lock(device).get_or_insert(found) == found {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! Taking away the temp files that killed processes left.
+//! The removal of temp files that killed processes left.
 
 use std::fs::{self, DirEntry, File, OpenOptions, TryLockError};
 use std::io;
@@ -8,30 +8,30 @@ use log::Level;
 
 use super::temp;
 use crate::error::SinkError;
-use crate::internal::log::log as tell;
+use crate::internal::log::log;
 
-/// What a [`DiskSink::sweep`](crate::DiskSink::sweep) found.
-#[derive(Debug, Default)]
+/// The result of a [`DiskSink::sweep`](crate::DiskSink::sweep).
+#[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Swept {
-    /// The temp files that it removed.
+    /// The temp files that were removed.
     pub removed: Vec<PathBuf>,
-    /// The temp files that a living writer is using, which it left alone.
+    /// The temp files that a living writer is using. They were left alone.
     pub in_use: Vec<PathBuf>,
-    /// The directories that could not be read, and the temp files that could not be opened, locked or
-    /// removed. Each error names its path, and was logged as a warning.
+    /// The directories that could not be read, and the temp files that could not be opened, locked
+    /// or removed. Each error names its path, and was logged as a warning.
     pub errors: Vec<SinkError>,
 }
 
 pub(super) fn sweep(root: &Path) -> Result<Swept, SinkError> {
     let mut sweep = Sweep::default();
-    // A sweep that could not begin is no sweep. Below, each folder is one of many.
+    // Without the root nothing was swept. Below it each directory is one of many.
     if let Err(error) = sweep.look_into(root) {
-        log(&error);
+        warn(&error);
         return Err(error);
     }
-    while let Some(folder) = sweep.folders.pop() {
-        if let Err(error) = sweep.look_into(&folder) {
+    while let Some(directory) = sweep.directories.pop() {
+        if let Err(error) = sweep.look_into(&directory) {
             sweep.note(error);
         }
     }
@@ -41,15 +41,16 @@ pub(super) fn sweep(root: &Path) -> Result<Swept, SinkError> {
 #[derive(Default)]
 struct Sweep {
     found: Swept,
-    /// Still to be looked into; a stack and no recursion, since folders nest as deep as they like.
-    folders: Vec<PathBuf>,
+    /// The directories still to be read. A stack and no recursion, as directories may be nested to
+    /// any depth.
+    directories: Vec<PathBuf>,
 }
 
 impl Sweep {
-    /// Fails if the folder cannot be opened.
-    fn look_into(&mut self, folder: &Path) -> Result<(), SinkError> {
-        let failed = |cause| SinkError::during("read the folder", folder, cause);
-        let entries = match fs::read_dir(folder) {
+    /// Fails if the directory cannot be opened.
+    fn look_into(&mut self, directory: &Path) -> Result<(), SinkError> {
+        let failed = |cause| SinkError::during("read the directory", directory, cause);
+        let entries = match fs::read_dir(directory) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(failed(error)),
@@ -63,23 +64,24 @@ impl Sweep {
     }
 
     fn look_at(&mut self, entry: &DirEntry) -> io::Result<()> {
-        // Of the entry itself: a link is neither a folder nor a file here, and so left alone.
+        // The kind of the entry itself: a link is neither a directory nor a file here, and so left
+        // alone.
         let kind = entry.file_type()?;
         if kind.is_dir() {
-            self.folders.push(entry.path());
+            self.directories.push(entry.path());
         } else if kind.is_file() && temp::is_temp_name(&entry.file_name()) {
             self.take(entry.path());
         }
         Ok(())
     }
 
-    /// Removes the temp file if nobody holds it. The lock is kept until it is removed, so that a
-    /// writer which has only just created it notices, and takes another.
+    /// Removes the temp file if no writer holds its lock. The lock is kept until the file is
+    /// removed. So a writer that has just created the file sees the lock, and creates another.
     fn take(&mut self, path: PathBuf) {
-        // For writing, as NFS asks for an exclusive lock.
+        // For writing: NFS grants an exclusive lock for nothing less.
         let writable = OpenOptions::new().write(true).open(&path);
         let opened = match writable {
-            // A umask may forbid even its owner to write it.
+            // The umask may keep even the owner from writing.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => File::open(&path),
             result => result,
         };
@@ -99,18 +101,18 @@ impl Sweep {
         }
         match fs::remove_file(&path) {
             Ok(()) => self.found.removed.push(path),
-            // Its writer had finished with it in the meantime.
+            // Its writer has finished meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => self.note(SinkError::during("remove the temp file", &path, error)),
         }
     }
 
     fn note(&mut self, error: SinkError) {
-        log(&error);
+        warn(&error);
         self.found.errors.push(error);
     }
 }
 
-fn log(error: &SinkError) {
-    tell(Level::Warn, format_args!("sweep: {error}"));
+fn warn(error: &SinkError) {
+    log(Level::Warn, format_args!("sweep: {error}"));
 }

@@ -1,4 +1,4 @@
-//! From a path hint to the file that may be written.
+//! From a path hint to a file that the sink may write, read or remove.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -7,14 +7,14 @@ use std::path::{Component, Path, PathBuf};
 
 use super::temp;
 
-/// A file that may be written, and the folder that it is in.
+/// A file that the sink may write, read or remove, and the directory that it is in.
 pub(super) struct Target {
     pub(super) path: PathBuf,
-    pub(super) folder: PathBuf,
+    pub(super) directory: PathBuf,
 }
 
 impl Target {
-    /// Fails for what names no file, or one outside the root.
+    /// Fails if the hint names no file, or one outside the root.
     pub(super) fn resolve(root: Option<&Path>, hint: &Path) -> io::Result<Self> {
         names_a_file(hint)?;
         let path = match root {
@@ -25,11 +25,11 @@ impl Target {
                 root.join(hint)
             }
         };
-        let folder = match path.parent() {
+        let directory = match path.parent() {
             Some(parent) if parent != Path::new("") => parent.to_path_buf(),
             _ => PathBuf::from("."),
         };
-        Ok(Self { path, folder })
+        Ok(Self { path, directory })
     }
 }
 
@@ -41,20 +41,21 @@ fn names_a_file(hint: &Path) -> io::Result<()> {
     if text.contains(&0) {
         return refuse("it contains a NUL byte");
     }
-    // `Path` drops what trails, so "a/" and "a/." would otherwise pass for the file "a".
-    if ends_like_a_folder(text) {
-        return refuse("it names a folder and not a file");
+    // `Path` ignores a trailing separator, so "a/" and "a/." would otherwise count as the file
+    // "a".
+    if ends_like_a_directory(text) {
+        return refuse("it names a directory and not a file");
     }
     match hint.file_name() {
         None => refuse("it names no file"),
         Some(name) if temp::is_temp_name(name) => {
-            refuse("that name is kept for temp files, which a sweep removes")
+            refuse("the name is reserved for temp files, which a sweep removes")
         }
         Some(_) => Ok(()),
     }
 }
 
-fn ends_like_a_folder(text: &[u8]) -> bool {
+fn ends_like_a_directory(text: &[u8]) -> bool {
     let text = text.strip_suffix(b".").unwrap_or(text);
     text.last()
         .is_none_or(|last| std::path::is_separator(char::from(*last)))
@@ -73,10 +74,10 @@ fn stays_below(hint: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A link below the root may lead out of it, so none is passed through. The last component is not
-/// looked at: a link there is neither followed nor replaced by `publish`.
+/// A link below the root may lead out of it, so the hint must not pass through one. The last
+/// component is not checked here: a link there is neither followed nor replaced.
 fn passes_no_link(root: &Path, hint: &Path) -> io::Result<()> {
-    let mut folder = root.to_path_buf();
+    let mut directory = root.to_path_buf();
     let names: Vec<&OsStr> = hint
         .components()
         .filter_map(|component| match component {
@@ -85,13 +86,13 @@ fn passes_no_link(root: &Path, hint: &Path) -> io::Result<()> {
         })
         .collect();
     for name in names.iter().take(names.len().saturating_sub(1)) {
-        folder.push(name);
-        match fs::symlink_metadata(&folder) {
+        directory.push(name);
+        match fs::symlink_metadata(&directory) {
             Ok(metadata) if metadata.is_symlink() => {
                 return refuse("it passes through a symbolic link, which may leave the root");
             }
             Ok(_) => {}
-            // What is not there yet will be made, and not as a link.
+            // A missing directory will be created, and not as a link.
             Err(error) if error.kind() == io::ErrorKind::NotFound => break,
             Err(error) => return Err(error),
         }
@@ -99,6 +100,6 @@ fn passes_no_link(root: &Path, hint: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn refuse<T>(why: &'static str) -> io::Result<T> {
-    Err(io::Error::new(io::ErrorKind::InvalidInput, why))
+fn refuse<T>(reason: &'static str) -> io::Result<T> {
+    Err(io::Error::new(io::ErrorKind::InvalidInput, reason))
 }

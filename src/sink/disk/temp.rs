@@ -1,4 +1,4 @@
-//! The file that nobody sees: hidden, short-named, created new, and locked while it is in use.
+//! Temp files: hidden, with short names, created new, and locked while they are in use.
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -8,16 +8,17 @@ use std::path::Path;
 use log::Level;
 use tempfile::NamedTempFile;
 
-use crate::internal::log::log as tell;
+use crate::internal::log::log;
 
 const PREFIX: &str = ".segment-";
 const SUFFIX: &str = ".tmp";
-/// Letters and digits between the two; the whole name stays short whatever the target's length.
+/// The number of letters and digits between the two. The length of the name does not depend on the
+/// target's.
 const RANDOM: usize = 12;
-/// How often a sweep may take a temp file in the instant between its creation and its lock.
+/// How often a write begins again because a sweep removed its temp file between creation and lock.
 pub(super) const TRIES: u32 = 32;
 
-/// Whether a file of this name is one of ours, living or left over.
+/// Whether this is the name of a temp file, in use or left over.
 pub(super) fn is_temp_name(name: &OsStr) -> bool {
     name.as_encoded_bytes()
         .strip_prefix(PREFIX.as_bytes())
@@ -27,24 +28,24 @@ pub(super) fn is_temp_name(name: &OsStr) -> bool {
         })
 }
 
-/// Makes temp files.
+/// Creates temp files.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TempFiles {
-    told_of_missing_locks: bool,
+    logged_missing_locks: bool,
 }
 
 impl TempFiles {
-    /// A new file in `folder`, locked until it is closed, so that a sweep leaves it alone.
+    /// A new file in `directory`, locked until it is closed, so that a sweep leaves it alone.
     ///
-    /// A sweep that found it unlocked may have taken its name between its creation and its lock, but never
-    /// after the lock. That shows when it is to get its final name.
-    pub(super) fn create(&mut self, folder: &Path) -> io::Result<NamedTempFile<File>> {
+    /// A sweep may have removed its name between creation and lock, but never after the lock. The
+    /// rename to the final name detects that.
+    pub(super) fn create(&mut self, directory: &Path) -> io::Result<NamedTempFile<File>> {
         for _ in 0..TRIES {
             let temp = tempfile::Builder::new()
                 .prefix(PREFIX)
                 .suffix(SUFFIX)
                 .rand_bytes(RANDOM)
-                .make_in(folder, create_new)?;
+                .make_in(directory, create_new)?;
             match lock(temp.as_file()) {
                 Ok(()) => {}
                 // A sweep has it.
@@ -52,19 +53,20 @@ impl TempFiles {
                     discard(temp);
                     continue;
                 }
-                // No locks here, as on some network file systems: no reason not to record. A sweep that
-                // cannot lock either removes nothing; one that can would cost this write another attempt.
-                Err(TryLockError::Error(error)) => self.tell_of_missing_locks(&error),
+                // Some network file systems have no locks, and a recording must not fail for that.
+                // A sweep that cannot lock either removes nothing; one that can costs this write
+                // another attempt.
+                Err(TryLockError::Error(error)) => self.log_missing_locks(&error),
             }
             return Ok(temp);
         }
         Err(always_swept())
     }
 
-    fn tell_of_missing_locks(&mut self, error: &io::Error) {
-        if !self.told_of_missing_locks {
-            self.told_of_missing_locks = true;
-            tell(
+    fn log_missing_locks(&mut self, error: &io::Error) {
+        if !self.logged_missing_locks {
+            self.logged_missing_locks = true;
+            log(
                 Level::Warn,
                 format_args!(
                     "no file locks here ({error}): temp files of a killed process may stay"
@@ -74,11 +76,11 @@ impl TempFiles {
     }
 }
 
-/// What to say when it has happened too often.
+/// The error after [`TRIES`] temp files.
 pub(super) fn always_swept() -> io::Error {
     io::Error::new(
         io::ErrorKind::ResourceBusy,
-        "every new temp file was swept away before it could be used",
+        "a sweep removed every new temp file before it could be used",
     )
 }
 
@@ -91,17 +93,17 @@ fn lock(file: &File) -> Result<(), TryLockError> {
     }
 }
 
-/// `create_new` follows no symbolic link that somebody planted under the name.
+/// `create_new` does not follow a symbolic link that was planted under the name.
 fn create_new(path: &Path) -> io::Result<File> {
     // The mode is left at 0666 less the umask: a web server must be able to read the segment.
     OpenOptions::new().write(true).create_new(true).open(path)
 }
 
-/// Removes a temp file after an error. That error is the one to report; this one is logged, and a
-/// sweep takes what stays. A sweep may also have been here first.
+/// Removes a temp file after an error. The caller reports that error; a failed removal is logged,
+/// and a later sweep removes the file. A sweep may also have removed it already.
 pub(super) fn discard(temp: NamedTempFile<File>) {
     match temp.close() {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => tell(
+        Err(error) if error.kind() != io::ErrorKind::NotFound => log(
             Level::Warn,
             format_args!("cannot remove a temp file that is not needed: {error}"),
         ),

@@ -1,6 +1,6 @@
-//! The ring against a reference that is as plain as can be: a list that is searched from the front for
-//! everything, and counted anew after every step. No thread takes part, so ten thousand scripts are a matter of
-//! seconds.
+//! The ring against a reference that is as plain as can be: a list that is searched from the front
+//! for everything, and counted anew after every step. No thread takes part, so ten thousand scripts
+//! are a matter of seconds.
 
 use std::cell::Cell;
 use std::path::PathBuf;
@@ -602,7 +602,8 @@ fn no_step_looks_at_more_than_a_few_entries_however_deep_the_ring() {
                 .complete(first.index, Ok((first.segment, Destination::Stored)))
                 .is_none()
         );
-        // A search among a hundred thousand takes 17, for each of the 50 that wait for the busy path.
+        // A search among a hundred thousand takes 17, for each of the 50 that wait for the busy
+        // path.
         assert!(most < 50 * 2 * 20, "a step looked at {most} entries");
     }
 }

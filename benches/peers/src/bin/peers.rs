@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release --bin peers                                  # the original
-//! cargo run --release --bin peers -- LIVE_HLS TRANSPORT_STREAM     # and live_hls against FFmpeg and cp
+//! cargo run --release --bin peers -- LIVE_HLS TRANSPORT_STREAM     # and live_hls, FFmpeg, cp
 //! ```
 
 use std::env;

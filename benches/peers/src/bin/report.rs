@@ -1,4 +1,5 @@
-//! Makes the page of results of the figures that were measured: the table in the README, and the plots.
+//! Makes the page of results of the figures that were measured: the table in the README, and the
+//! plots.
 //!
 //! ```text
 //! cargo run --release --bin report -- FIGURES README PLOTS

@@ -1,12 +1,12 @@
-//! Which text of a playlist may be at its destination.
+//! Fingerprints of the texts that may stand at the destination of a playlist.
 
-/// How many publications in a row may fail before it is no longer known.
+/// How many publications in a row may fail before the text at the destination is unknown.
 const REMEMBERED: usize = 16;
 
-/// Fingerprints of the texts of which one is at the destination: the one that was published last, and
-/// those whose publication failed since, as a failure may come after the text has arrived.
+/// The fingerprints of all texts of which one is at the destination: the last published text, and
+/// every text whose publication failed since. A failure may come after the text has arrived.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) enum Texts {
+pub(super) enum Fingerprints {
     /// None was ever published.
     #[default]
     None,
@@ -14,17 +14,26 @@ pub(super) enum Texts {
     Unknown,
 }
 
-impl Texts {
+impl Fingerprints {
     pub(super) fn only(text: &[u8]) -> Self {
         Self::OneOf(vec![fingerprint(text)])
     }
 
-    /// This one is about to be published as well.
-    pub(super) fn add(&mut self, text: &[u8]) {
-        match self {
-            Self::None => *self = Self::only(text),
-            Self::OneOf(known) if known.len() < REMEMBERED => known.push(fingerprint(text)),
-            Self::OneOf(_) | Self::Unknown => *self = Self::Unknown,
+    /// Adds texts that are about to be published.
+    pub(super) fn add(&mut self, more: &Self) {
+        let known = match (&mut *self, more) {
+            (Self::None, _) => return self.clone_from(more),
+            (_, Self::None) => return,
+            (Self::OneOf(known), Self::OneOf(more)) => {
+                let new = more.iter().filter(|it| !known.contains(it));
+                let new: Vec<_> = new.copied().collect();
+                known.extend(new);
+                known.len()
+            }
+            _ => usize::MAX,
+        };
+        if known > REMEMBERED {
+            *self = Self::Unknown;
         }
     }
 
@@ -55,7 +64,7 @@ impl Texts {
     }
 }
 
-/// FNV-1a of 64 bits: to notice a text that was cut or exchanged by accident, not by design.
+/// FNV-1a, 64 bits. It detects texts that were truncated or exchanged by accident, not by design.
 fn fingerprint(text: &[u8]) -> u64 {
     text.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
@@ -68,8 +77,9 @@ mod tests {
 
     #[test]
     fn every_text_that_may_be_there_is_known_and_no_other() {
-        let mut texts = Texts::only(b"one");
-        texts.add(b"two");
+        let mut texts = Fingerprints::only(b"one");
+        let add = |texts: &mut Fingerprints, text: &[u8]| texts.add(&Fingerprints::only(text));
+        add(&mut texts, b"two");
         for (text, is_known) in [
             (&b"one"[..], true),
             (b"two", true),
@@ -79,12 +89,14 @@ mod tests {
             assert_eq!(texts.may_be(text), is_known);
             let printed = texts.print();
             let words: Vec<_> = printed.split_whitespace().collect();
-            assert_eq!(Texts::parse(&words).unwrap().may_be(text), is_known);
+            assert_eq!(Fingerprints::parse(&words).unwrap().may_be(text), is_known);
         }
-        (2..REMEMBERED).for_each(|_| texts.add(b"three"));
+        // One that is tried again is still one.
+        (0..REMEMBERED).for_each(|_| add(&mut texts, b"two"));
+        (2..REMEMBERED).for_each(|number| add(&mut texts, number.to_string().as_bytes()));
         assert!(texts.may_be(b"one") && !texts.may_be(b"on"));
-        texts.add(b"one too many");
-        assert_eq!(texts, Texts::Unknown);
+        add(&mut texts, b"one too many");
+        assert_eq!(texts, Fingerprints::Unknown);
         assert!(texts.may_be(b"anything"));
         assert_eq!(fingerprint(b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fingerprint(b"a"), 0xaf63_dc4c_8601_ec8c);

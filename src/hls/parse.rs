@@ -1,4 +1,4 @@
-//! A media playlist of ours, read back from its text.
+//! Parses a media playlist that this publisher wrote.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,17 +20,18 @@ use super::render::render;
 use super::tags;
 use crate::segment::{LONGEST_SECS, usable};
 
-/// Why a playlist is not to be gone on with.
+/// Why a playlist cannot be resumed.
 type Refusal = String;
 
-/// The playlist that this text was made of. What the text does not hold is as in a new one.
-pub(super) fn read(text: &[u8], config: MediaPlaylist) -> Result<Playlist, Refusal> {
+/// The playlist that rendered this text. Everything that the text does not hold is as in a new
+/// playlist.
+pub(super) fn parse(text: &[u8], config: MediaPlaylist) -> Result<Playlist, Refusal> {
     let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8")?;
     if text.is_empty() {
         return Err("it is empty".into());
     }
     if !text.ends_with('\n') {
-        return Err("it is cut: its last line has no end".into());
+        return Err("it is truncated: its last line is incomplete".into());
     }
     let options = ParsingOptionsBuilder::new()
         .with_parsing_for_all_tags()
@@ -45,11 +46,11 @@ pub(super) fn read(text: &[u8], config: MediaPlaylist) -> Result<Playlist, Refus
         }
     }
     let playlist = reading.finish()?;
-    // What would be written otherwise would change, and a standing segment may not.
+    // A segment that renders differently would change, and a listed segment must not.
     if render(&playlist).is_ok_and(|again| again == text.as_bytes()) {
         Ok(playlist)
     } else {
-        Err("it was not written by this publisher, or it is cut".into())
+        Err("it was not written by this publisher, or it is truncated".into())
     }
 }
 
@@ -59,12 +60,12 @@ struct Reading {
     kind: Option<HlsPlaylistType>,
     has_header: bool,
     has_independent_segments: bool,
-    /// The segment whose URI has not come yet.
+    /// The segment whose URI was not read yet.
     next: Entry,
     /// Its EXTINF.
     micros: Option<Micros>,
     keys: Vec<String>,
-    /// Those of the last segment.
+    /// The keys of the last segment.
     in_force: Arc<Vec<String>>,
     map: Option<Arc<Map>>,
 }
@@ -167,7 +168,7 @@ impl Reading {
 
     fn segment(&mut self, uri: &str) -> Result<(), Refusal> {
         let Some(micros) = self.micros.take() else {
-            return Err(format!("it is no media playlist: {uri:?} has no EXTINF"));
+            return Err(format!("it is not a media playlist: {uri:?} has no EXTINF"));
         };
         let mut entry = std::mem::take(&mut self.next);
         if !entry.is_gap {
@@ -179,7 +180,7 @@ impl Reading {
         let next = &mut self.playlist.next;
         let known = next.date.take();
         let is_over = known.is_some_and(|known| {
-            // A segment may be listed as shorter than it is, but lasts no longer than that.
+            // A segment may be listed as shorter than it is, but is never longer than this.
             let later = known.checked_add(Duration::from_secs_f64(LONGEST_SECS));
             entry.starts_discontinuity || !later.is_some_and(date::is_printable)
         });
@@ -197,26 +198,26 @@ impl Reading {
         Ok(())
     }
 
-    /// Checks that it is whole, and of the kind that was asked for. What it says wins; what
-    /// contradicts it is an error.
+    /// Checks that the text is whole and of the requested kind. The text wins; a contradiction is
+    /// an error.
     fn finish(mut self) -> Result<Playlist, Refusal> {
         let playlist = &mut self.playlist;
         let config = &playlist.config;
         if playlist.has_ended {
-            return Err("it has ended (EXT-X-ENDLIST), and must not change any more".into());
+            return Err("it has ended (EXT-X-ENDLIST) and must not change".into());
         }
         let (Some(target), Some(number), Some(version)) =
             (playlist.target_secs, self.media_sequence, playlist.version)
         else {
             return Err(
-                "it is cut, or was not written by this publisher: a header is missing".into(),
+                "it is truncated, or was not written by this publisher: a header is missing".into(),
             );
         };
         if !matches!(version, 3 | 5 | 6) {
             return Err("it was not written by this publisher: EXT-X-VERSION".into());
         }
         if target == 0 {
-            // Of a window of no target durations nothing would stay listed.
+            // With a target of 0 no segment would stay listed.
             return Err("it was not written by this publisher: EXT-X-TARGETDURATION".into());
         }
         let is_at_the_end = |number: u64| {
@@ -224,7 +225,7 @@ impl Reading {
             end.is_none_or(|end| end >= NUMBERS_END)
         };
         if is_at_the_end(number) || is_at_the_end(playlist.discontinuity_sequence) {
-            return Err("its numbers are at their end".into());
+            return Err("its numbers are used up".into());
         }
         let kind = match config.kind {
             Kind::Live { .. } => None,
@@ -232,15 +233,15 @@ impl Reading {
             Kind::Vod => Some(HlsPlaylistType::Vod),
         };
         if self.kind != kind {
-            return Err("it is of another kind (EXT-X-PLAYLIST-TYPE) than was asked for".into());
+            return Err("its kind (EXT-X-PLAYLIST-TYPE) differs from the configuration".into());
         }
         if let Some(asked) = config.target_secs.filter(|asked| *asked != target) {
             return Err(format!(
-                "its target duration is {target}, and {asked} was asked for"
+                "its target duration is {target} s, but {asked} s is configured"
             ));
         }
         if self.has_independent_segments != config.independent_segments {
-            return Err("it differs in EXT-X-INDEPENDENT-SEGMENTS from what was asked for".into());
+            return Err("its EXT-X-INDEPENDENT-SEGMENTS differs from the configuration".into());
         }
         let has_dates = playlist.next.date.is_some();
         let fits = match config.date {
@@ -248,15 +249,15 @@ impl Reading {
             Some(asked) => has_dates || !date::is_printable(asked),
         };
         if !playlist.entries.is_empty() && !fits {
-            return Err("it differs in EXT-X-PROGRAM-DATE-TIME from what was asked for".into());
+            return Err("its EXT-X-PROGRAM-DATE-TIME differs from the configuration".into());
         }
         playlist.media_sequence = number;
-        // It was published, or it would not be here.
+        // The text exists, so it was published.
         playlist.was_published();
         Ok(self.go_on())
     }
 
-    /// Marks the seam.
+    /// Marks the seam with a discontinuity.
     fn go_on(mut self) -> Playlist {
         let playlist = &mut self.playlist;
         playlist.next.sequence = playlist.next_number();

@@ -1,0 +1,132 @@
+//! The list of entries, with totals that are updated as entries come and go.
+
+use std::collections::{HashMap, VecDeque, vec_deque};
+use std::path::{Path, PathBuf};
+
+use super::duration::Micros;
+use super::entry::Entry;
+use super::visits;
+
+/// Entries come at the back and leave at the front. Only rendering looks at every entry.
+#[derive(Debug, Default)]
+pub(super) struct Entries {
+    list: VecDeque<Entry>,
+    total: Micros,
+    /// How many entries name a file: as their segment or as their initialisation segment.
+    named: HashMap<PathBuf, usize>,
+}
+
+impl Entries {
+    pub(super) fn push_back(&mut self, entry: Entry) {
+        self.total += entry.micros;
+        for file in entry.files() {
+            match self.named.get_mut(file) {
+                Some(count) => *count += 1,
+                None => drop(self.named.insert(file.clone(), 1)),
+            }
+        }
+        self.list.push_back(entry);
+    }
+
+    pub(super) fn pop_front(&mut self) -> Option<Entry> {
+        let entry = self.list.pop_front()?;
+        self.total -= entry.micros;
+        for file in entry.files() {
+            if let Some(count) = self.named.get_mut(file) {
+                *count -= 1;
+                if *count == 0 {
+                    self.named.remove(file);
+                }
+            }
+        }
+        Some(entry)
+    }
+
+    pub(super) fn names(&self, file: &Path) -> bool {
+        visits::count(1);
+        self.named.contains_key(file)
+    }
+
+    /// The duration of all.
+    pub(super) fn total(&self) -> Micros {
+        self.total
+    }
+
+    pub(super) fn iter(&self) -> vec_deque::Iter<'_, Entry> {
+        visits::count(self.list.len());
+        self.list.iter()
+    }
+
+    pub(super) fn front(&self) -> Option<&Entry> {
+        self.list.front()
+    }
+
+    pub(super) fn back(&self) -> Option<&Entry> {
+        self.list.back()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.list.capacity()
+    }
+}
+
+impl<'a> IntoIterator for &'a Entries {
+    type Item = &'a Entry;
+    type IntoIter = vec_deque::Iter<'a, Entry>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::hls::entry::Map;
+
+    fn entry(file: &str, map: Option<&Arc<Map>>) -> Entry {
+        Entry {
+            file: Some(file.into()),
+            micros: 2,
+            map: map.cloned(),
+            ..Entry::default()
+        }
+    }
+
+    #[test]
+    fn a_file_is_named_until_the_last_entry_with_it_leaves() {
+        let map = Arc::new(Map {
+            uri: "0.mp4".into(),
+            file: Some("0.mp4".into()),
+        });
+        let mut entries = Entries::default();
+        // A name that was used again, and an initialisation segment of two.
+        entries.push_back(entry("0.ts", Some(&map)));
+        entries.push_back(entry("0.ts", Some(&map)));
+        entries.push_back(entry("2.ts", None));
+        let named = |entries: &Entries| {
+            ["0.mp4", "0.ts", "2.ts", "3.ts"].map(|file| entries.names(Path::new(file)))
+        };
+        assert_eq!(named(&entries), [true, true, true, false]);
+        let mut leave = |expected, total| {
+            assert!(entries.pop_front().is_some());
+            assert_eq!(named(&entries), expected);
+            assert_eq!(entries.total(), total);
+        };
+        leave([true, true, true, false], 4);
+        leave([false, false, true, false], 2);
+        leave([false; 4], 0);
+        assert!(entries.pop_front().is_none() && entries.named.is_empty());
+    }
+}

@@ -1,0 +1,122 @@
+//! The side file: the state of the playlist and the pending deletions, for a later session.
+
+use std::path::{Path, PathBuf};
+
+use super::duration::Micros;
+use super::fingerprint::Fingerprints;
+use super::retired::Retired;
+use crate::uri;
+
+const HEADER: &str = "#segment-stream-hls-state:1";
+
+/// The contents of a side file.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct State {
+    pub(super) published: Published,
+    /// The texts that the playlist may have.
+    pub(super) texts: Fingerprints,
+    pub(super) retired: Vec<Retired>,
+}
+
+/// The publications that certainly succeeded.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Published {
+    /// The number after the last published one.
+    pub(super) number: u64,
+    /// The duration of the longest published playlist.
+    pub(super) longest: Micros,
+}
+
+/// The text of the side file, with all pending deletions.
+pub(super) fn render<'a>(
+    published: Published,
+    texts: &Fingerprints,
+    retired: impl Iterator<Item = &'a Retired>,
+) -> Vec<u8> {
+    let Published { number, longest } = published;
+    let texts = texts.print();
+    let mut text = format!("{HEADER}\npublished {number} {longest}\ntexts {texts}\n");
+    text.extend(retired.map(Retired::line));
+    text.push_str("end\n");
+    text.into_bytes()
+}
+
+impl State {
+    pub(super) fn read(text: &[u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8")?;
+        let mut lines = text.lines();
+        if lines.next() != Some(HEADER) {
+            return Err("it was not written by this publisher".into());
+        }
+        let mut state = Self::default();
+        for line in lines {
+            let words: Vec<&str> = line.split(' ').collect();
+            match *words {
+                ["published", number, longest] => {
+                    state.published = Published {
+                        number: number.parse().map_err(|_| unreadable(line))?,
+                        longest: longest.parse().map_err(|_| unreadable(line))?,
+                    };
+                }
+                ["texts", ref words @ ..] => {
+                    state.texts = Fingerprints::parse(words).ok_or_else(|| unreadable(line))?;
+                }
+                ["delete", stays, name] => {
+                    let stays = stays.parse().map_err(|_| unreadable(line))?;
+                    let file = file(name).ok_or_else(|| unreadable(line))?;
+                    state.retired.push(Retired::new(file, stays));
+                }
+                ["end"] => return Ok(state),
+                _ => return Err(unreadable(line)),
+            }
+        }
+        Err("it is truncated".into())
+    }
+}
+
+fn unreadable(line: &str) -> String {
+    format!("it has an invalid line: {line:?}")
+}
+
+fn file(name: &str) -> Option<PathBuf> {
+    let (start, reference) = match name.strip_prefix('/') {
+        Some(rest) => (Path::new("/"), rest),
+        None => (Path::new(""), name),
+    };
+    uri::resolve(start, reference).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_comes_back_and_a_cut_one_is_refused() {
+        let names = ["live/0.ts", "a b\n#c.ts", "/srv/x.ts", "end"];
+        let retired = names.map(|name| Retired::new(name.into(), 3_000_000));
+        let published = Published {
+            number: 7,
+            longest: 9_000_000,
+        };
+        let text = render(published, &Fingerprints::only(b"text"), retired.iter());
+        let state = State::read(&text).unwrap();
+        assert_eq!(state.published, published);
+        assert_eq!(state.texts, Fingerprints::only(b"text"));
+        assert_eq!(state.retired, retired);
+        let text = String::from_utf8(text).unwrap();
+        for (line, odd) in [
+            ("published 7 ", "published x "),
+            ("texts ", "texts x"),
+            ("delete 3000000 end", "delete -3 end"),
+            ("delete 3000000 end", "delete 3 ../end"),
+            ("delete 3000000 end", "remove 3 end"),
+        ] {
+            let error = State::read(text.replace(line, odd).as_bytes()).unwrap_err();
+            assert!(error.contains(&format!("invalid line: \"{odd}")), "{error}");
+        }
+        let text = text.into_bytes();
+        for length in 0..text.len() - 1 {
+            assert!(State::read(&text[..length]).is_err(), "cut after {length}");
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Counts the entries that are looked at, so that a test detects work that grows with the window.
+//! Empty in a release.
+
+#[cfg(test)]
+use std::cell::Cell;
+
+#[cfg(test)]
+thread_local!(static VISITS: Cell<usize> = const { Cell::new(0) });
+
+/// Counts entries, or waiting files, that are about to be looked at.
+#[cfg(test)]
+pub(super) fn count(more: usize) {
+    VISITS.set(VISITS.get() + more);
+}
+
+#[cfg(not(test))]
+#[inline]
+pub(super) fn count(_: usize) {}
+
+/// The number that was looked at on this thread since the last call.
+#[cfg(test)]
+pub(super) fn take() -> usize {
+    VISITS.take()
+}

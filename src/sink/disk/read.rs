@@ -1,0 +1,48 @@
+//! The content of a file, whole or not at all.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::commit::only_a_regular_file;
+use crate::error::SinkError;
+
+/// Returns the content of a regular file, or `None` if there is no file. A longer file than
+/// `limit` is an error.
+pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, SinkError> {
+    match content(path, limit) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(SinkError::during("read", path, cause)),
+    }
+}
+
+fn content(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    // Before the open, which would follow a link, and wait for a writer of a FIFO.
+    may_be_read(&fs::symlink_metadata(path)?, limit)?;
+    let file = File::open(path)?;
+    may_be_read(&file.metadata()?, limit)?;
+    let mut content = Vec::new();
+    // A file that grows meanwhile shows by one byte more.
+    file.take(limit.saturating_add(1))
+        .read_to_end(&mut content)?;
+    if content.len() as u64 > limit {
+        return Err(too_large(limit));
+    }
+    Ok(content)
+}
+
+fn may_be_read(found: &Metadata, limit: u64) -> io::Result<()> {
+    only_a_regular_file(found.file_type())?;
+    if found.len() > limit {
+        return Err(too_large(limit));
+    }
+    Ok(())
+}
+
+fn too_large(limit: u64) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::FileTooLarge,
+        format!("it is longer than the limit of {limit} bytes"),
+    )
+}
