@@ -61,7 +61,8 @@ pub enum AtDeadline {
     #[default]
     GiveUp,
     /// The deadline moves on by the first budget, as often as the stream has a free slot and free
-    /// bytes then and no sender waits.
+    /// bytes then and no sender waits. A deadline that has passed moves on from now. In a stream
+    /// that is closed, or whose last sender is gone, no deadline moves on.
     MoveOnWhileThereIsRoom,
 }
 
@@ -99,7 +100,8 @@ impl RetryPolicy {
     /// slot could have kept.
     ///
     /// A sender that begins to wait, or a segment that is dropped to make room, ends that at once:
-    /// the pause is cut short, and the next attempt is the last.
+    /// the pause is cut short, and the next attempt is the last. The segment itself takes a slot and
+    /// its bytes, so there is never room in a stream with a depth of 1.
     ///
     /// ```
     /// use segment_stream::RetryPolicy;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use segment_stream::{
     FinishError, RetryPolicy, SegmentSender, SegmentSink, SegmentStream, SegmentStreamConfig,
-    SinkError, WhenFull, WriteContext, WriteErrorKind,
+    SinkError, WhenFull, WriteContext, WriteError, WriteErrorKind,
 };
 
 use crate::common::config::depth;
@@ -291,7 +291,7 @@ fn every_writer_is_hurried() {
         let waiting = thread::spawn(move || sender.send(segment(3)));
         let items: Vec<_> = stream.collect();
         let attempts = items.iter().filter_map(|it| it.as_ref().err());
-        let attempts: Vec<_> = attempts.map(segment_stream::WriteError::attempts).collect();
+        let attempts: Vec<_> = attempts.map(WriteError::attempts).collect();
         assert_eq!((items.len(), attempts), (4, vec![2, 2]));
         waiting.join().unwrap().unwrap();
     });

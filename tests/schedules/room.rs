@@ -10,14 +10,18 @@ use shuttle::thread;
 
 use crate::books::{Books, Ending, depth, dropping, segment};
 
+/// A pause that no schedule waits out, as it is longer than any of `src/internal/sync/shuttle.rs`. It is
+/// shortened by up to a half, and a deadline can still be after it.
+const FOREVER: Duration = Duration::from_secs(3_000_000_000);
+
 /// The deadline is a second, and no pause would end before it.
 fn with_room(config: SegmentStreamConfig) -> SegmentStreamConfig {
     let second = Duration::from_secs(1);
     let policy = RetryPolicy {
         least: second,
         most: second,
-        first_pause: Duration::MAX,
-        longest_pause: Duration::MAX,
+        first_pause: FOREVER,
+        longest_pause: FOREVER,
         ..RetryPolicy::default()
     };
     config.retry(policy.while_there_is_room())

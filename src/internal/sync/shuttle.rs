@@ -16,6 +16,9 @@ use shuttle::rand::Rng;
 /// halved at random, so that a deadline comes as often soon as late.
 const TURNS: u32 = 32;
 
+/// A wait of this length never ends by itself, so that a scenario deadlocks if nobody ends it.
+const FOREVER: Duration = Duration::from_secs(1_000_000_000);
+
 thread_local! {
     // Shuttle runs all threads of a schedule on one.
     static AHEAD: std::cell::Cell<Duration> = const { std::cell::Cell::new(Duration::ZERO) };
@@ -42,7 +45,9 @@ pub(crate) fn wait<'a, T>(
     guard: MutexGuard<'a, T>,
     at_most: Option<Duration>,
 ) -> MutexGuard<'a, T> {
-    let deadline = at_most.and_then(|duration| now().checked_add(duration));
+    let deadline = at_most
+        .filter(|duration| *duration < FOREVER)
+        .and_then(|duration| now().checked_add(duration));
     let Some(deadline) = deadline else {
         return condvar.wait(guard).unwrap_or_else(PoisonError::into_inner);
     };
