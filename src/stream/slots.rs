@@ -532,9 +532,12 @@ impl Slots {
     }
 
     fn position(&self, index: u64) -> Option<usize> {
-        // Nearly always the first one, as what comes out comes out in order.
-        if self.ring.front().is_some_and(|front| front.index == index) {
-            return Some(0);
+        // Only losses that share a record leave indices out, so it nearly always stands where it would
+        // without them.
+        let first = self.ring.front()?.index;
+        let expected = usize::try_from(index.checked_sub(first)?).ok()?;
+        if self.ring.get(expected).is_some_and(|it| it.index == index) {
+            return Some(expected);
         }
         self.ring
             .binary_search_by(|entry| {
