@@ -6,7 +6,7 @@
 //!                    ▲                                    │
 //!                    └── back-pressure: a slot is free ───┤
 //!                        once the iterator yielded it     ▼
-//!                                 for segment in SegmentStream ──► manifest publisher ──► SegmentSink
+//!                                 for segment in SegmentStream ──► manifest publisher ──► sink
 //! ```
 //!
 //! The producer hands each finished segment over with [`SegmentSender::send`] and goes on encoding;

@@ -1,4 +1,4 @@
-//! What the rest of the crate stands on, and users never see.
+//! The foundation of the crate, which users never see.
 
 pub(crate) mod cancel;
 pub(crate) mod deadline;

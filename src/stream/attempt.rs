@@ -119,8 +119,8 @@ impl<S: SegmentSink> Guarded<S> {
     }
 }
 
-/// The deadline after it has moved on by the budget, as often as it takes to come after `end`: once,
-/// unless a sink asks for a pause that is longer than the budget.
+/// The deadline after it has moved on by the budget, as often as it takes to come after `end`:
+/// once, unless a sink asks for a pause that is longer than the budget.
 fn moved_on(deadline: Instant, budget: Duration, end: Instant) -> Option<Instant> {
     let missing = end.saturating_duration_since(deadline).as_nanos();
     let budgets = missing / budget.as_nanos().max(1) + 1;

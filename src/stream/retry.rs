@@ -100,8 +100,8 @@ impl RetryPolicy {
     /// slot could have kept.
     ///
     /// A sender that begins to wait, or a segment that is dropped to make room, ends that at once:
-    /// the pause is cut short, and the next attempt is the last. The segment itself takes a slot and
-    /// its bytes, so there is never room in a stream with a depth of 1.
+    /// the pause is cut short, and the next attempt is the last. The segment itself takes a slot
+    /// and its bytes, so there is never room in a stream with a depth of 1.
     ///
     /// ```
     /// use segment_stream::RetryPolicy;

@@ -532,8 +532,8 @@ impl Slots {
     }
 
     fn position(&self, index: u64) -> Option<usize> {
-        // Only losses that share a record leave indices out, so it nearly always stands where it would
-        // without them.
+        // Only losses that share a record leave indices out, so it nearly always stands where it
+        // would without them.
         let first = self.ring.front()?.index;
         let expected = usize::try_from(index.checked_sub(first)?).ok()?;
         if self.ring.get(expected).is_some_and(|it| it.index == index) {

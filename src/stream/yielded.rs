@@ -18,8 +18,8 @@ pub struct Yielded {
     pub info: SegmentInfo,
 }
 
-/// An `Err` gives its segment back, as [`WriteError::into_submission`] does. A chained stream should
-/// look at the result first: a dropped or given-up segment has no payload, and
+/// An `Err` gives its segment back, as [`WriteError::into_submission`] does. A chained stream
+/// should look at the result first: a dropped or given-up segment has no payload, and
 /// [`SegmentSender::lost`](crate::SegmentSender::lost) passes its loss on.
 impl From<Yielded> for Submission {
     fn from(yielded: Yielded) -> Self {
