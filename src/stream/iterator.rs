@@ -70,7 +70,7 @@ impl Iteration {
             if let Err(RecvTimeoutError::Disconnected) = rung
                 && state.lifecycle != Lifecycle::Ended
             {
-                // No writer says of itself that it has died.
+                // A writer that died did not enter its own end.
                 state.running_writers = 0;
                 state.lifecycle = Lifecycle::Ended;
                 state.sink_errors.push(writer_died());

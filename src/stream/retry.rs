@@ -61,7 +61,8 @@ pub enum AtDeadline {
     #[default]
     GiveUp,
     /// The deadline moves on by the first budget, as often as the stream has a free slot and free
-    /// bytes then and no sender waits. A deadline that has passed moves on from now. In a stream
+    /// bytes then and no sender waits. If the pause is longer than the budget, it moves on by several
+    /// at once. A deadline that has passed moves on from now. In a stream
     /// that is closed, or whose last sender is gone, no deadline moves on.
     MoveOnWhileThereIsRoom,
 }
