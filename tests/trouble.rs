@@ -6,16 +6,17 @@ mod common;
 
 use std::fs::{self, File, Permissions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use common::again::{again, again_with, folder, must_pass};
+use common::again::{again, folder, must_pass};
 use common::config::once;
 use common::folder::{entries, temps};
 use common::means::{have_tools, skip};
 use common::segments::payload;
 use common::threads::must_end;
+use common::unprivileged::Unprivileged;
 use segment_stream::{
     DiskSink, Durability, ProducedSegment, SegmentSink, SegmentStream, SegmentStreamConfig,
     WriteContext, WriteError,
@@ -176,28 +177,10 @@ fn writes_while_read_only() {
 
 /// Runs a part of a test as a user whom permissions bind, in a folder of its own.
 fn without_privileges(test: &str, part: &str) {
-    let work = tempdir().unwrap();
-    let root_may_do_anything = fs::metadata(work.path()).unwrap().uid() == 0;
-    if root_may_do_anything && !have_tools(test, &["setpriv"]) {
-        return;
+    let program = std::env::current_exe().unwrap();
+    if let Some(user) = Unprivileged::new(test, &program) {
+        must_pass(&mut user.again(part));
     }
-    let prefix: &[&str] = if root_may_do_anything {
-        &[
-            "setpriv",
-            "--reuid=65534",
-            "--regid=65534",
-            "--clear-groups",
-            "--inh-caps=-all",
-        ]
-    } else {
-        &[]
-    };
-    fs::set_permissions(work.path(), Permissions::from_mode(0o777)).unwrap();
-    // That user may not be able to reach this program where it stands.
-    let program = work.path().join("program");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
-    let mut command = again_with(&program, prefix, part, work.path());
-    must_pass(command.current_dir(work.path()));
 }
 
 #[test]
@@ -209,7 +192,7 @@ fn a_folder_without_permission() {
 #[ignore = "a part of a_folder_without_permission"]
 fn writes_without_permission() {
     let root = folder().join("root");
-    fs::create_dir(&root).unwrap();
+    fs::create_dir_all(&root).unwrap();
     let sink = || DiskSink::rooted(&root).durability(Durability::Full);
     let allow = |mode| fs::set_permissions(&root, Permissions::from_mode(mode)).unwrap();
     allow(0o555);

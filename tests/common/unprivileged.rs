@@ -39,12 +39,7 @@ impl Unprivileged {
         if !have_tools(test, &["setpriv"]) {
             return None;
         }
-        // That user may not be able to reach this program where it stands.
-        let copy = work.path().join("program");
-        fs::copy(program, &copy).unwrap();
-        for path in [work.path(), &copy] {
-            fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
-        }
+        let copy = reachable_copy(program, work.path());
         Some(Self {
             program: copy,
             prefix: AS_NOBODY,
@@ -72,6 +67,21 @@ impl Unprivileged {
         command.current_dir(self.work.path());
         command
     }
+}
+
+/// Opens `directory` to everybody and copies `program` there, as another user may not reach it
+/// where it stands.
+pub fn reachable_copy(program: &Path, directory: &Path) -> PathBuf {
+    let copy = directory.join("program");
+    // A process of its own copies: a descriptor of ours that is open for writing would be inherited
+    // by whatever another test starts just then, and a file that is open for writing cannot be
+    // executed (ETXTBSY).
+    let copied = Command::new("cp").arg(program).arg(&copy).status().unwrap();
+    assert!(copied.success());
+    for path in [directory, &copy] {
+        fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
+    }
+    copy
 }
 
 /// Makes a folder that its owner cannot read, until this is dropped.

@@ -1,8 +1,8 @@
 //! Several writers where only some of the threads can be started.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::process::{self, Output};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -17,6 +17,7 @@ use super::common::again::{again_with, folder, must_pass};
 use super::common::means::{have_tools, skip};
 use super::common::sinks::Call;
 use super::common::threads::{give_way, must_end};
+use super::common::unprivileged::reachable_copy;
 use super::{LENGTH, figures, segment};
 
 const WRITERS: usize = 16;
@@ -45,10 +46,7 @@ pub(crate) fn as_nobody(test: &str, prefix: &[&str], part: &str) -> Option<Outpu
         "--inh-caps=-all",
     ];
     let prefix = [&become_user, prefix].concat();
-    fs::set_permissions(work.path(), Permissions::from_mode(0o777)).unwrap();
-    // That user may not be able to reach this program where it stands.
-    let program = work.path().join("program");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let program = reachable_copy(&std::env::current_exe().unwrap(), work.path());
     let mut command = again_with(&program, &prefix, part, work.path());
     Some(must_pass(command.current_dir(work.path())))
 }
