@@ -74,6 +74,8 @@ impl Iteration {
                 state.running_writers = 0;
                 state.lifecycle = Lifecycle::Ended;
                 state.sink_errors.push(writer_died());
+                // All of it comes out here, so that nothing is left over.
+                let _ = state.slots.fail_writing();
             }
         }
     }

@@ -502,11 +502,35 @@ impl Slots {
             }
         }
         self.nothing_is_queued();
-        let untaken = match self.consumer {
+        (count, self.untaken())
+    }
+
+    /// What writers have fails without its payload: they are gone, and so is what they had. Returns
+    /// what nobody will take.
+    pub(super) fn fail_writing(&mut self) -> Vec<Yielded> {
+        for index in std::mem::take(&mut self.writing) {
+            let Some(entry) = self.position(index).and_then(|at| self.ring.get_mut(at)) else {
+                continue;
+            };
+            let Slot::Writing(Writing { meta, bytes, .. }) = &entry.slot else {
+                continue;
+            };
+            // The error that comes out has no payload that could be counted then.
+            self.in_flight.bytes -= *bytes as u64;
+            self.totals.failed.bytes += *bytes as u64;
+            let cause = SinkError::permanent("the writer thread panicked");
+            let error = WriteError::new(meta.clone(), WriteErrorKind::Panicked, cause, 1);
+            entry.slot = Slot::Done(Err(error));
+        }
+        self.untaken()
+    }
+
+    /// What came to its end and nobody will take.
+    fn untaken(&mut self) -> Vec<Yielded> {
+        match self.consumer {
             Consumer::There => Vec::new(),
             Consumer::Gone => self.take_finished(),
-        };
-        (count, untaken)
+        }
     }
 
     fn nothing_is_queued(&mut self) {

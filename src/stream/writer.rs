@@ -162,10 +162,13 @@ impl Writer {
         };
         state.running_writers -= 1;
         let is_last = state.running_writers == 0;
+        let mut untaken = Vec::new();
         if is_last {
             state.lifecycle = Lifecycle::Ended;
+            untaken = state.slots.fail_writing();
         }
         self.unlock_and_ring(state);
+        dispose(untaken);
         unreported.into_iter().for_each(log_end_of_sink);
         if is_last && is_unattended {
             self.shared.log.end();
@@ -190,5 +193,53 @@ fn log_aborted(count: u64) {
             Level::Error,
             format_args!("{count} queued segments were not written, as the sink panicked"),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::super::iterator::Iteration;
+    use super::super::sender::SegmentSender;
+    use super::super::yielded::NoNext;
+    use super::*;
+    use crate::internal::deadline::Deadline;
+    use crate::internal::sync::channel::bounded;
+    use crate::segment::ProducedSegment;
+    use crate::stream::SegmentStreamConfig;
+
+    #[test]
+    fn a_writer_that_dies_with_a_segment_leaves_no_hole() {
+        let shared = Arc::new(Shared::new(&SegmentStreamConfig::default(), 1));
+        let (done, rings) = bounded(1);
+        let sender = SegmentSender::new(Arc::clone(&shared));
+        for number in 0..3 {
+            let segment = ProducedSegment::media(number, vec![0; 10], 2.0);
+            sender.send(segment).unwrap();
+        }
+        let writer = Writer::new(Arc::clone(&shared), done);
+        let thread = thread::spawn(move || {
+            let Next::Write(_taken) = writer.complete_and_take(None) else {
+                return;
+            };
+            panic!("a defect of this crate");
+        });
+        let mut iteration = Iteration::new(Arc::clone(&shared), rings, vec![thread]);
+        let found: Vec<_> = std::iter::from_fn(|| iteration.next(Deadline::Never).ok())
+            .map(|yielded| yielded.result.unwrap_err())
+            .map(|error| (error.sequence(), error.kind()))
+            .collect();
+        let expected = [
+            (0, WriteErrorKind::Panicked),
+            (1, WriteErrorKind::Aborted),
+            (2, WriteErrorKind::Aborted),
+        ];
+        assert_eq!(found, expected);
+        assert!(matches!(iteration.next(Deadline::Now), Err(NoNext::Ended)));
+        let stats = shared.stats();
+        assert_eq!((stats.in_flight.segments, stats.in_flight.bytes), (0, 0));
+        assert_eq!((stats.failed.segments, stats.failed.bytes), (3, 30));
+        assert_eq!(shared.lock().sink_errors.len(), 1);
     }
 }
