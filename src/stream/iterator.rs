@@ -214,10 +214,10 @@ mod tests {
             sender.send(segment).unwrap();
         }
         let writer = Writer::new(Arc::clone(&shared), done);
-        let state = Arc::clone(&shared);
+        let ring = Arc::clone(&shared);
         let thread = thread::spawn(move || {
             let _writer = writer;
-            let _job = state.lock().slots.take(now());
+            let _job = ring.lock().slots.take(now());
             panic!("a defect of this crate");
         });
         let mut iteration = Iteration::new(Arc::clone(&shared), rings, vec![thread]);
