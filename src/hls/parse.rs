@@ -81,6 +81,13 @@ pub(crate) fn parse(text: &[u8], config: &MediaPlaylist) -> Result<Parsed, Refus
     }
 }
 
+#[derive(Debug, Default, Clone, Copy)]
+enum What {
+    #[default]
+    Segment,
+    Gap,
+}
+
 struct Reading<'a> {
     config: &'a MediaPlaylist,
     rendition: Rendition,
@@ -93,7 +100,7 @@ struct Reading<'a> {
     has_independent_segments: bool,
     /// The segment whose URI was not read yet.
     next: Entry,
-    is_gap: bool,
+    what: What,
     /// Its EXTINF.
     micros: Option<Micros>,
     keys: Vec<String>,
@@ -115,7 +122,7 @@ impl<'a> Reading<'a> {
             has_header: false,
             has_independent_segments: false,
             next: Entry::default(),
-            is_gap: false,
+            what: What::Segment,
             micros: None,
             keys: Vec::new(),
             in_force: Arc::default(),
@@ -150,7 +157,7 @@ impl<'a> Reading<'a> {
             Tag::IndependentSegments(_) => self.has_independent_segments = true,
             Tag::Endlist(_) => self.has_ended = true,
             Tag::Inf(tag) => self.micros = Some(printed(tag.duration())?),
-            Tag::Gap(_) => self.is_gap = true,
+            Tag::Gap(_) => self.what = What::Gap,
             Tag::Discontinuity(_) => self.next.starts_discontinuity = true,
             Tag::Map(tag) => self.map(tag.uri(), tag.byterange().is_some())?,
             Tag::ProgramDateTime(tag) => {
@@ -203,10 +210,10 @@ impl<'a> Reading<'a> {
             )));
         };
         let entry = std::mem::take(&mut self.next);
-        let content = match (std::mem::take(&mut self.is_gap), uri) {
-            (true, GAP) => Content::Missing(None),
-            (true, _) => Content::Missing(Some(self.file_of(uri)?)),
-            (false, _) => Content::Stored(self.file_of(uri)?),
+        let content = match (std::mem::take(&mut self.what), uri) {
+            (What::Gap, GAP) => Content::Missing(None),
+            (What::Gap, _) => Content::Missing(Some(self.file_of(uri)?)),
+            (What::Segment, _) => Content::Stored(self.file_of(uri)?),
         };
         if !self.keys.is_empty() {
             self.in_force = Arc::new(key::plain(std::mem::take(&mut self.keys)));

@@ -9,10 +9,9 @@ use super::format::Format;
 impl<F: Format> Core<F> {
     /// Lists gaps for the numbers that `furthest` lists and this rendition does not.
     pub(super) fn catch_up(&mut self, r: usize, furthest: usize) {
-        let [behind, ahead] = match self.renditions.get_disjoint_mut([r, furthest]) {
-            Ok(both) => both,
+        let Ok([behind, ahead]) = self.renditions.get_disjoint_mut([r, furthest]) else {
             // It is the furthest one.
-            Err(_) => return,
+            return;
         };
         if !behind.has_begun {
             // Nothing of it was ever published, so it begins with what comes.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::common::Common;
 use super::config::{Extent, Settings};
 use super::format::{Format, Manifest};
 use super::notice::Notice;
@@ -10,7 +11,6 @@ use super::publication::{Counted, Publication};
 use super::rendition::{Life, Rendition};
 use super::retention::Moment;
 use super::retired::Retired;
-use super::step::Common;
 use crate::error::WriteError;
 use crate::segment::{ProducedSegment, SegmentInfo};
 use crate::uri;

@@ -213,6 +213,7 @@ impl fmt::Display for Notice {
         clippy::unnecessary_debug_formatting,
         reason = "a name with a line break in it must not forge a line"
     )]
+    #[expect(clippy::too_many_lines, reason = "one message for each kind")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lost {

@@ -8,13 +8,12 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::config::Dates;
 use super::core::Core;
 use super::entry::{Content, Entry};
 use super::format::Format;
 use super::notice::Notice;
 use super::rendition::{Imposed, Life, NUMBERS_END, Rendition};
-use super::time::{Micros, Time, is_expressible, to_duration};
+use super::time::{Micros, Time, is_expressible};
 use super::told::Told;
 
 /// The number of settled numbers of one push after which the window slides.
@@ -22,73 +21,6 @@ const SLID_AT_ONCE: u64 = 1024;
 
 /// How many facts that settled without a rendition are kept for it.
 const KEPT_IMPOSED: usize = 1024;
-
-/// What all renditions agree on.
-#[derive(Debug, Default)]
-pub(crate) struct Common {
-    /// The step that settles next, counted from the first number of this session.
-    pub(crate) horizon: i64,
-    /// The producer's number of step 0.
-    pub(crate) origin: Option<u64>,
-    /// The number of the next entry. A loss that is longer than the target duration takes several.
-    pub(crate) number: u64,
-    pub(crate) is_resumed: bool,
-    /// Whether the next number is the first one after the entries of an earlier session.
-    is_seam: bool,
-    /// The end of the last settled number.
-    pub(crate) position: Time,
-    /// A date and its place on the timeline.
-    anchor: Option<(SystemTime, Micros)>,
-    /// The lower bound of all later dates: the first configured date, and then the end of the last
-    /// entry.
-    pub(crate) earliest: Option<SystemTime>,
-    was_undated: bool,
-    since_slide: u64,
-}
-
-impl Common {
-    pub(crate) fn new(dates: Dates) -> Self {
-        let first = dates.first();
-        Self {
-            anchor: first.map(|date| (date, 0)),
-            earliest: first,
-            ..Self::default()
-        }
-    }
-
-    /// Goes on behind the last entry of an earlier session. A discontinuity marks the seam.
-    pub(crate) fn resume(&mut self, last: &Rendition, dates: Dates) {
-        self.is_resumed = true;
-        self.number = last.end();
-        self.position = last.position;
-        let asked = dates.first();
-        self.is_seam = !last.entries.is_empty();
-        self.earliest = if self.is_seam {
-            last.resumed_date
-        } else {
-            asked
-        };
-        let date = match (self.earliest, asked) {
-            (Some(earliest), Some(asked)) => Some(asked.max(earliest)),
-            (earliest, _) => earliest,
-        };
-        self.anchor = date.map(|date| (date, last.position.micros()));
-    }
-
-    /// The date of the next entry, as the durations say.
-    pub(crate) fn next_date(&self) -> Option<SystemTime> {
-        self.date_at(self.position)
-    }
-
-    fn date_at(&self, time: Time) -> Option<SystemTime> {
-        let (date, at) = self.anchor?;
-        let micros = time.micros();
-        match micros.checked_sub(at) {
-            Some(later) => date.checked_add(to_duration(later)),
-            None => date.checked_sub(to_duration(at - micros)),
-        }
-    }
-}
 
 /// The facts of a settled number that all renditions share.
 struct Facts {
@@ -180,6 +112,7 @@ impl<F: Format> Core<F> {
     /// Fixes what the renditions share, by the first one that has something to say.
     fn facts(&mut self, lead: &Told, told: &[Option<Told>], start: Time) -> Facts {
         let own = || told.iter().flatten().filter_map(|it| it.own.as_ref());
+        let is_seam = std::mem::take(&mut self.common.is_seam);
         if let Some(date) = own().find_map(|own| own.date) {
             let earliest = self.common.earliest.unwrap_or(date);
             self.common.anchor = Some((date.max(earliest), start.micros()));
@@ -207,8 +140,7 @@ impl<F: Format> Core<F> {
             is_stored: lead.is_stored(),
             duration: lead.duration,
             pieces,
-            starts_discontinuity: own().any(|own| own.starts_discontinuity)
-                || std::mem::take(&mut self.common.is_seam),
+            starts_discontinuity: is_seam || own().any(|own| own.starts_discontinuity),
             dates,
         }
     }
@@ -271,6 +203,12 @@ impl<F: Format> Core<F> {
             ),
             None => (last_map(), last_keys, Vec::new()),
         };
+        if facts.pieces.is_empty()
+            && let Content::Stored(file) = &content
+        {
+            // The numbers are used up.
+            it.retire(file.clone(), 0);
+        }
         let mut start = it.position + skip;
         let end = start + duration;
         let count = facts.pieces.len();

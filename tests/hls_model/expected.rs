@@ -272,10 +272,12 @@ impl Expected {
             }
             Some(expected) if expected != found => {
                 told.push(Told::UnexpectedNumber(found));
-                if let (Some(missing @ ..=1024), false) =
-                    (found.checked_sub(expected), self.is_first)
-                {
-                    self.skip(missing);
+                match found.checked_sub(expected) {
+                    _ if self.is_first => {}
+                    Some(missing @ ..=1024) => self.skip(missing),
+                    // Too many to be listed.
+                    Some(_) => self.starts_discontinuity = true,
+                    None => {}
                 }
             }
             Some(_) => {}
