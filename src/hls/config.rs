@@ -4,56 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::presentation::time::{Micros, from_duration, whole_seconds_above};
+use crate::presentation::config::{Dates, Extent, Retention, Settings};
+use crate::presentation::reserved::Reserved;
+use crate::presentation::time::{from_duration, whole_seconds_above};
+use crate::sink::SegmentSink;
 use crate::uri;
-
-/// Whether segments that have left the playlist are kept or deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Retention {
-    /// Segments are kept. For recorders.
-    Keep,
-    /// Segments are deleted through the publisher's sink, only when no client can still need them.
-    ///
-    /// A segment begins to wait when a playlist without it was published. Its own duration plus
-    /// that of the longest playlist that listed it must pass (RFC 8216 §6.2.2), both in media time
-    /// and on the clock. Then `margin` must pass on the clock, for caches that serve an old
-    /// playlist.
-    ///
-    /// A name must not be reused while
-    /// [`waiting_for_deletion`](crate::hls::MediaPlaylistPublisher::waiting_for_deletion) lists it: the
-    /// new file could be stored just before the old one's deletion is due. After a restart the
-    /// list may contain files that are deleted already. [`SegmentNames`](crate::hls::SegmentNames)
-    /// never gives a name twice.
-    ///
-    /// A ring of names must be longer than three numbers together: the listed segments, the
-    /// segments that wait for deletion, and the stream's `channel_depth`. A segment is stored
-    /// before it is pushed, so the depth counts.
-    ///
-    /// A push with a name that is still needed returns
-    /// [`Notice::NameReused`](crate::hls::Notice::NameReused). It cancels the pending deletion, and the
-    /// name waits anew once the new segment has slid out. From then on deletions are held back for
-    /// eight pushes, the default `channel_depth`, so that a new file that is stored and not yet
-    /// pushed is not deleted. Up to eight files may be lost before the first reuse is pushed, and
-    /// more if the stream is deeper.
-    ///
-    /// A push deletes at most 16 files, for about 250 ms. If no space or quota is left, it deletes
-    /// due files and writes again. It stops when the playlist is published, no file is due, or two
-    /// seconds have passed. If no file is due, that is logged, and a later push publishes as soon
-    /// as there is space. A file that a published playlist names is never deleted.
-    Delete {
-        /// The extra time on the clock, after the time that the standard asks for.
-        margin: Duration,
-    },
-}
-
-/// The kind of playlist. Live and EVENT playlists are published at every push.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Live { window: Micros },
-    Event,
-    Vod,
-}
 
 /// The configuration of a media playlist: its kind, its path and its contents.
 ///
@@ -71,10 +26,10 @@ pub(crate) enum Kind {
 #[must_use]
 pub struct MediaPlaylist {
     pub(crate) path: PathBuf,
-    pub(crate) kind: Kind,
+    pub(crate) kind: Extent,
     pub(crate) target_secs: Option<u64>,
     pub(crate) base_url: Option<String>,
-    pub(crate) date: Option<SystemTime>,
+    pub(crate) dates: Dates,
     pub(crate) independent_segments: bool,
     pub(crate) retention: Retention,
 }
@@ -95,28 +50,28 @@ impl MediaPlaylist {
         let delete = Retention::Delete {
             margin: Duration::ZERO,
         };
-        Self::new(path.into(), Kind::Live { window }, delete)
+        Self::new(path.into(), Extent::Window(window), delete)
     }
 
     /// A playlist that only grows (`EXT-X-PLAYLIST-TYPE:EVENT`), so that a viewer can go back to
     /// the beginning. It needs a [`target_duration`](MediaPlaylist::target_duration).
     pub fn event(path: impl Into<PathBuf>) -> Self {
-        Self::new(path.into(), Kind::Event, Retention::Keep)
+        Self::new(path.into(), Extent::Growing, Retention::Keep)
     }
 
     /// A playlist that is published once, at the end, and never changes
     /// (`EXT-X-PLAYLIST-TYPE:VOD`).
     pub fn vod(path: impl Into<PathBuf>) -> Self {
-        Self::new(path.into(), Kind::Vod, Retention::Keep)
+        Self::new(path.into(), Extent::AtTheEnd, Retention::Keep)
     }
 
-    fn new(path: PathBuf, kind: Kind, retention: Retention) -> Self {
+    fn new(path: PathBuf, kind: Extent, retention: Retention) -> Self {
         Self {
             path,
             kind,
             target_secs: None,
             base_url: None,
-            date: None,
+            dates: Dates::None,
             independent_segments: false,
             retention,
         }
@@ -148,9 +103,19 @@ impl MediaPlaylist {
 
     /// Dates every segment (EXT-X-PROGRAM-DATE-TIME). The first media segment has the date
     /// `first`; each later date adds the durations before it. By default there are no dates. A
-    /// segment after the year 9999 has no date, because the format cannot express it.
+    /// segment after the year 9999 has no date, because the format cannot express it. A date that
+    /// the producer sends with a segment wins, unless it is before the end of the last segment.
     pub fn program_date_time(mut self, first: SystemTime) -> Self {
-        self.date = Some(first);
+        self.dates = Dates::From(first);
+        self
+    }
+
+    /// Dates every segment by the dates that the producer sends with the segments
+    /// ([`SegmentInfo::program_date_time`](crate::SegmentInfo::program_date_time)). Segments before
+    /// the first of them have no date; each segment after it that has none of its own adds the
+    /// durations before it. Dates never go back.
+    pub fn program_date_time_in_band(mut self) -> Self {
+        self.dates = Dates::InBand;
         self
     }
 
@@ -196,6 +161,28 @@ impl MediaPlaylist {
         self.path.with_file_name(name)
     }
 
+    /// A sink for the segments of this playlist: `sink`, but unable to overwrite the playlist or
+    /// its side file.
+    pub fn reserve<S: SegmentSink>(&self, sink: S) -> Reserved<S> {
+        Reserved::new(sink, self.own_names())
+    }
+
+    /// The names that no segment may have.
+    pub(crate) fn own_names(&self) -> Vec<PathBuf> {
+        vec![self.path.clone(), self.state_path()]
+    }
+
+    /// What the renditions of a presentation share.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            extent: self.kind,
+            target_secs: self.target_secs,
+            dates: self.dates,
+            retention: self.retention,
+            max_lag: None,
+        }
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
     }
@@ -214,9 +201,9 @@ impl MediaPlaylist {
     /// A live or EVENT playlist needs a target duration, as its segments are still to come.
     pub(crate) fn check_target_duration(&self) -> io::Result<()> {
         let kind = match self.kind {
-            Kind::Live { .. } => "live",
-            Kind::Event => "EVENT",
-            Kind::Vod => return Ok(()),
+            Extent::Window(_) => "live",
+            Extent::Growing => "EVENT",
+            Extent::AtTheEnd => return Ok(()),
         };
         if self.target_secs.is_some() {
             return Ok(());

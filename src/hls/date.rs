@@ -4,20 +4,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use quick_m3u8::date::DateTime;
 
-/// The end of the year 9999, since 1970. A year has four digits unless both sides agree on more
-/// (ISO 8601).
-const END: Duration = Duration::from_secs(253_402_300_800);
-
-/// Whether a playlist can express this date.
-pub(crate) fn is_printable(time: SystemTime) -> bool {
-    since_1970(time) < END
-}
-
-/// The first date that no playlist can express.
-pub(crate) fn end() -> SystemTime {
-    UNIX_EPOCH + END
-}
-
 /// A date in UTC with milliseconds, `2026-11-22T17:00:00.000Z`; a time before 1970 prints as 1970.
 pub(crate) fn print(time: SystemTime) -> String {
     let since = since_1970(time);
@@ -103,7 +89,6 @@ mod tests {
         ] {
             let time = UNIX_EPOCH + Duration::from_secs(seconds);
             assert_eq!(print(time), expected);
-            assert!(is_printable(time));
             let date = quick_m3u8::date::parse(expected).unwrap();
             assert_eq!(parse(&date), time);
         }
@@ -116,7 +101,5 @@ mod tests {
             print(UNIX_EPOCH - Duration::from_secs(9)),
             "1970-01-01T00:00:00.000Z"
         );
-        assert!(is_printable(end() - Duration::from_nanos(1)));
-        assert!(!is_printable(end()));
     }
 }

@@ -9,20 +9,28 @@
 
 pub(crate) mod config;
 pub(crate) mod date;
+pub(crate) mod format;
 pub(crate) mod key;
 mod multivariant;
 pub(crate) mod parse;
+mod presentation;
+mod previous;
+mod publisher;
 pub(crate) mod render;
 pub(crate) mod tags;
 
+pub use crate::presentation::config::Retention;
 pub use crate::presentation::error::{
     PublishError, PublishErrorKind, ResumeError, ResumeErrorKind,
 };
+pub use crate::presentation::item::Item;
 pub use crate::presentation::names::SegmentNames;
 pub use crate::presentation::notice::Notice;
-pub use crate::presentation::publisher::{MediaPlaylistPublisher, Pushed};
+pub use crate::presentation::publisher::Pushed;
 pub use crate::presentation::reserved::Reserved;
-pub use crate::presentation::resume::Previous;
-pub use config::{MediaPlaylist, Retention};
+pub use config::MediaPlaylist;
 pub use multivariant::{AudioRendition, MultivariantPlaylist, Rendition, Variant};
+pub use presentation::Presentation;
+pub use previous::Previous;
+pub use publisher::MediaPlaylistPublisher;
 pub use tags::{TagError, TagErrorKind};

@@ -8,10 +8,11 @@ use quick_m3u8::tag::hls::{IndependentSegments, M3u, Media, MediaType, StreamInf
 use quick_m3u8::{HlsLine, Writer};
 
 use super::config::quoted;
+use super::publisher::MediaPlaylistPublisher;
 use crate::error::SinkError;
 use crate::presentation::error::{PublishError, PublishErrorKind};
-use crate::presentation::publisher::{MediaPlaylistPublisher, Shared, write};
-use crate::sink::{ObjectKind, SegmentSink};
+use crate::segment::ProducedSegment;
+use crate::sink::{ObjectKind, SegmentSink, WriteContext};
 use crate::uri;
 
 /// One version of the presentation (EXT-X-STREAM-INF, RFC 8216 §4.3.4.2).
@@ -234,8 +235,23 @@ impl MultivariantPlaylist {
             .and_then(|()| self.render())
             .map_err(|cause| SinkError::from(cause).with_path(&self.path))
             .map_err(|cause| PublishError::refused(PublishErrorKind::Invalid, cause, Vec::new()))?;
-        write(sink, self.path.clone(), text, ObjectKind::Manifest)
-            .map_err(|cause| PublishError::new(cause, Vec::new()))
+        let file = ProducedSegment::media(0, text, 0.0).with_path(&self.path);
+        let context = WriteContext::default().for_object(ObjectKind::Manifest);
+        sink.write(&file, &context)
+            .map_err(|error| error.or_during("write", Some(&self.path)))
+            .map_err(|cause| PublishError::new([cause], Vec::new()))
+    }
+
+    /// The text for the media playlists of a presentation.
+    pub(crate) fn text(&self, listed: &[Listed<'_>]) -> io::Result<Vec<u8>> {
+        let listed: Vec<_> = listed.iter().map(|it| it as &dyn Rendition).collect();
+        self.check(&listed).and_then(|()| self.render())
+    }
+
+    /// The path hint of the playlist.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     fn check(&self, publishers: &[&dyn Rendition]) -> io::Result<()> {
@@ -443,6 +459,23 @@ fn quotable<'a>(playlist: &Path, attribute: &str, text: &'a str) -> io::Result<&
     Ok(text)
 }
 
+/// The properties that renditions of the same content must share (RFC 8216 §6.2.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shared {
+    pub(super) target_secs: u64,
+    pub(super) has_dates: bool,
+    pub(super) discontinuities: u64,
+}
+
+/// A media playlist of a presentation, whatever thread publishes it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Listed<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) shared: Shared,
+}
+
+impl Rendition for Listed<'_> {}
+
 impl Shared {
     /// All differences between the two.
     fn differs_from(&self, second: &Self) -> Option<String> {
@@ -491,7 +524,7 @@ impl<S: SegmentSink> Rendition for MediaPlaylistPublisher<S> {}
 mod sealed {
     use std::path::Path;
 
-    use crate::presentation::publisher::{MediaPlaylistPublisher, Shared};
+    use super::{Listed, MediaPlaylistPublisher, Shared};
     use crate::sink::SegmentSink;
 
     pub trait Sealed {
@@ -507,6 +540,15 @@ mod sealed {
 
         fn shared(&self) -> Option<Shared> {
             self.shared()
+        }
+    }
+    impl Sealed for Listed<'_> {
+        fn path(&self) -> &Path {
+            self.path
+        }
+
+        fn shared(&self) -> Option<Shared> {
+            Some(self.shared)
         }
     }
 }

@@ -10,15 +10,16 @@ use quick_m3u8::tag::KnownTag;
 use quick_m3u8::tag::hls::Tag;
 use quick_m3u8::{HlsLine, Reader};
 
-use super::config::{Kind, MediaPlaylist};
+use super::config::MediaPlaylist;
 use super::date;
 use super::key;
-use super::render::render;
+use super::render::{GAP, Kept, Settled, render};
 use super::tags;
-use crate::presentation::entry::{Entry, Map};
+use crate::presentation::config::{Dates, Extent};
+use crate::presentation::entry::{Content, Entry, Map};
 use crate::presentation::error::{Refusal, ResumeErrorKind};
-use crate::presentation::rendition::{NUMBERS_END, Playlist};
-use crate::presentation::time::{Micros, Rounding, to_duration};
+use crate::presentation::rendition::{NUMBERS_END, Rendition};
+use crate::presentation::time::{Micros, Time, end_of_dates, is_expressible, to_duration};
 use crate::segment::{LONGEST_SECS, usable};
 
 fn damaged(why: impl Into<String>) -> Refusal {
@@ -34,9 +35,15 @@ fn foreign(what: impl std::fmt::Display) -> Refusal {
     Refusal::new(ResumeErrorKind::Foreign, why)
 }
 
-/// The playlist that rendered this text. Everything that the text does not hold is as in a new
-/// playlist.
-pub(crate) fn parse(text: &[u8], config: MediaPlaylist) -> Result<Playlist, Refusal> {
+/// The playlist that a text was rendered from.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    /// Everything that the text does not hold is as in a new one.
+    pub(crate) rendition: Rendition,
+    pub(crate) settled: Settled,
+}
+
+pub(crate) fn parse(text: &[u8], config: &MediaPlaylist) -> Result<Parsed, Refusal> {
     let text = std::str::from_utf8(text).map_err(|_| damaged("it is not UTF-8"))?;
     if text.is_empty() {
         return Err(damaged("it is empty"));
@@ -56,10 +63,16 @@ pub(crate) fn parse(text: &[u8], config: MediaPlaylist) -> Result<Playlist, Refu
             Err(error) => return Err(damaged(format!("it cannot be read: {error}"))),
         }
     }
-    let playlist = reading.finish()?;
+    let parsed = reading.finish()?;
     // A segment that renders differently would change, and a listed segment must not.
-    if render(&playlist).is_ok_and(|again| again == text.as_bytes()) {
-        Ok(playlist)
+    let again = render(
+        config,
+        parsed.settled,
+        &parsed.rendition,
+        &mut Kept::default(),
+    );
+    if again.is_ok_and(|again| again.bytes == text.as_bytes()) {
+        Ok(parsed)
     } else {
         Err(Refusal::new(
             ResumeErrorKind::Foreign,
@@ -68,14 +81,26 @@ pub(crate) fn parse(text: &[u8], config: MediaPlaylist) -> Result<Playlist, Refu
     }
 }
 
-struct Reading {
-    playlist: Playlist,
+#[derive(Debug, Default, Clone, Copy)]
+enum What {
+    #[default]
+    Segment,
+    Gap,
+}
+
+struct Reading<'a> {
+    config: &'a MediaPlaylist,
+    rendition: Rendition,
+    version: Option<u64>,
+    target_secs: Option<u64>,
+    has_ended: bool,
     media_sequence: Option<u64>,
     kind: Option<HlsPlaylistType>,
     has_header: bool,
     has_independent_segments: bool,
     /// The segment whose URI was not read yet.
     next: Entry,
+    what: What,
     /// Its EXTINF.
     micros: Option<Micros>,
     keys: Vec<String>,
@@ -84,18 +109,20 @@ struct Reading {
     map: Option<Arc<Map>>,
 }
 
-impl Reading {
-    fn new(config: MediaPlaylist) -> Self {
-        let mut playlist = Playlist::new(config);
-        playlist.target_secs = None;
-        playlist.next.date = None;
+impl<'a> Reading<'a> {
+    fn new(config: &'a MediaPlaylist) -> Self {
         Self {
-            playlist,
+            config,
+            rendition: Rendition::new(config.path.clone(), config.own_names()),
+            version: None,
+            target_secs: None,
+            has_ended: false,
             media_sequence: None,
             kind: None,
             has_header: false,
             has_independent_segments: false,
             next: Entry::default(),
+            what: What::Segment,
             micros: None,
             keys: Vec::new(),
             in_force: Arc::default(),
@@ -120,17 +147,17 @@ impl Reading {
         }
         match tag {
             Tag::M3u(_) => self.has_header = true,
-            Tag::Version(tag) => self.playlist.version = Some(tag.version()),
-            Tag::Targetduration(tag) => self.playlist.target_secs = Some(tag.target_duration()),
+            Tag::Version(tag) => self.version = Some(tag.version()),
+            Tag::Targetduration(tag) => self.target_secs = Some(tag.target_duration()),
             Tag::MediaSequence(tag) => self.media_sequence = Some(tag.media_sequence()),
             Tag::DiscontinuitySequence(tag) => {
-                self.playlist.discontinuity_sequence = tag.discontinuity_sequence();
+                self.rendition.discontinuity_sequence = tag.discontinuity_sequence();
             }
             Tag::PlaylistType(tag) => self.kind = Some(tag.playlist_type()),
             Tag::IndependentSegments(_) => self.has_independent_segments = true,
-            Tag::Endlist(_) => self.playlist.has_ended = true,
+            Tag::Endlist(_) => self.has_ended = true,
             Tag::Inf(tag) => self.micros = Some(printed(tag.duration())?),
-            Tag::Gap(_) => self.next.is_gap = true,
+            Tag::Gap(_) => self.what = What::Gap,
             Tag::Discontinuity(_) => self.next.starts_discontinuity = true,
             Tag::Map(tag) => self.map(tag.uri(), tag.byterange().is_some())?,
             Tag::ProgramDateTime(tag) => {
@@ -145,7 +172,7 @@ impl Reading {
         match tags::check(line) {
             Ok(tags::Kind::Key) if key::read(line).is_some() => self.keys.push(line.to_owned()),
             Ok(tags::Kind::OfSegment | tags::Kind::WithDates) => {
-                self.next.tags.push(line.to_owned());
+                self.next.lines.push(line.to_owned());
             }
             Ok(tags::Kind::Key) | Err(_) => {
                 return Err(foreign(format!("{line:?}")));
@@ -160,14 +187,13 @@ impl Reading {
         }
         self.keys.clear();
         self.map = Some(Arc::new(Map {
-            file: Some(self.file_of(uri)?),
-            uri: uri.to_owned(),
+            file: self.file_of(uri)?,
         }));
         Ok(())
     }
 
     fn file_of(&self, uri: &str) -> Result<PathBuf, Refusal> {
-        let config = &self.playlist.config;
+        let config = self.config;
         let refuse = |error| foreign(format!("the URI {uri:?}: {error}"));
         let file = config.file_of(uri).map_err(refuse)?;
         if config.uri_of(&file).is_ok_and(|again| again == uri) {
@@ -183,28 +209,34 @@ impl Reading {
                 "it is not a media playlist: {uri:?} has no EXTINF"
             )));
         };
-        let mut entry = std::mem::take(&mut self.next);
-        if !entry.is_gap {
-            entry.file = Some(self.file_of(uri)?);
-        }
+        let entry = std::mem::take(&mut self.next);
+        let content = match (std::mem::take(&mut self.what), uri) {
+            (What::Gap, GAP) => Content::Missing(None),
+            (What::Gap, _) => Content::Missing(Some(self.file_of(uri)?)),
+            (What::Segment, _) => Content::Stored(self.file_of(uri)?),
+        };
         if !self.keys.is_empty() {
             self.in_force = Arc::new(key::plain(std::mem::take(&mut self.keys)));
         }
-        let next = &mut self.playlist.next;
-        let known = next.date.take();
+        let rendition = &mut self.rendition;
+        let known = rendition.resumed_date.take();
         let is_over = known.is_some_and(|known| {
             // A segment may be listed as shorter than it is, but is never longer than this.
             let later = known.checked_add(Duration::from_secs_f64(LONGEST_SECS));
-            entry.starts_discontinuity || !later.is_some_and(date::is_printable)
+            entry.starts_discontinuity || !later.is_some_and(is_expressible)
         });
-        next.date = entry
+        rendition.resumed_date = entry
             .date
-            .or(is_over.then(date::end))
+            .or(is_over.then(end_of_dates))
             .and_then(|date| date.checked_add(to_duration(micros)));
-        self.playlist.entries.push_back(Entry {
-            uri: uri.to_owned(),
+        let start = rendition.position;
+        rendition.position = start + Time::from_micros(micros);
+        rendition.entries.push_back(Entry {
+            content,
+            start,
+            end: rendition.position,
             micros,
-            map: self.map.clone(),
+            initialisation: self.map.clone(),
             keys: Arc::clone(&self.in_force),
             ..entry
         });
@@ -213,17 +245,16 @@ impl Reading {
 
     /// Checks that the text is whole and of the requested kind. The text wins; a contradiction is
     /// an error.
-    fn finish(mut self) -> Result<Playlist, Refusal> {
-        let playlist = &mut self.playlist;
-        let config = &playlist.config;
-        if playlist.has_ended {
+    fn finish(self) -> Result<Parsed, Refusal> {
+        let (config, rendition) = (self.config, &self.rendition);
+        if self.has_ended {
             return Err(Refusal::new(
                 ResumeErrorKind::Ended,
                 "it has ended (EXT-X-ENDLIST) and must not change",
             ));
         }
         let (Some(target), Some(number), Some(version)) =
-            (playlist.target_secs, self.media_sequence, playlist.version)
+            (self.target_secs, self.media_sequence, self.version)
         else {
             return Err(damaged(
                 "it is truncated, or was not written by this publisher: a header is missing",
@@ -237,19 +268,19 @@ impl Reading {
             return Err(foreign("EXT-X-TARGETDURATION"));
         }
         let is_at_the_end = |number: u64| {
-            let end = number.checked_add(playlist.entries.len() as u64);
+            let end = number.checked_add(rendition.entries.len() as u64);
             end.is_none_or(|end| end >= NUMBERS_END)
         };
-        if is_at_the_end(number) || is_at_the_end(playlist.discontinuity_sequence) {
+        if is_at_the_end(number) || is_at_the_end(rendition.discontinuity_sequence) {
             return Err(Refusal::new(
                 ResumeErrorKind::Ended,
                 "its numbers are used up",
             ));
         }
         let kind = match config.kind {
-            Kind::Live { .. } => None,
-            Kind::Event => Some(HlsPlaylistType::Event),
-            Kind::Vod => Some(HlsPlaylistType::Vod),
+            Extent::Window(_) => None,
+            Extent::Growing => Some(HlsPlaylistType::Event),
+            Extent::AtTheEnd => Some(HlsPlaylistType::Vod),
         };
         if self.kind != kind {
             return Err(differs(
@@ -266,42 +297,36 @@ impl Reading {
                 "its EXT-X-INDEPENDENT-SEGMENTS differs from the configuration",
             ));
         }
-        let has_dates = playlist.next.date.is_some();
-        let fits = match config.date {
-            None => !has_dates,
-            Some(asked) => has_dates || !date::is_printable(asked),
+        let has_dates = rendition.resumed_date.is_some();
+        let fits = match config.dates {
+            Dates::None => !has_dates,
+            Dates::From(asked) => has_dates || !is_expressible(asked),
+            Dates::InBand => true,
         };
-        if !playlist.entries.is_empty() && !fits {
+        if !rendition.entries.is_empty() && !fits {
             return Err(differs(
                 "its EXT-X-PROGRAM-DATE-TIME differs from the configuration",
             ));
         }
-        playlist.media_sequence = number;
-        // The text exists, so it was published.
-        playlist.was_published();
-        Ok(self.go_on())
-    }
-
-    /// Marks the seam with a discontinuity.
-    fn go_on(mut self) -> Playlist {
-        let playlist = &mut self.playlist;
-        playlist.next.sequence = playlist.next_number();
+        let settled = Settled {
+            version,
+            target_secs: target,
+        };
         let keys = self.in_force.iter().filter_map(|line| key::read(line));
-        playlist.next.keys = Arc::new(keys.collect());
-        let asked = playlist.config.date;
-        if playlist.entries.is_empty() {
-            playlist.next.date = asked;
-            playlist.next.earliest = asked;
-        } else {
-            playlist.next.earliest = playlist.next.date;
-            playlist.discontinuity(asked);
-        }
-        self.playlist
+        let keys = Arc::new(keys.collect());
+        let mut rendition = self.rendition;
+        rendition.media_sequence = number;
+        rendition.has_initialisation = Some(version >= 6);
+        rendition.has_begun = true;
+        rendition.next.keys = keys;
+        // The text exists, so it was published.
+        rendition.was_listed(rendition.end(), rendition.total());
+        Ok(Parsed { rendition, settled })
     }
 }
 
 fn printed(duration_secs: f64) -> Result<Micros, Refusal> {
     usable(duration_secs)
-        .map(|duration| Rounding::default().next(duration))
+        .map(|duration| Time::from_secs(duration).micros())
         .ok_or_else(|| foreign(format!("EXTINF of {duration_secs}")))
 }

@@ -1,7 +1,8 @@
-//! Renders a media playlist as text.
+//! Renders a media playlist as text. The text of entries that were listed before is kept.
 
+use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::io::{self, Write};
-use std::sync::Arc;
 
 use quick_m3u8::tag::HlsPlaylistType;
 use quick_m3u8::tag::hls::{
@@ -10,62 +11,160 @@ use quick_m3u8::tag::hls::{
 };
 use quick_m3u8::{HlsLine, Writer};
 
-use super::config::Kind;
+use super::config::MediaPlaylist;
 use super::{date, key};
-use crate::presentation::entry::Entry;
-use crate::presentation::rendition::Playlist;
-use crate::presentation::time;
+use crate::presentation::config::Extent;
+use crate::presentation::entry::{Content, Entry};
+use crate::presentation::format::Text;
+use crate::presentation::rendition::Rendition;
+use crate::presentation::time::{Micros, SECOND};
 
-/// Renders the whole text. The version and the target duration must be settled.
-pub(crate) fn render(playlist: &Playlist) -> io::Result<Vec<u8>> {
-    let mut text = Writer::new(Vec::new());
-    header(playlist, &mut text)?;
-    let mut previous = None;
-    for entry in &playlist.entries {
-        segment(entry, previous, &mut text)?;
-        previous = Some(entry);
-    }
-    if playlist.has_ended {
-        text.write_line(HlsLine::from(Endlist))?;
-    }
-    Ok(text.into_inner())
+/// The URI of a gap whose file no playlist can name. Any will do, because no client may load it.
+pub(crate) const GAP: &str = "gap";
+
+/// The text of the entries that were listed last, each as it follows the one before it.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    /// The number of the first entry.
+    first: u64,
+    lengths: VecDeque<usize>,
+    body: Vec<u8>,
+    /// Where the first entry begins in the body.
+    start: usize,
+    header: Vec<u8>,
+    /// The number of the first entry, and the length, of the last text without its end.
+    last: Option<(u64, usize)>,
 }
 
-fn header(playlist: &Playlist, text: &mut Writer<Vec<u8>>) -> io::Result<()> {
-    let settled = |value: Option<u64>| value.expect("BUG: rendered before it was settled");
+/// The header values that never change once published.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settled {
+    pub(crate) version: u64,
+    pub(crate) target_secs: u64,
+}
+
+/// Renders the whole text.
+pub(crate) fn render(
+    config: &MediaPlaylist,
+    settled: Settled,
+    rendition: &Rendition,
+    kept: &mut Kept,
+) -> io::Result<Text> {
+    kept.follow(config, rendition)?;
+    let mut text = Writer::new(Vec::new());
+    header(config, settled, rendition, &mut text)?;
+    let header = text.get_ref().len();
+    // The first one repeats what is in force.
+    if let Some(first) = rendition.entries.front() {
+        segment(config, first, None, &mut text)?;
+    }
+    let mut text = text.into_inner();
+    text.extend_from_slice(kept.behind_the_first());
+    let length = text.len();
+    let is_same = kept.header == text[..header];
+    let before = kept.last.replace((rendition.media_sequence, length));
+    let before = before.filter(|(first, _)| is_same && *first == rendition.media_sequence);
+    if !is_same {
+        kept.header = text[..header].to_vec();
+    }
+    if rendition.has_ended() {
+        let mut end = Writer::new(text);
+        end.write_line(HlsLine::from(Endlist))?;
+        text = end.into_inner();
+    }
+    Ok(Text {
+        bytes: text,
+        kept: before.map_or(0, |(_, length)| length),
+    })
+}
+
+impl Kept {
+    /// Forgets entries that left, and renders those that came.
+    fn follow(&mut self, config: &MediaPlaylist, rendition: &Rendition) -> io::Result<()> {
+        let first = rendition.media_sequence;
+        while self.first < first
+            && let Some(length) = self.lengths.pop_front()
+        {
+            self.start += length;
+            self.first += 1;
+        }
+        if self.lengths.is_empty() {
+            (self.first, self.start) = (first, 0);
+            self.body.clear();
+        }
+        if self.start > self.body.len() / 2 {
+            self.body.drain(..self.start);
+            self.start = 0;
+        }
+        let entries = &rendition.entries;
+        let mut text = Writer::new(std::mem::take(&mut self.body));
+        for place in self.lengths.len()..entries.len() {
+            let Some(entry) = entries.get(place) else {
+                break;
+            };
+            let before = text.get_ref().len();
+            let previous = place.checked_sub(1).and_then(|it| entries.get(it));
+            if let Err(error) = segment(config, entry, previous, &mut text) {
+                self.body = text.into_inner();
+                self.body.truncate(before);
+                return Err(error);
+            }
+            self.lengths.push_back(text.get_ref().len() - before);
+        }
+        self.body = text.into_inner();
+        Ok(())
+    }
+
+    fn behind_the_first(&self) -> &[u8] {
+        let first = self.lengths.front().copied().unwrap_or_default();
+        self.body.get(self.start + first..).unwrap_or_default()
+    }
+}
+
+fn header(
+    config: &MediaPlaylist,
+    settled: Settled,
+    rendition: &Rendition,
+    text: &mut Writer<Vec<u8>>,
+) -> io::Result<()> {
     text.write_line(HlsLine::from(M3u))?;
-    text.write_line(HlsLine::from(Version::new(settled(playlist.version))))?;
-    if playlist.config.independent_segments {
+    text.write_line(HlsLine::from(Version::new(settled.version)))?;
+    if config.independent_segments {
         text.write_line(HlsLine::from(IndependentSegments))?;
     }
-    let target = settled(playlist.target_secs);
-    text.write_line(HlsLine::from(Targetduration::new(target)))?;
-    text.write_line(HlsLine::from(MediaSequence::new(playlist.media_sequence)))?;
-    if playlist.discontinuity_sequence > 0 {
+    text.write_line(HlsLine::from(Targetduration::new(settled.target_secs)))?;
+    text.write_line(HlsLine::from(MediaSequence::new(rendition.media_sequence)))?;
+    if rendition.discontinuity_sequence > 0 {
         // Must come before the first segment and the first discontinuity (§4.3.3.3). The default
         // is 0.
-        let sequence = DiscontinuitySequence::new(playlist.discontinuity_sequence);
+        let sequence = DiscontinuitySequence::new(rendition.discontinuity_sequence);
         text.write_line(HlsLine::from(sequence))?;
     }
-    let kind = match playlist.config.kind {
+    let kind = match config.kind {
         // A live playlist, from which segments are removed, must not have a type (§6.2.2).
-        Kind::Live { .. } => return Ok(()),
-        Kind::Event => HlsPlaylistType::Event,
-        Kind::Vod => HlsPlaylistType::Vod,
+        Extent::Window(_) => return Ok(()),
+        Extent::Growing => HlsPlaylistType::Event,
+        Extent::AtTheEnd => HlsPlaylistType::Vod,
     };
     text.write_line(HlsLine::from(PlaylistType::new(kind)))?;
     Ok(())
 }
 
-fn segment(entry: &Entry, previous: Option<&Entry>, text: &mut Writer<Vec<u8>>) -> io::Result<()> {
+fn segment(
+    config: &MediaPlaylist,
+    entry: &Entry,
+    previous: Option<&Entry>,
+    text: &mut Writer<Vec<u8>>,
+) -> io::Result<()> {
     if entry.starts_discontinuity {
         text.write_line(HlsLine::from(Discontinuity))?;
     }
     // Keys are in force until others replace them, so they are repeated if the segment that had
     // them slid out.
-    let mut known = previous.map_or(&[][..], |previous| &previous.keys);
-    if let Some(map) = &entry.map
-        && previous.and_then(|previous| previous.map.as_ref()) != Some(map)
+    let before = previous.map(keys).unwrap_or_default();
+    let mut known = &before[..];
+    if let Some(map) = &entry.initialisation
+        && previous.and_then(|previous| previous.initialisation.as_ref()) != Some(map)
     {
         if known.iter().any(|line| line != key::NO_KEY) {
             // A key applies to initialisation segments as well (§4.3.2.4), and this one is in the
@@ -73,18 +172,15 @@ fn segment(entry: &Entry, previous: Option<&Entry>, text: &mut Writer<Vec<u8>>) 
             writeln!(text.get_mut(), "{}", key::NO_KEY)?;
             known = &[];
         }
-        let tag = Map::builder().with_uri(map.uri.as_str()).finish();
+        let tag = Map::builder().with_uri(config.uri_of(&map.file)?).finish();
         text.write_line(HlsLine::from(tag))?;
     }
-    let keys = if Arc::as_ref(&entry.keys) == known {
-        &[]
-    } else {
-        entry.keys.as_slice()
-    };
+    let own = keys(entry);
+    let keys = if *own == *known { &[] } else { &own[..] };
     if ends_a_format(known, keys) {
         writeln!(text.get_mut(), "{}", key::NO_KEY)?;
     }
-    for line in keys.iter().chain(&entry.tags) {
+    for line in keys.iter().chain(&entry.lines) {
         writeln!(text.get_mut(), "{line}")?;
     }
     if let Some(date) = entry.date {
@@ -94,15 +190,34 @@ fn segment(entry: &Entry, previous: Option<&Entry>, text: &mut Writer<Vec<u8>>) 
             date::print(date)
         )?;
     }
-    if entry.is_gap {
-        text.write_line(HlsLine::from(Gap))?;
-    }
+    let uri = match &entry.content {
+        Content::Stored(file) => config.uri_of(file)?,
+        Content::Missing(name) => {
+            text.write_line(HlsLine::from(Gap))?;
+            match name {
+                Some(name) => config.uri_of(name)?,
+                None => GAP.to_owned(),
+            }
+        }
+    };
     writeln!(
         text.get_mut(),
-        "#EXTINF:{},\n{}",
-        time::print(entry.micros),
-        entry.uri
+        "#EXTINF:{},\n{uri}",
+        print_duration(entry.micros),
     )
+}
+
+/// The key lines of an entry, with the IV that its number implies.
+fn keys(entry: &Entry) -> Cow<'_, [String]> {
+    let with_iv = entry
+        .sequence
+        .and_then(|number| key::of_segment(&entry.keys, number));
+    with_iv.map_or(Cow::Borrowed(&entry.keys[..]), Cow::Owned)
+}
+
+/// `2.000000`
+fn print_duration(micros: Micros) -> String {
+    format!("{}.{:06}", micros / SECOND, micros % SECOND)
 }
 
 /// A key is in force until the next one of its format (§4.3.2.4), so a key of a format that does
@@ -117,4 +232,16 @@ fn ends_a_format(known: &[String], keys: &[String]) -> bool {
         && !known
             .iter()
             .all(|line| line == key::NO_KEY || replaces(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn six_decimals_and_no_more() {
+        assert_eq!(print_duration(0), "0.000000");
+        assert_eq!(print_duration(2_000_000), "2.000000");
+        assert_eq!(print_duration(3_600_000_001), "3600.000001");
+    }
 }

@@ -101,6 +101,10 @@ impl TagError {
         self.kind
     }
 
+    pub(crate) fn why(&self) -> &'static str {
+        self.why
+    }
+
     /// The line that was refused.
     #[must_use]
     pub fn line(&self) -> &str {

@@ -1,40 +1,70 @@
-//! An entry of a media playlist.
+//! An entry of a rendition's timeline.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::time::Micros;
+use super::time::{Micros, Time};
 
-/// A listed media segment, or a gap for a lost one.
+/// A listed media segment, or the gap for one that is missing.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Entry {
-    pub(crate) uri: String,
-    /// The file to delete once the entry has slid out. A gap has none: nothing is stored for it,
-    /// or the stored file belongs to another segment.
-    pub(crate) file: Option<PathBuf>,
-    pub(crate) is_gap: bool,
+    pub(crate) content: Content,
+    /// When it begins and ends on the rendition's own timeline, exactly.
+    pub(crate) start: Time,
+    pub(crate) end: Time,
+    /// The declared duration: the rounded end less the rounded start, and no more than the target
+    /// duration allows.
     pub(crate) micros: Micros,
     pub(crate) starts_discontinuity: bool,
-    pub(crate) map: Option<Arc<Map>>,
+    pub(crate) initialisation: Option<Arc<Map>>,
+    /// The key lines in force, in the words of the format.
     pub(crate) keys: Arc<Vec<String>>,
-    pub(crate) tags: Vec<String>,
+    /// The producer's number. `None` if a manifest was read back, whose keys say it already.
+    pub(crate) sequence: Option<u64>,
+    /// Lines of this segment alone, in the words of the format.
+    pub(crate) lines: Vec<String>,
     pub(crate) date: Option<SystemTime>,
+    /// The length of the segment; 0 if it is missing or unknown.
+    pub(crate) bytes: u64,
 }
 
-impl Entry {
-    /// The files of the segment and of its initialisation segment.
-    pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        let map = self.map.as_ref().and_then(|map| map.file.as_ref());
-        self.file.iter().chain(map)
+/// The stored object of an entry, or why there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// The normalised path of the segment, to be deleted once the entry has slid out.
+    Stored(PathBuf),
+    /// The path that shows which segment is missing, if a manifest can name it. What is stored
+    /// there, if anything, belongs to another segment.
+    Missing(Option<PathBuf>),
+}
+
+impl Default for Content {
+    fn default() -> Self {
+        Self::Missing(None)
     }
 }
 
-/// An initialisation segment (EXT-X-MAP).
+impl Entry {
+    /// The path of the segment, if it is stored.
+    pub(crate) fn file(&self) -> Option<&PathBuf> {
+        match &self.content {
+            Content::Stored(file) => Some(file),
+            Content::Missing(_) => None,
+        }
+    }
+
+    /// The files of the segment and of its initialisation segment.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let map = self.initialisation.as_ref().map(|map| &map.file);
+        self.file().into_iter().chain(map)
+    }
+}
+
+/// An initialisation segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Map {
-    pub(crate) uri: String,
-    pub(crate) file: Option<PathBuf>,
+    pub(crate) file: PathBuf,
 }
 
 /// The initialisation segment that is in force for the next entry.

@@ -32,15 +32,21 @@ pub enum PublishErrorKind {
 struct Inner {
     kind: PublishErrorKind,
     cause: SinkError,
+    others: Vec<SinkError>,
     notices: Vec<Notice>,
 }
 
 impl PublishError {
-    pub(crate) fn new(cause: SinkError, notices: Vec<Notice>) -> Self {
-        let kind = PublishErrorKind::Sink;
+    /// One error of the sink for each manifest that was not published.
+    pub(crate) fn new(causes: impl IntoIterator<Item = SinkError>, notices: Vec<Notice>) -> Self {
+        let mut causes = causes.into_iter();
+        let cause = causes
+            .next()
+            .unwrap_or_else(|| SinkError::permanent("it was not said why"));
         Self(Box::new(Inner {
-            kind,
+            kind: PublishErrorKind::Sink,
             cause,
+            others: causes.collect(),
             notices,
         }))
     }
@@ -50,6 +56,7 @@ impl PublishError {
         Self(Box::new(Inner {
             kind,
             cause,
+            others: Vec::new(),
             notices,
         }))
     }
@@ -66,6 +73,13 @@ impl PublishError {
         &self.0.cause
     }
 
+    /// The errors of the other manifests that this call did not publish either. The thread of one
+    /// rendition also publishes the manifests of the others.
+    #[must_use]
+    pub fn other_errors(&self) -> &[SinkError] {
+        &self.0.others
+    }
+
     /// The notices of this push.
     #[must_use]
     pub fn notices(&self) -> &[Notice] {
@@ -75,7 +89,11 @@ impl PublishError {
 
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the playlist was not published: {}", self.0.cause)
+        write!(f, "the playlist was not published: {}", self.0.cause)?;
+        match self.0.others.len() {
+            0 => Ok(()),
+            others => write!(f, " (and {others} more)"),
+        }
     }
 }
 

@@ -19,6 +19,10 @@ impl Fingerprints {
         Self::OneOf(vec![fingerprint(text)])
     }
 
+    pub(crate) fn of(fingerprint: u64) -> Self {
+        Self::OneOf(vec![fingerprint])
+    }
+
     /// Adds texts that are about to be published.
     pub(crate) fn add(&mut self, more: &Self) {
         let known = match (&mut *self, more) {
@@ -64,9 +68,47 @@ impl Fingerprints {
     }
 }
 
-/// FNV-1a, 64 bits. It detects texts that were truncated or exchanged by accident, not by design.
+/// The fingerprint of the last text, so that a text that begins like it is not read from its
+/// beginning.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rolling {
+    length: usize,
+    hash: u64,
+}
+
+impl Default for Rolling {
+    fn default() -> Self {
+        Self {
+            length: 0,
+            hash: START,
+        }
+    }
+}
+
+impl Rolling {
+    /// The fingerprint of the next text, of which `kept` bytes are those of the last one.
+    pub(crate) fn next(&mut self, text: &[u8], kept: usize) -> u64 {
+        if kept < self.length {
+            *self = Self::default();
+        }
+        let rest = text.get(self.length..).unwrap_or_default();
+        *self = Self {
+            length: text.len(),
+            hash: extend(self.hash, rest),
+        };
+        self.hash
+    }
+}
+
+const START: u64 = 0xcbf2_9ce4_8422_2325;
+
 fn fingerprint(text: &[u8]) -> u64 {
-    text.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+    extend(START, text)
+}
+
+/// FNV-1a, 64 bits. It detects texts that were truncated or exchanged by accident, not by design.
+fn extend(hash: u64, text: &[u8]) -> u64 {
+    text.iter().fold(hash, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
@@ -98,6 +140,10 @@ mod tests {
         add(&mut texts, b"one too many");
         assert_eq!(texts, Fingerprints::Unknown);
         assert!(texts.may_be(b"anything"));
+        let mut rolling = Rolling::default();
+        for (text, kept) in [(&b"on"[..], 0), (b"one", 2), (b"two", 0), (b"twofold", 3)] {
+            assert_eq!(rolling.next(text, kept), fingerprint(text));
+        }
         assert_eq!(fingerprint(b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fingerprint(b"a"), 0xaf63_dc4c_8601_ec8c);
     }

@@ -5,25 +5,20 @@ use std::sync::Arc;
 
 use super::entry::{Initialisation, Map};
 use super::notice::Notice;
-use super::rendition::Playlist;
+use super::rendition::{Life, Rendition};
 use crate::segment::ProducedSegment;
 
-impl Playlist {
-    /// Ends the playlist. An initialisation segment for later media is not needed.
-    pub(crate) fn end(&mut self) {
-        self.has_ended = true;
-        self.leave();
-    }
-
-    /// Removes the initialisation segment in force. If no entry needs it, its file is retired.
-    pub(crate) fn leave(&mut self) {
+impl Rendition {
+    /// Takes no more segments. The initialisation segment in force is not needed for later media;
+    /// if no entry needs it, its file is retired.
+    pub(crate) fn close(&mut self, life: Life) {
+        self.life = life;
         if let Initialisation::Landed { map, .. }
         | Initialisation::Lost {
             before: Some((map, _)),
         } = std::mem::take(&mut self.next.initialisation)
-            && let Some(file) = map.file.clone()
         {
-            self.retire(file, 0);
+            self.retire(map.file.clone(), 0);
         }
     }
 
@@ -32,8 +27,7 @@ impl Playlist {
         segment: &ProducedSegment,
         notices: &mut Vec<Notice>,
     ) {
-        let named = self.name(segment, notices);
-        let Some((uri, file)) = named else {
+        let Some(file) = self.name(segment, notices) else {
             return self.initialisation_lost();
         };
         let known = match &self.next.initialisation {
@@ -45,7 +39,7 @@ impl Playlist {
             && content.as_ref() == Some(&segment.data)
         {
             let map = Arc::clone(map);
-            if map.file.as_ref() != Some(&file) {
+            if map.file != file {
                 // Another segment's bytes had this name.
                 if self.names(&file) {
                     notices.push(Notice::NameInUse {
@@ -61,13 +55,13 @@ impl Playlist {
             };
             return;
         }
-        if self.version.is_some_and(|version| version < 6) {
-            // EXT-X-MAP needs version 6 (§7), and the version never changes.
+        if self.has_initialisation == Some(false) {
+            // A manifest that was published without any does not change its nature.
             notices.push(Notice::TooLateForInitialisation);
             self.retire(file, 0);
             return self.initialisation_lost();
         }
-        if self.version.is_some() {
+        if self.has_begun {
             self.next.starts_discontinuity = true;
         }
         if self.names(&file) {
@@ -75,10 +69,7 @@ impl Playlist {
                 sequence: segment.sequence,
             });
         }
-        let map = Map {
-            uri,
-            file: Some(file),
-        };
+        let map = Map { file };
         let landed = Initialisation::Landed {
             map: Arc::new(map),
             content: Some(segment.data.clone()),
@@ -87,7 +78,7 @@ impl Playlist {
             Initialisation::Landed { map, .. }
             | Initialisation::Lost {
                 before: Some((map, _)),
-            } => map.file.clone(),
+            } => Some(map.file.clone()),
             _ => None,
         };
         if let Some(file) = before {
@@ -103,7 +94,7 @@ impl Playlist {
         | Initialisation::Lost {
             before: Some((map, content)),
         } = &mut self.next.initialisation
-            && map.file.as_deref() == Some(name)
+            && map.file == name
         {
             *content = None;
         }
@@ -114,8 +105,8 @@ impl Playlist {
             Initialisation::Landed { map, content } => {
                 // The entries until the next one go on with the map of the last entry. After these
                 // any other map is a change, which takes a discontinuity.
-                let last = self.entries.back().and_then(|last| last.map.as_ref());
-                let content = content.filter(|_| last == Some(&map));
+                let is_last = self.last_map() == Some(&map);
+                let content = content.filter(|_| is_last);
                 Initialisation::Lost {
                     before: Some((map, content)),
                 }

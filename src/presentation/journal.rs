@@ -7,8 +7,6 @@ use super::retired::Retired;
 use super::time::Micros;
 use crate::uri;
 
-const HEADER: &str = "#segment-stream-hls-state:1";
-
 /// The contents of a side file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct State {
@@ -29,23 +27,24 @@ pub(crate) struct Published {
 
 /// The text of the side file, with all pending deletions.
 pub(crate) fn render<'a>(
+    header: &str,
     published: Published,
     texts: &Fingerprints,
     retired: impl Iterator<Item = &'a Retired>,
 ) -> Vec<u8> {
     let Published { number, longest } = published;
     let texts = texts.print();
-    let mut text = format!("{HEADER}\npublished {number} {longest}\ntexts {texts}\n");
+    let mut text = format!("{header}\npublished {number} {longest}\ntexts {texts}\n");
     text.extend(retired.map(Retired::line));
     text.push_str("end\n");
     text.into_bytes()
 }
 
 impl State {
-    pub(crate) fn read(text: &[u8]) -> Result<Self, String> {
+    pub(crate) fn read(header: &str, text: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8")?;
         let mut lines = text.lines();
-        if lines.next() != Some(HEADER) {
+        if lines.next() != Some(header) {
             return Err("it was not written by this publisher".into());
         }
         let mut state = Self::default();
@@ -90,6 +89,8 @@ fn file(name: &str) -> Option<PathBuf> {
 mod tests {
     use super::*;
 
+    const HEADER: &str = "#state:1";
+
     #[test]
     fn the_state_comes_back_and_a_cut_one_is_refused() {
         let names = ["live/0.ts", "a b\n#c.ts", "/srv/x.ts", "end"];
@@ -98,8 +99,13 @@ mod tests {
             number: 7,
             longest: 9_000_000,
         };
-        let text = render(published, &Fingerprints::only(b"text"), retired.iter());
-        let state = State::read(&text).unwrap();
+        let text = render(
+            HEADER,
+            published,
+            &Fingerprints::only(b"text"),
+            retired.iter(),
+        );
+        let state = State::read(HEADER, &text).unwrap();
         assert_eq!(state.published, published);
         assert_eq!(state.texts, Fingerprints::only(b"text"));
         assert_eq!(state.retired, retired);
@@ -111,12 +117,15 @@ mod tests {
             ("delete 3000000 end", "delete 3 ../end"),
             ("delete 3000000 end", "remove 3 end"),
         ] {
-            let error = State::read(text.replace(line, odd).as_bytes()).unwrap_err();
+            let error = State::read(HEADER, text.replace(line, odd).as_bytes()).unwrap_err();
             assert!(error.contains(&format!("invalid line: \"{odd}")), "{error}");
         }
         let text = text.into_bytes();
         for length in 0..text.len() - 1 {
-            assert!(State::read(&text[..length]).is_err(), "cut after {length}");
+            assert!(
+                State::read(HEADER, &text[..length]).is_err(),
+                "cut after {length}"
+            );
         }
     }
 }

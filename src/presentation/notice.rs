@@ -78,8 +78,12 @@ pub enum Notice {
         /// The normalised path.
         path: PathBuf,
     },
-    /// A number is missing, repeated or lower than the last one. The playlist counts by itself, so
-    /// nothing is renumbered.
+    /// A number is missing, repeated or lower than the last one.
+    ///
+    /// Up to 1,024 missing numbers are listed as gaps, each of the duration of the last segment, or
+    /// together of the time that the [media times](crate::SegmentInfo::media_time) leave. More are
+    /// not listed, and a discontinuity marks the jump. A repeated or lower number counts as the
+    /// next one, because the playlist counts by itself.
     UnexpectedNumber {
         /// The number after the last one.
         expected: u64,
@@ -94,6 +98,62 @@ pub enum Notice {
     /// A segment begins after the year 9999, which a date in a playlist cannot express. This
     /// segment and all later ones have no date. Reported once.
     Undated {
+        /// The segment's number.
+        sequence: u64,
+    },
+    /// The media time of a segment differs from its `duration_secs` by more than a frame (40 ms).
+    /// The media time is listed.
+    DurationDiffers {
+        /// The segment's number.
+        sequence: u64,
+        /// The duration by its media time.
+        media_time: Duration,
+        /// The duration in `duration_secs`.
+        declared: Duration,
+    },
+    /// A segment does not begin where the one before it ends, by more than a frame (40 ms) of media
+    /// time, and no discontinuity was told. Nothing is listed for the difference.
+    TimeJump {
+        /// The segment's number.
+        sequence: u64,
+        /// The media time at the end of the segment before.
+        expected: Duration,
+        /// The media time of the segment.
+        found: Duration,
+    },
+    /// A line that came with a segment is not listed, because the format does not allow it there.
+    /// Of several keys none is taken.
+    LineRefused {
+        /// The segment's number.
+        sequence: u64,
+        /// The line.
+        line: String,
+        /// Why the line was refused.
+        reason: &'static str,
+    },
+    /// Event lines of lost segments are not listed: at most 64 KiB of them are kept.
+    LinesOmitted {
+        /// The number of the last of these segments.
+        sequence: u64,
+        /// The number of lines.
+        lines: u64,
+    },
+    /// A segment came with a date, but the playlist is configured to have none.
+    DateIgnored {
+        /// The segment's number.
+        sequence: u64,
+    },
+    /// A rendition lists a gap, because it is behind the others by more than the maximum lag.
+    OutOfStep {
+        /// The path of the rendition's playlist.
+        rendition: PathBuf,
+        /// The number of the gap in the playlist.
+        number: u64,
+    },
+    /// A segment came after its number had settled without this rendition. It is not listed, and
+    /// its file is deleted later, unless everything is kept. Its keys, its discontinuity and its
+    /// date hold for the next segment.
+    TooLate {
         /// The segment's number.
         sequence: u64,
     },
@@ -153,6 +213,7 @@ impl fmt::Display for Notice {
         clippy::unnecessary_debug_formatting,
         reason = "a name with a line break in it must not forge a line"
     )]
+    #[expect(clippy::too_many_lines, reason = "one message for each kind")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lost {
@@ -207,6 +268,47 @@ impl fmt::Display for Notice {
             Self::Undated { sequence } => write!(
                 f,
                 "segment {sequence} and all later ones have no date, because it would be after the year 9999"
+            ),
+            Self::DurationDiffers {
+                sequence,
+                media_time,
+                declared,
+            } => write!(
+                f,
+                "segment {sequence} lasts {media_time:?} by its media time, but {declared:?} was declared"
+            ),
+            Self::TimeJump {
+                sequence,
+                expected,
+                found,
+            } => write!(
+                f,
+                "segment {sequence} begins at {found:?}, but the one before it ends at {expected:?}, \
+                 and no discontinuity was told"
+            ),
+            Self::LineRefused {
+                sequence,
+                line,
+                reason,
+            } => write!(
+                f,
+                "the line {line:?} of segment {sequence} is not listed: {reason}"
+            ),
+            Self::LinesOmitted { sequence, lines } => write!(
+                f,
+                "{lines} lines of lost segments up to segment {sequence} are not listed"
+            ),
+            Self::DateIgnored { sequence } => write!(
+                f,
+                "the date of segment {sequence} is not listed: the playlist has no dates"
+            ),
+            Self::OutOfStep { rendition, number } => write!(
+                f,
+                "the playlist {rendition:?} lists number {number} as a gap: it is behind the others"
+            ),
+            Self::TooLate { sequence } => write!(
+                f,
+                "segment {sequence} came too late: its number is listed as a gap already"
             ),
             Self::TooLateForInitialisation => f.write_str(
                 "the first initialisation segment came after media without one: all later media is \

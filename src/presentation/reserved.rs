@@ -4,13 +4,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::SinkError;
-use crate::hls::config::MediaPlaylist;
 use crate::segment::ProducedSegment;
 use crate::sink::{SegmentSink, WriteContext};
 use crate::uri;
 
 /// A sink for segments that refuses the names of a playlist and its side file before anything is
-/// written. Made by [`MediaPlaylist::reserve`].
+/// written. Made by [`MediaPlaylist::reserve`](crate::hls::MediaPlaylist::reserve).
 ///
 /// It refuses every name that a file system may take for one of these. FAT, exFAT, NTFS and APFS
 /// ignore the case of a name, and some of them dots and spaces at its end. So `LIVE.m3u8` and
@@ -22,19 +21,11 @@ pub struct Reserved<S> {
     names: Vec<PathBuf>,
 }
 
-impl MediaPlaylist {
-    /// A sink for the segments of this playlist: `sink`, but unable to overwrite the playlist or
-    /// its side file.
-    pub fn reserve<S: SegmentSink>(&self, sink: S) -> Reserved<S> {
-        let names = [self.path.clone(), self.state_path()];
-        Reserved {
-            sink,
-            names: names.into(),
-        }
-    }
-}
-
 impl<S: SegmentSink> Reserved<S> {
+    pub(crate) fn new(sink: S, names: Vec<PathBuf>) -> Self {
+        Self { sink, names }
+    }
+
     fn check(&self, path: &Path) -> Result<(), SinkError> {
         let is_own = |name: &PathBuf| uri::may_be_same(name, path);
         if self.names.iter().any(is_own) {

@@ -12,6 +12,7 @@ use super::visits;
 pub(crate) struct Entries {
     list: VecDeque<Entry>,
     total: Micros,
+    discontinuities: u64,
     /// How many entries name a file: as their segment or as their initialisation segment.
     named: HashMap<PathBuf, usize>,
 }
@@ -19,27 +20,34 @@ pub(crate) struct Entries {
 impl Entries {
     pub(crate) fn push_back(&mut self, entry: Entry) {
         self.total += entry.micros;
-        for file in entry.files() {
-            match self.named.get_mut(file) {
-                Some(count) => *count += 1,
-                None => drop(self.named.insert(file.clone(), 1)),
-            }
-        }
+        self.discontinuities += u64::from(entry.starts_discontinuity);
+        entry.files().for_each(|file| count(&mut self.named, file));
         self.list.push_back(entry);
     }
 
     pub(crate) fn pop_front(&mut self) -> Option<Entry> {
         let entry = self.list.pop_front()?;
         self.total -= entry.micros;
+        self.discontinuities -= u64::from(entry.starts_discontinuity);
         for file in entry.files() {
-            if let Some(count) = self.named.get_mut(file) {
-                *count -= 1;
-                if *count == 0 {
-                    self.named.remove(file);
-                }
-            }
+            uncount(&mut self.named, file);
         }
         Some(entry)
+    }
+
+    /// Counts the file as named: an entry with it will come.
+    pub(crate) fn expect(&mut self, file: &Path) {
+        count(&mut self.named, file);
+    }
+
+    /// The end of [`expect`](Entries::expect).
+    pub(crate) fn came(&mut self, file: &Path) {
+        uncount(&mut self.named, file);
+    }
+
+    /// How many entries start a discontinuity.
+    pub(crate) fn discontinuities(&self) -> u64 {
+        self.discontinuities
     }
 
     pub(crate) fn names(&self, file: &Path) -> bool {
@@ -73,9 +81,30 @@ impl Entries {
         self.list.is_empty()
     }
 
+    pub(crate) fn get(&self, place: usize) -> Option<&Entry> {
+        visits::count(1);
+        self.list.get(place)
+    }
+
     #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
         self.list.capacity()
+    }
+}
+
+fn count(named: &mut HashMap<PathBuf, usize>, file: &Path) {
+    match named.get_mut(file) {
+        Some(count) => *count += 1,
+        None => drop(named.insert(file.to_path_buf(), 1)),
+    }
+}
+
+fn uncount(named: &mut HashMap<PathBuf, usize>, file: &Path) {
+    if let Some(count) = named.get_mut(file) {
+        *count -= 1;
+        if *count == 0 {
+            named.remove(file);
+        }
     }
 }
 
@@ -93,13 +122,13 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::presentation::entry::Map;
+    use crate::presentation::entry::{Content, Map};
 
     fn entry(file: &str, map: Option<&Arc<Map>>) -> Entry {
         Entry {
-            file: Some(file.into()),
+            content: Content::Stored(file.into()),
             micros: 2,
-            map: map.cloned(),
+            initialisation: map.cloned(),
             ..Entry::default()
         }
     }
@@ -107,8 +136,7 @@ mod tests {
     #[test]
     fn a_file_is_named_until_the_last_entry_with_it_leaves() {
         let map = Arc::new(Map {
-            uri: "0.mp4".into(),
-            file: Some("0.mp4".into()),
+            file: "0.mp4".into(),
         });
         let mut entries = Entries::default();
         // A name that was used again, and an initialisation segment of two.

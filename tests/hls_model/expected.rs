@@ -90,6 +90,11 @@ pub(crate) struct Expected {
     /// All media that was pushed, in microseconds.
     pub(crate) media_time: u64,
     next_sequence: Option<u64>,
+    /// The first number of a session that goes on is only compared.
+    is_first: bool,
+    /// The duration of the last entry, if it was one that can be.
+    last_secs: Option<f64>,
+    last_keys: BTreeMap<String, String>,
     starts_discontinuity: bool,
     date: Option<i64>,
     keys: BTreeMap<String, String>,
@@ -117,6 +122,7 @@ impl Expected {
             target: Some(text.target),
             number: Some(text.end()),
             next_sequence: Some(text.end()),
+            is_first: true,
             starts_discontinuity: true,
             date: Some(asked),
             keys: last.keys.iter().map(of_any_number).collect(),
@@ -174,6 +180,7 @@ impl Expected {
             self.overwrite(file);
         }
         let micros = self.round(segment.duration_secs);
+        self.last_secs = micros.map(|_| segment.duration_secs);
         let what = match file {
             _ if is_lost => {
                 told.push(Told::Lost(sequence));
@@ -209,12 +216,33 @@ impl Expected {
         told
     }
 
-    fn enter(&mut self, what: What, sequence: u64) {
+    /// Numbers that were left out: gaps of the last duration, with nothing of their own.
+    fn skip(&mut self, missing: u64) {
+        for _ in 0..missing {
+            let micros = self.last_secs.and_then(|secs| self.round(secs));
+            let what = What::Gap { micros };
+            self.lasts(&what);
+            self.pending.push_back(Pending {
+                what,
+                starts_discontinuity: false,
+                map: self.last_map.clone(),
+                keys: self.last_keys.clone(),
+                tags: Vec::new(),
+                date: None,
+            });
+        }
+    }
+
+    fn lasts(&mut self, what: &What) {
         let unknown = self.target.unwrap_or(3600) * SECOND;
-        self.media_time += match &what {
+        self.media_time += match what {
             What::Segment { micros, .. } => *micros,
             What::Gap { micros } => micros.unwrap_or(unknown),
         };
+    }
+
+    fn enter(&mut self, what: What, sequence: u64) {
+        self.lasts(&what);
         if let Initialisation::Landed { file, .. } = &self.initialisation {
             self.last_map = Some(file.clone());
         }
@@ -223,15 +251,13 @@ impl Expected {
             _ => 6,
         };
         self.version.get_or_insert(version);
+        let keys = self.keys.iter().map(|key| of_number(key, sequence));
+        self.last_keys = keys.collect();
         self.pending.push_back(Pending {
             what,
             starts_discontinuity: std::mem::take(&mut self.starts_discontinuity),
             map: self.last_map.clone(),
-            keys: self
-                .keys
-                .iter()
-                .map(|key| of_number(key, sequence))
-                .collect(),
+            keys: self.last_keys.clone(),
             tags: std::mem::take(&mut self.tags),
             date: self.date.take(),
         });
@@ -244,9 +270,19 @@ impl Expected {
                 self.number = Some(0);
                 told.push(Told::NumberTooLarge(found));
             }
-            Some(expected) if expected != found => told.push(Told::UnexpectedNumber(found)),
+            Some(expected) if expected != found => {
+                told.push(Told::UnexpectedNumber(found));
+                match found.checked_sub(expected) {
+                    _ if self.is_first => {}
+                    Some(missing @ ..=1024) => self.skip(missing),
+                    // Too many to be listed.
+                    Some(_) => self.starts_discontinuity = true,
+                    None => {}
+                }
+            }
             Some(_) => {}
         }
+        self.is_first = false;
         self.next_sequence = Some(found.wrapping_add(1));
     }
 

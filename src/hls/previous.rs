@@ -5,11 +5,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::names;
-use super::retired::Retired;
-use crate::hls::config::MediaPlaylist;
-use crate::hls::parse::parse;
-use crate::sink::DiskSink;
+use super::config::MediaPlaylist;
+use super::parse::parse;
+use crate::error::SinkError;
+use crate::presentation::entry::Entry;
+use crate::presentation::names;
+use crate::presentation::retired::Retired;
+use crate::sink::{DiskSink, ObjectKind, SegmentSink, WriteContext};
 use crate::uri;
 
 /// A playlist and its side file as an earlier session left them.
@@ -48,6 +50,43 @@ impl Previous {
         }))
     }
 
+    /// Reads them through a sink: that of the publisher.
+    ///
+    /// `None` if there is no playlist. The sink must support
+    /// [`read`](SegmentSink::read). Temp files of a killed process are left.
+    ///
+    /// # Errors
+    ///
+    /// The playlist or its side file exists and cannot be read.
+    pub fn read_through<S: SegmentSink + ?Sized>(
+        sink: &mut S,
+        playlist: &MediaPlaylist,
+    ) -> Result<Option<Self>, SinkError> {
+        let Some(text) = through(sink, &playlist.path, ObjectKind::Manifest)? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            playlist: text,
+            state: through(sink, &playlist.state_path(), ObjectKind::State)?,
+            orphans: Vec::new(),
+        }))
+    }
+
+    /// Takes the side file from another sink, see
+    /// [`with_state_sink`](super::MediaPlaylistPublisher::with_state_sink).
+    ///
+    /// # Errors
+    ///
+    /// The side file exists and cannot be read.
+    pub fn with_state_through<S: SegmentSink + ?Sized>(
+        mut self,
+        sink: &mut S,
+        playlist: &MediaPlaylist,
+    ) -> Result<Self, SinkError> {
+        self.state = through(sink, &playlist.state_path(), ObjectKind::State)?;
+        Ok(self)
+    }
+
     /// Removes the files that the text names, as a segment or as an initialisation segment.
     pub(crate) fn spare_listed(&self, playlist: &MediaPlaylist, retired: &mut Vec<Retired>) {
         let lines: HashSet<&[u8]> = self.playlist.split(|byte| *byte == b'\n').collect();
@@ -81,15 +120,14 @@ impl Previous {
         playlist: &MediaPlaylist,
     ) -> io::Result<Self> {
         // A playlist that cannot be parsed is not resumed anyway.
-        let Ok(known) = parse(&self.playlist, playlist.clone()) else {
+        let Ok(known) = parse(&self.playlist, playlist) else {
             return Ok(self);
         };
         let mut folders = BTreeSet::from([uri::plain(playlist.folder())?]);
-        let files = known
-            .entries
-            .iter()
-            .filter_map(|entry| entry.file.as_deref());
-        folders.extend(files.filter_map(Path::parent).map(Path::to_path_buf));
+        let known = known.rendition;
+        let files = known.entries.iter().filter_map(Entry::file);
+        let parents = files.filter_map(|file| file.parent());
+        folders.extend(parents.map(Path::to_path_buf));
         for folder in folders {
             let entries = match fs::read_dir(root.as_ref().join(&folder)) {
                 Ok(entries) => entries,
@@ -108,6 +146,15 @@ impl Previous {
         }
         Ok(self)
     }
+}
+
+fn through<S: SegmentSink + ?Sized>(
+    sink: &mut S,
+    path: &Path,
+    object: ObjectKind,
+) -> Result<Option<Vec<u8>>, SinkError> {
+    sink.read(path, &WriteContext::default().for_object(object))
+        .map_err(|error| error.or_during("read", Some(path)))
 }
 
 fn content(path: &Path) -> io::Result<Option<Vec<u8>>> {

@@ -1,0 +1,328 @@
+//! The publisher of a media playlist.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::config::MediaPlaylist;
+use super::format::{Hls, STATE_HEADER};
+use super::multivariant::Shared;
+use super::presentation::Presentation;
+use super::previous::Previous;
+use super::tags::TagError;
+use crate::presentation::config::Dates;
+use crate::presentation::error::{PublishError, Refusal, ResumeError, ResumeErrorKind};
+use crate::presentation::item::Item;
+use crate::presentation::journal::State;
+use crate::presentation::publisher::{Handle, Pushed};
+use crate::sink::{SegmentSink, WriteContext};
+
+/// Publishes a media playlist of the segments that a [`SegmentStream`](crate::SegmentStream)
+/// yields.
+///
+/// Push every item, `Ok` or `Err`, in the order of the iteration. Each push publishes a live or
+/// EVENT playlist, whole and atomically, through a sink that belongs to the publisher alone. A VOD
+/// playlist is published by [`finish`](MediaPlaylistPublisher::finish). The iteration yields a
+/// segment once it is stored, so the playlist never names a missing file.
+///
+/// A segment that was not written, or that cannot be listed, becomes one or more gaps (EXT-X-GAP)
+/// of its duration, and a [`Notice`]. After a failed publication the next push publishes
+/// everything. On a full disk a push deletes due files and writes again, see
+/// [`Retention::Delete`](crate::hls::Retention::Delete).
+///
+/// The publisher counts media sequence numbers by itself, starting at the `sequence` of the first
+/// media segment.
+///
+/// Items of [`with_info`](crate::SegmentStream::with_info) bring what the producer said about the
+/// segment: discontinuities, dates, keys, event lines and exact media times
+/// ([`SegmentInfo`](crate::SegmentInfo)). What a lost segment brought holds for its gap, or for the
+/// next segment if it has none of its own.
+///
+/// Several playlists of the same content belong to one [`Presentation`].
+///
+/// ```
+/// use segment_stream::hls::{MediaPlaylist, MediaPlaylistPublisher};
+/// use segment_stream::{DiskSink, ProducedSegment, SegmentStream, SegmentStreamConfig};
+/// use std::time::Duration;
+///
+/// fn main() -> std::io::Result<()> {
+///     let root = std::env::temp_dir().join("segment-stream-live");
+///     let playlist = MediaPlaylist::live("live.m3u8", Duration::from_secs(20))
+///         .target_duration(Duration::from_secs(2)); // No segment will ever be longer.
+///     let segments = playlist.reserve(DiskSink::rooted(&root));
+///     let mut publisher = MediaPlaylistPublisher::new(playlist, DiskSink::rooted(&root))?;
+///
+///     let config = SegmentStreamConfig::default();
+///     let (mut stream, sender) = SegmentStream::with_sink(config, segments)?;
+///     for number in 0..3 {
+///         let path = format!("{number:05}.ts");
+///         sender.send(ProducedSegment::media(number, vec![0x47; 188], 2.0).with_path(path))?;
+///     }
+///     drop(sender);
+///     for item in &mut stream {
+///         publisher.push(&item)?;
+///     }
+///     publisher.finish()?;
+///
+///     let text = std::fs::read_to_string(root.join("live.m3u8"))?;
+///     assert!(text.ends_with("#EXTINF:2.000000,\n00002.ts\n#EXT-X-ENDLIST\n"));
+/// #   std::fs::remove_dir_all(root)?;
+///     Ok(())
+/// }
+/// ```
+#[must_use = "a playlist that is dropped may lack what was not published"]
+pub struct MediaPlaylistPublisher<S: SegmentSink> {
+    handle: Handle<Hls, S>,
+}
+
+impl<S: SegmentSink> MediaPlaylistPublisher<S> {
+    pub(super) fn of(handle: Handle<Hls, S>) -> Self {
+        Self { handle }
+    }
+
+    /// A publisher of a new playlist. The first push replaces an old playlist of the same name.
+    ///
+    /// # Errors
+    ///
+    /// The playlist's path or base URL is invalid, or a live or EVENT playlist has no
+    /// [`target_duration`](MediaPlaylist::target_duration)
+    /// ([`InvalidInput`](io::ErrorKind::InvalidInput)).
+    pub fn new(playlist: MediaPlaylist, sink: S) -> io::Result<Self> {
+        Presentation::new(playlist.clone())?.rendition_of(playlist, sink)
+    }
+
+    /// A publisher that resumes an existing playlist.
+    ///
+    /// - Its numbers continue, and a discontinuity marks the seam.
+    /// - Its segments stay listed. Pending deletions, also those of its side file, are carried out
+    ///   in due time, counted anew.
+    /// - Its target duration, version and kind win; a target duration need not be given.
+    ///
+    /// The initialisation segment and the keys of its last segment stay in force until others
+    /// replace them. Send the initialisation segment first, as every session does. End keys that
+    /// no longer apply (`#EXT-X-KEY:METHOD=NONE`). A key without an IV of its own keeps using that
+    /// of each segment's number.
+    ///
+    /// # Errors
+    ///
+    /// The playlist is empty, truncated, ended, of another publisher, or contradicts the
+    /// configuration; or its side file cannot be read. Nothing was changed.
+    pub fn resume(
+        playlist: MediaPlaylist,
+        sink: S,
+        previous: &Previous,
+    ) -> Result<Self, ResumeError> {
+        Presentation::of(playlist.clone()).resume_of(playlist, sink, previous)
+    }
+
+    /// Takes over the pending deletions of an earlier playlist of the same name that has ended or
+    /// was given up. For a new playlist that replaces one that cannot be resumed.
+    ///
+    /// The segments that the old playlist lists are kept. If [`SegmentNames`](crate::hls::SegmentNames)
+    /// named them in the same directories, a later [`Previous::with_orphans`] would take them for
+    /// orphans.
+    ///
+    /// # Errors
+    ///
+    /// The side file cannot be read.
+    pub fn take_over(self, previous: &Previous) -> Result<Self, ResumeError> {
+        let Some(text) = &previous.state else {
+            return Ok(self);
+        };
+        let now = self.handle.now();
+        let rendition = self.handle.rendition();
+        let mut core = self.handle.core();
+        let config = &core.format.playlists[rendition].config;
+        let state = read_state(text, &config.state_path())?;
+        // After a crash the side file may name files that the standing, older playlist still
+        // lists.
+        let mut retired = state.retired;
+        previous.spare_listed(config, &mut retired);
+        core.take_over(rendition, retired, now);
+        drop(core);
+        Ok(self)
+    }
+
+    /// Uses this clock for retention and for the time limit of deletions. It returns the time
+    /// since some moment in the past and never goes back. For tests and simulations; the default
+    /// is the system's monotonic clock.
+    pub fn with_clock(mut self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        self.handle.set_clock(Arc::new(clock));
+        self
+    }
+
+    /// Writes the side file through a sink of its own, so that a server need not store it. By
+    /// default it is written through the publisher's sink.
+    ///
+    /// In a [`Presentation`] of several renditions give each one such a sink, because any of them
+    /// may write the side files of the others.
+    pub fn with_state_sink(mut self, sink: impl SegmentSink + 'static) -> Self {
+        self.handle.set_state_sink(Box::new(sink));
+        self
+    }
+
+    /// The context of every call to the sink: its deadline and its shutdown. By default the
+    /// deadline is one target duration after each call began, because the next version is due by
+    /// then.
+    pub fn with_context(mut self, context: WriteContext) -> Self {
+        self.handle.set_context(context);
+        self
+    }
+
+    /// The media sequence number of the next media segment in the playlist. After a
+    /// [`resume`](MediaPlaylistPublisher::resume), continue with this `sequence`.
+    #[must_use]
+    pub fn next_sequence(&self) -> u64 {
+        self.handle.next_sequence()
+    }
+
+    /// Enters an item of the iteration, and publishes the playlist unless it is a VOD one. Then
+    /// deletes due files, also after an `Err` item or a failed publication.
+    ///
+    /// It takes the items of a plain `for`, and those of
+    /// [`with_info`](crate::SegmentStream::with_info).
+    ///
+    /// # Errors
+    ///
+    /// - The playlist or its side file was not written; the old one is unchanged. The item is
+    ///   entered all the same: do not push it again.
+    /// - The playlist has ended, or its numbers are used up (2^53). The item is not entered.
+    pub fn push(&mut self, item: &impl Item) -> Result<Pushed, PublishError> {
+        self.handle.push(item)
+    }
+
+    /// Marks a discontinuity before the next segment (EXT-X-DISCONTINUITY): another encoder, other
+    /// tracks, a jump of the timestamps.
+    pub fn discontinuity(&mut self) {
+        let rendition = self.handle.rendition();
+        let mut core = self.handle.core();
+        core.renditions[rendition].next.starts_discontinuity = true;
+    }
+
+    /// Marks a discontinuity, and sets the date of the next segment in a playlist with dates.
+    ///
+    /// Dates never go back. A date before the end of the last segment counts as that end; before
+    /// the first segment, the configured first date is the lower bound. Of several calls before
+    /// one segment the last one counts.
+    pub fn discontinuity_at(&mut self, date: SystemTime) {
+        let rendition = self.handle.rendition();
+        let mut core = self.handle.core();
+        let is_dated = core.settings.dates != Dates::None;
+        let next = &mut core.renditions[rendition].next;
+        next.starts_discontinuity = true;
+        if is_dated {
+            next.date = Some(date);
+        }
+    }
+
+    /// Adds lines before the next segment: EXT-X-DATERANGE, custom tags, comments.
+    ///
+    /// EXT-X-KEY lines, for segments that are encrypted already, apply to all segments from the
+    /// next one on, until others replace them. Give all keys that apply together in one call.
+    /// Initialisation segments are assumed to be in the clear: the publisher ends the keys before
+    /// it names one (EXT-X-MAP).
+    ///
+    /// A key without an IV implies one for each segment: the number that it was encrypted with
+    /// (RFC 8216 §5.2). The publisher counts by itself, so that number may differ from the one in
+    /// the playlist. Each segment therefore gets a line of its own, with the IV that its
+    /// `sequence` implies. This holds for keys of the format `identity`, and for METHOD=AES-128 in
+    /// any format. A key with an IV is written once.
+    ///
+    /// # Errors
+    ///
+    /// - A line is not a single line, does not begin with `#`, or is a tag that the publisher
+    ///   writes itself.
+    /// - A tag needs dates or a version that the playlist does not have.
+    /// - A key is not an attribute list with a METHOD, has no URI although its METHOD is not NONE,
+    ///   or has an IV of more than 128 bits.
+    ///
+    /// After an error none of the lines is taken.
+    pub fn tag_next<'a>(
+        &mut self,
+        lines: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), TagError> {
+        // The iterator is the caller's, so it runs without the lock.
+        let lines: Vec<&str> = lines.into_iter().collect();
+        let rendition = self.handle.rendition();
+        let mut core = self.handle.core();
+        let is_dated = core.has_date(rendition);
+        let mut sorted = core.format.sort(rendition, lines, is_dated)?;
+        let next = &mut core.renditions[rendition].next;
+        if !sorted.keys.is_empty() {
+            next.keys = Arc::new(sorted.keys);
+        }
+        next.lines.append(&mut sorted.tags);
+        Ok(())
+    }
+
+    /// Ends the playlist (EXT-X-ENDLIST) and publishes it. After an error it may be called again.
+    ///
+    /// Pending deletions wait for their time, see
+    /// [`delete_due`](MediaPlaylistPublisher::delete_due).
+    ///
+    /// # Errors
+    ///
+    /// The playlist was not written, or no segment was ever pushed.
+    pub fn finish(&mut self) -> Result<Pushed, PublishError> {
+        self.handle.finish()
+    }
+
+    /// Publishes pending changes without ending the playlist, so that another session can
+    /// [`resume`](MediaPlaylistPublisher::resume) it.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`push`](MediaPlaylistPublisher::push). A VOD playlist cannot be suspended.
+    pub fn suspend(self) -> Result<Pushed, PublishError> {
+        self.handle.suspend()
+    }
+
+    /// Deletes all due files, each tried once. Blocks until all are tried, whereas a push deletes
+    /// at most 16 files, for about 250 ms. A file that cannot be deleted stays due and is reported
+    /// as [`Notice::NotDeleted`].
+    ///
+    /// Call it after the end and in pauses. After the end only the clock counts, because no more
+    /// media comes. The side file is deleted as soon as no file waits.
+    pub fn delete_due(&mut self) -> Pushed {
+        self.handle.delete_due()
+    }
+
+    /// The files that no playlist names and that wait for deletion.
+    pub fn waiting_for_deletion(&self) -> impl Iterator<Item = PathBuf> + use<S> {
+        self.handle.waiting_for_deletion().into_iter()
+    }
+
+    pub(super) fn playlist_path(&self) -> &Path {
+        self.handle.path()
+    }
+
+    /// The shared properties, once the playlist was published.
+    pub(super) fn shared(&self) -> Option<Shared> {
+        let rendition = self.handle.rendition();
+        let core = self.handle.core();
+        let publication = &core.publications[core.publication_of(rendition)];
+        let was_published = publication.published.number > 0;
+        Some(Shared {
+            target_secs: core.settings.target_secs.filter(|_| was_published)?,
+            has_dates: core.settings.dates != Dates::None,
+            discontinuities: core.renditions[rendition].discontinuities(),
+        })
+    }
+}
+
+impl<S: SegmentSink> fmt::Debug for MediaPlaylistPublisher<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MediaPlaylistPublisher")
+            .field("path", &self.handle.path())
+            .field("next_sequence", &self.next_sequence())
+            .field("is_unpublished", &self.handle.is_unpublished())
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) fn read_state(text: &[u8], path: &Path) -> Result<State, ResumeError> {
+    let refuse = |why| ResumeError::new(path, Refusal::new(ResumeErrorKind::State, why));
+    State::read(STATE_HEADER, text).map_err(refuse)
+}

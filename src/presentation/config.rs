@@ -1,0 +1,67 @@
+//! The configuration of a presentation.
+
+use std::time::SystemTime;
+
+use super::time::{Micros, SECOND};
+pub use retention::Retention;
+
+mod retention;
+
+/// Which segments a manifest lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// The last ones, of at least this duration together.
+    Window(Micros),
+    /// All, as they come.
+    Growing,
+    /// All, in one manifest that is published at the end.
+    AtTheEnd,
+}
+
+/// Where the dates of segments come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dates {
+    None,
+    /// The date of the first segment; each later one adds the durations before it.
+    From(SystemTime),
+    /// The producer sends them with the segments.
+    InBand,
+}
+
+impl Dates {
+    /// The date of the first segment, if it is known.
+    pub(crate) fn first(self) -> Option<SystemTime> {
+        match self {
+            Self::From(date) => Some(date),
+            Self::None | Self::InBand => None,
+        }
+    }
+}
+
+/// What all renditions of a presentation share.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) extent: Extent,
+    /// An upper bound for every segment. Fixed with the first publication, if not before.
+    pub(crate) target_secs: Option<u64>,
+    pub(crate) dates: Dates,
+    pub(crate) retention: Retention,
+    /// By how much media a rendition may be behind the furthest one before numbers settle without
+    /// it; one target duration by default.
+    pub(crate) max_lag: Option<Micros>,
+}
+
+impl Settings {
+    pub(crate) fn target(&self) -> Option<Micros> {
+        Some(self.target_secs?.saturating_mul(SECOND))
+    }
+
+    /// `None` if numbers settle only when all renditions have told about them.
+    pub(crate) fn max_lag(&self) -> Option<Micros> {
+        match self.extent {
+            // Nothing is published before the end, so nothing is gained by going on.
+            Extent::AtTheEnd => None,
+            Extent::Window(_) | Extent::Growing => self.max_lag.or_else(|| self.target()),
+        }
+    }
+}

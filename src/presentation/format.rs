@@ -1,0 +1,85 @@
+//! A manifest format on top of a presentation.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::config::Settings;
+use super::rendition::Rendition;
+use super::time::{Micros, SECOND};
+
+/// The words of a format. It owns what it keeps of its texts. No I/O.
+pub(crate) trait Format: Send {
+    /// The whole text of this manifest.
+    fn render(&mut self, manifest: usize, view: &View<'_>) -> io::Result<Text>;
+
+    /// The longest duration that a manifest with this target duration may declare.
+    fn longest(&self, target_secs: u64, has_initialisation: bool) -> Micros {
+        let _ = has_initialisation;
+        target_secs.saturating_mul(SECOND)
+    }
+
+    /// The first segment of a rendition is about to be listed: its manifest settles for a nature.
+    fn begins(&mut self, rendition: usize, has_initialisation: bool, keys: &[String]) {
+        let _ = (rendition, has_initialisation, keys);
+    }
+
+    /// The form in which key lines of the producer are kept. No lines end the keys in force.
+    fn keys(
+        &self,
+        rendition: usize,
+        lines: &[String],
+        in_force: &[String],
+    ) -> Result<Vec<String>, Refused> {
+        let _ = (rendition, in_force);
+        Ok(lines.to_vec())
+    }
+
+    /// The form in which a line of one segment is kept.
+    fn line(&self, rendition: usize, line: &str, is_dated: bool) -> Result<String, Refused> {
+        let _ = (rendition, is_dated);
+        Ok(line.to_owned())
+    }
+}
+
+/// A line that the format cannot list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) line: String,
+    pub(crate) why: &'static str,
+}
+
+/// What a format may look at.
+#[derive(Debug)]
+pub(crate) struct View<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) renditions: &'a [Rendition],
+}
+
+/// The text of a manifest.
+#[derive(Debug, Default)]
+pub(crate) struct Text {
+    pub(crate) bytes: Vec<u8>,
+    /// So many bytes at its beginning are those of the text before it.
+    pub(crate) kept: usize,
+}
+
+/// A manifest of a presentation.
+#[derive(Debug, Clone)]
+pub(crate) struct Manifest {
+    pub(crate) path: PathBuf,
+    /// The renditions whose segments it names, or that it is about.
+    pub(crate) covers: Vec<usize>,
+    pub(crate) kind: ManifestKind,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum ManifestKind {
+    /// It names segments, so their files are retired with it.
+    Segments {
+        /// The path of its side file, and the first line of that.
+        state: PathBuf,
+        state_header: &'static str,
+    },
+    /// It names other manifests, and waits for them.
+    Index,
+}

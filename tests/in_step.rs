@@ -1,0 +1,29 @@
+//! Renditions of one presentation under random losses, lateness, discontinuities, dates, crashes
+//! and restarts: what two of them both list agrees, and what was published never changes.
+#![cfg(feature = "hls")]
+
+#[path = "hls_model/lost.rs"]
+mod lost;
+#[path = "in_step/memory.rs"]
+mod memory;
+#[path = "in_step/script.rs"]
+mod script;
+#[path = "hls_model/text.rs"]
+#[allow(dead_code, reason = "the model test uses the rest")]
+mod text;
+#[path = "in_step/threads.rs"]
+mod threads;
+
+use std::env;
+
+/// As many scripts as `PROPTEST_CASES` says, else so many.
+#[test]
+fn what_two_renditions_list_agrees_and_never_changes() {
+    let cases = env::var("PROPTEST_CASES").ok();
+    let cases = cases.and_then(|it| it.parse().ok()).unwrap_or(10_000);
+    for seed in 1..=cases {
+        if let Err(why) = script::run(seed) {
+            panic!("script {seed}: {why}");
+        }
+    }
+}

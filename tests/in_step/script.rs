@@ -1,0 +1,399 @@
+//! A random script, and the checks after each of its steps.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use segment_stream::hls::{
+    MediaPlaylist, MediaPlaylistPublisher, MultivariantPlaylist, Notice, Presentation, Previous,
+    Variant,
+};
+use segment_stream::{ProducedSegment, SegmentInfo, Yielded};
+
+use super::lost::{lost_with_info, stored};
+use super::memory::Memory;
+use super::text::{Entry, Text, parse};
+
+const NAMES: [&str; 3] = ["video", "audio", "text"];
+const TARGET: u64 = 4;
+const STEPS: usize = 60;
+
+type Checked<T = ()> = Result<T, String>;
+
+/// Xorshift.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    fn one_in(&mut self, chances: u64) -> bool {
+        self.below(chances) == 0
+    }
+}
+
+/// What a rendition said about a number, by the rule: when it settles, and who is too late.
+#[derive(Default)]
+struct Rule {
+    horizon: u64,
+    /// The durations in milliseconds, and whether each is stored.
+    told: [VecDeque<(u64, bool)>; 3],
+    next: [u64; 3],
+}
+
+impl Rule {
+    /// Whether the segment of this number comes in time.
+    fn tell(&mut self, r: usize, millis: u64, is_stored: bool) -> bool {
+        let number = self.next[r];
+        self.next[r] += 1;
+        if number < self.horizon {
+            return false;
+        }
+        self.told[r].push_back((millis, is_stored));
+        while self.settles() {
+            self.horizon += 1;
+            for told in &mut self.told {
+                told.pop_front();
+            }
+        }
+        true
+    }
+
+    fn settles(&self) -> bool {
+        let ahead = |told: &VecDeque<(u64, bool)>| told.iter().map(|it| it.0).sum::<u64>();
+        let furthest = self.told.iter().map(ahead).max().unwrap_or_default();
+        let all = self.told.iter().all(|told| !told.is_empty());
+        all || furthest > TARGET * 1000
+    }
+}
+
+struct Case {
+    random: Random,
+    memory: Memory,
+    is_event: bool,
+    has_init: bool,
+    publishers: Vec<MediaPlaylistPublisher<Memory>>,
+    rule: Rule,
+    /// The producer's number of step 0 of this session.
+    origin: u64,
+    next: [u64; 3],
+    fresh: u32,
+    /// The segments that came in time, by rendition.
+    in_time: BTreeSet<String>,
+    too_late: BTreeSet<String>,
+    texts: [Option<Text>; 3],
+    /// By rendition and number.
+    published: [BTreeMap<u64, Entry>; 3],
+    discontinuities: BTreeMap<u64, u64>,
+}
+
+/// Runs a script of its own for each seed.
+pub(crate) fn run(seed: u64) -> Checked {
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let (is_event, has_init) = (random.one_in(3), random.one_in(2));
+    let mut case = Case {
+        random,
+        memory: Memory::default(),
+        is_event,
+        has_init,
+        publishers: Vec::new(),
+        rule: Rule::default(),
+        origin: 0,
+        next: [0; 3],
+        fresh: 0,
+        in_time: BTreeSet::new(),
+        too_late: BTreeSet::new(),
+        texts: [const { None }; 3],
+        published: [const { BTreeMap::new() }; 3],
+        discontinuities: BTreeMap::new(),
+    };
+    case.start()?;
+    for step in 0..STEPS {
+        case.step().map_err(|why| format!("step {step}: {why}"))?;
+    }
+    case.end()
+}
+
+fn path(r: usize) -> String {
+    format!("{}.m3u8", NAMES[r])
+}
+
+fn first_date() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_366_800)
+}
+
+impl Case {
+    fn shared(&self) -> MediaPlaylist {
+        let playlist = if self.is_event {
+            MediaPlaylist::event("")
+        } else {
+            MediaPlaylist::live("", Duration::from_secs(20))
+        };
+        let playlist = playlist.target_duration(Duration::from_secs(TARGET));
+        playlist.program_date_time(first_date())
+    }
+
+    /// A process begins, or goes on with what is there.
+    fn start(&mut self) -> Checked {
+        let main = NAMES
+            .iter()
+            .fold(MultivariantPlaylist::new("main.m3u8"), |main, name| {
+                main.variant(Variant::new(format!("{name}.m3u8"), 1_000_000))
+            });
+        let presentation = Presentation::new(self.shared()).map_err(|it| it.to_string())?;
+        let presentation = presentation.with_clock(self.memory.clock());
+        let presentation = presentation
+            .multivariant(main)
+            .map_err(|it| it.to_string())?;
+        self.publishers = Vec::new();
+        for r in 0..3 {
+            let playlist = self.shared().rendition(path(r));
+            let previous = Previous::read_through(&mut self.memory, &playlist);
+            let previous = previous.map_err(|it| it.to_string())?;
+            let sink = self.memory.clone();
+            self.publishers.push(match previous {
+                None => presentation
+                    .rendition(path(r), sink)
+                    .map_err(|it| it.to_string())?,
+                Some(previous) => presentation
+                    .resume(path(r), sink, &previous)
+                    .map_err(|it| format!("{}: {it}", path(r)))?,
+            });
+        }
+        let next: BTreeSet<u64> = self
+            .publishers
+            .iter()
+            .map(|it| it.next_sequence())
+            .collect();
+        let [origin] = next.iter().copied().collect::<Vec<_>>()[..] else {
+            return Err(format!("they go on with {next:?}"));
+        };
+        self.origin = origin;
+        self.next = [origin; 3];
+        self.rule = Rule::default();
+        for r in 0..3 {
+            if self.has_init {
+                self.init(r)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self) -> Checked {
+        // The text is often behind, and the others now and then.
+        let r = match self.random.below(8) {
+            0..=2 => 0,
+            3..=5 => 1,
+            _ => 2,
+        };
+        match self.random.below(30) {
+            0 => self.memory.die_after(0),
+            1 => {
+                let calls = u32::try_from(self.random.below(7)).expect("small");
+                self.memory.die_after(calls);
+            }
+            2 if self.has_init => self.init(r)?,
+            _ => {}
+        }
+        self.media(r)?;
+        self.check()?;
+        if self.memory.is_dead() {
+            self.memory.revive();
+            // What was not published is forgotten.
+            let published = &self.published;
+            self.in_time.retain(|name| {
+                published
+                    .iter()
+                    .flat_map(BTreeMap::values)
+                    .any(|it| it.uri == *name)
+            });
+            self.start()?;
+            self.check()?;
+        }
+        self.memory.wait(Duration::from_secs(1));
+        Ok(())
+    }
+
+    fn init(&mut self, r: usize) -> Checked {
+        self.fresh += 1;
+        let name = format!("{}-{}.mp4", NAMES[r], self.fresh);
+        self.memory.store(&name);
+        let content = vec![u8::try_from(self.random.below(3)).expect("small")];
+        let segment = ProducedSegment::init(content).with_path(name);
+        self.push(r, &stored(segment)).map(drop)
+    }
+
+    fn media(&mut self, r: usize) -> Checked {
+        let sequence = self.next[r];
+        self.next[r] += 1;
+        self.fresh += 1;
+        let name = format!("{}-{sequence}-{}.ts", NAMES[r], self.fresh);
+        let is_lost = self.random.one_in(8);
+        // A loss of all of them may be longer than the target duration.
+        let millis = match (is_lost, self.random.below(4)) {
+            (true, 0) => 9_000,
+            _ => 2_000 - 5 * self.random.below(2),
+        };
+        let mut info = SegmentInfo::new();
+        if self.random.one_in(12) {
+            info = info.discontinuity();
+        }
+        if self.random.one_in(12) {
+            let later = Duration::from_millis(self.random.below(400_000));
+            info = info.program_date_time(first_date() + later);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "seconds")]
+        let secs = millis as f64 / 1000.0;
+        let segment = ProducedSegment::media(sequence, vec![1], secs).with_path(&name);
+        let is_in_time = self.rule.tell(r, millis, !is_lost);
+        let item = if is_lost {
+            lost_with_info((segment, info))
+        } else {
+            self.memory.store(&name);
+            stored((segment, info))
+        };
+        let notices = self.push(r, &item)?;
+        let is_told = notices
+            .iter()
+            .any(|it| matches!(it, Notice::TooLate { .. }));
+        if is_told != (!is_in_time && !is_lost) {
+            return Err(format!("{name} in time: {is_in_time}; {notices:?}"));
+        }
+        let list = if is_in_time {
+            &mut self.in_time
+        } else {
+            &mut self.too_late
+        };
+        if !is_lost && !self.memory.is_dead() {
+            list.insert(name);
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, r: usize, item: &Yielded) -> Checked<Vec<Notice>> {
+        match self.publishers[r].push(item) {
+            Ok(pushed) => Ok(pushed.notices),
+            Err(error) if self.memory.is_dead() => Ok(error.notices().to_vec()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// What stands there now against what stood there, and against each other.
+    fn check(&mut self) -> Checked {
+        for r in 0..3 {
+            self.check_one(r)
+                .map_err(|why| format!("{}: {why}", path(r)))?;
+        }
+        for (one, other) in [(0, 1), (0, 2), (1, 2)] {
+            self.check_two(one, other)
+                .map_err(|why| format!("{} and {}: {why}", path(one), path(other)))?;
+        }
+        Ok(())
+    }
+
+    fn check_one(&mut self, r: usize) -> Checked {
+        let Some(text) = self.memory.content(path(r)) else {
+            return Ok(());
+        };
+        let text = String::from_utf8(text).map_err(|it| it.to_string())?;
+        let read = parse(&text, "", |_| false).map_err(|why| format!("{why}\n{text}"))?;
+        if let Some(before) = &self.texts[r] {
+            let goes_back =
+                read.end() < before.end() || read.media_sequence < before.media_sequence;
+            if goes_back || read.version != before.version || read.target != before.target {
+                return Err(format!("it went back\n{text}"));
+            }
+        }
+        let mut discontinuity = read.discontinuity_sequence;
+        for (number, entry) in (read.media_sequence..).zip(&read.entries) {
+            discontinuity += u64::from(entry.starts_discontinuity);
+            let known = self.discontinuities.entry(number).or_insert(discontinuity);
+            if *known != discontinuity {
+                return Err(format!(
+                    "{number} is behind {known} discontinuities\n{text}"
+                ));
+            }
+            let before = self.published[r]
+                .entry(number)
+                .or_insert_with(|| entry.clone());
+            if before != entry {
+                return Err(format!("{number} was {before:?}, and is {entry:?}"));
+            }
+            if !entry.is_gap && !self.memory.has(Path::new(&entry.uri)) {
+                return Err(format!("{} is listed, and is not there", entry.uri));
+            }
+            if !entry.is_gap && self.too_late.contains(&entry.uri) {
+                return Err(format!("{} came too late", entry.uri));
+            }
+        }
+        self.texts[r] = Some(read);
+        Ok(())
+    }
+
+    fn check_two(&self, one: usize, other: usize) -> Checked {
+        for (number, its) in &self.published[one] {
+            let Some(others) = self.published[other].get(number) else {
+                continue;
+            };
+            let same =
+                (its.starts_discontinuity, its.date) == (others.starts_discontinuity, others.date);
+            if !same {
+                return Err(format!("{number} is {its:?} and {others:?}"));
+            }
+            let sequence = |entry: &Entry| {
+                let name = entry.uri.split('-').nth(1).filter(|_| !entry.is_gap);
+                name.map(str::to_owned)
+            };
+            if let (Some(its), Some(others)) = (sequence(its), sequence(others))
+                && its != others
+            {
+                return Err(format!("{number} is segment {its} and segment {others}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// All end: each playlist says so, and whatever came in time and has not slid out is listed.
+    fn end(mut self) -> Checked {
+        self.memory.revive();
+        for r in 0..3 {
+            let finished = self.publishers[r].finish();
+            if let Err(error) = finished
+                && error.kind() != segment_stream::hls::PublishErrorKind::Invalid
+            {
+                return Err(error.to_string());
+            }
+        }
+        self.check()?;
+        for r in 0..3 {
+            let Some(text) = &self.texts[r] else {
+                continue;
+            };
+            if !text.has_ended {
+                return Err(format!("{} has not ended", path(r)));
+            }
+            let listed = self.published[r].values().filter(|it| !it.is_gap);
+            let listed: BTreeSet<_> = listed.map(|it| &it.uri).collect();
+            let own = |name: &&String| name.starts_with(NAMES[r]);
+            // What slid out before it was looked at was listed as well.
+            if self.is_event
+                && let Some(missing) = self
+                    .in_time
+                    .iter()
+                    .filter(own)
+                    .find(|it| !listed.contains(it))
+            {
+                return Err(format!("{missing} came in time, and is not listed"));
+            }
+        }
+        Ok(())
+    }
+}
