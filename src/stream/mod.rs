@@ -29,6 +29,8 @@ pub use retry::{AtDeadline, RetryPolicy};
 pub use segment_writer::SegmentWriter;
 pub use sender::SegmentSender;
 pub use stats::{StreamStats, Tally};
+#[cfg(feature = "hls")]
+pub(crate) use retry::random;
 pub use with_info::WithInfo;
 pub use yielded::{NoNext, Yielded};
 
