@@ -25,12 +25,12 @@ mod yielded;
 pub use config::{SegmentStreamConfig, WhenFull};
 pub use handle::StreamHandle;
 pub use report::{FinishError, FinishErrorKind, Report};
+#[cfg(feature = "hls")]
+pub(crate) use retry::random;
 pub use retry::{AtDeadline, RetryPolicy};
 pub use segment_writer::SegmentWriter;
 pub use sender::SegmentSender;
 pub use stats::{StreamStats, Tally};
-#[cfg(feature = "hls")]
-pub(crate) use retry::random;
 pub use with_info::WithInfo;
 pub use yielded::{NoNext, Yielded};
 

@@ -30,10 +30,10 @@ mod shared;
 mod tests;
 mod worker;
 
-#[cfg(test)]
-pub(crate) use self::report::{Fate, RefusedKind};
 pub(crate) use self::health::OriginHealth;
 pub(crate) use self::options::OriginOptions;
+#[cfg(test)]
+pub(crate) use self::report::{Fate, RefusedKind};
 pub(crate) use self::report::{Finished, Refused, Report};
 
 use std::fmt;
@@ -80,7 +80,11 @@ impl OriginDriver {
             let shared = Arc::clone(&shared);
             move || Worker::new(shared).run(sink)
         };
-        let start = || thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(run);
+        let start = || {
+            thread::Builder::new()
+                .name(THREAD_NAME.to_owned())
+                .spawn(run)
+        };
         // A thread that does not start drops its sink, which may panic.
         let thread = catch(start).unwrap_or_else(|panic| Err(io::Error::other(panic)))?;
         Ok(Self {

@@ -56,9 +56,8 @@ pub(super) fn end<S: SegmentSink>(mut sink: S, has_panicked: HasPanicked) -> Res
             .unwrap_or_else(|panic| Err(SinkError::permanent(format!("it panicked: {panic}"))))
             .map_err(|error| error.or_during("finish", None)),
     };
-    let dropped = catch(move || drop(sink)).map_err(|panic| {
-        SinkError::permanent(format!("it panicked as it was dropped: {panic}"))
-    });
+    let dropped = catch(move || drop(sink))
+        .map_err(|panic| SinkError::permanent(format!("it panicked as it was dropped: {panic}")));
     finished.and(dropped)
 }
 

@@ -26,6 +26,7 @@ pub(super) struct Kept {
     pub(super) pending: Pending,
     /// Whether it is at its destination, as far as is known.
     pub(super) has_landed: bool,
+    pub(super) due: Option<Instant>,
 }
 
 impl Lane {
@@ -40,15 +41,12 @@ impl Lane {
 
     /// A put of unknown outcome has ended. The destination may carry it out for one target duration.
     pub(super) fn doubt(&mut self, ended: Instant, target_duration: Duration) {
-        self.doubtful_until = self
-            .doubtful_until
-            .max(ended.checked_add(target_duration));
+        self.doubtful_until = self.doubtful_until.max(ended.checked_add(target_duration));
     }
 
     /// When the current text is to be put again.
     pub(super) fn repeat_at(&self) -> Option<Instant> {
-        let settled = self.doubtful_until.filter(|_| self.kept.is_some())?;
-        Some(self.not_before.map_or(settled, |time| time.max(settled)))
+        self.kept.as_ref()?.due.max(self.not_before)
     }
 
     /// Keeps a text that is the current one until all doubt is over.
@@ -61,6 +59,7 @@ impl Lane {
         self.kept = Some(Kept {
             pending,
             has_landed,
+            due: self.doubtful_until,
         });
     }
 

@@ -40,7 +40,10 @@ impl OriginLog {
             Note::Recovered { .. } => (Kind::Recovered, Level::Info),
         };
         if let Some(held_back) = self.pass(kind) {
-            tell(level, format_args!("{}{}", text(&note), and_more(held_back)));
+            tell(
+                level,
+                format_args!("{}{}", text(&note), and_more(held_back)),
+            );
         }
         dispose(note);
     }

@@ -19,9 +19,9 @@ pub(crate) enum Report {
     },
 }
 
-/// What became of one document of a version. There is one report for each document; after
-/// [`Failed`](Fate::Failed) with an unknown outcome a [`Landed`](Fate::Landed) may follow, when the
-/// repetition lands.
+/// What became of one document of a version. There is one report for each document. If the outcome
+/// of one of its puts is unknown, [`Landed`](Fate::Landed) may follow another fate, when the
+/// document was put again.
 #[derive(Debug)]
 pub(crate) enum Fate {
     /// It is at its destination.

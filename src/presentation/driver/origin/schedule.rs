@@ -43,7 +43,9 @@ pub(super) struct Schedule {
 enum Lifecycle {
     Open,
     /// What waits is put, until the deadline.
-    Closing { deadline: Option<Instant> },
+    Closing {
+        deadline: Option<Instant>,
+    },
     Ended,
 }
 
@@ -87,7 +89,9 @@ pub(super) struct Put {
 pub(super) enum Reason {
     Version,
     /// To replace what a put of unknown outcome may have left.
-    Repeat { has_landed: bool },
+    Repeat {
+        has_landed: bool,
+    },
 }
 
 /// The outcome of a put.
@@ -111,13 +115,26 @@ pub(super) struct Failure {
 #[derive(Debug)]
 pub(super) enum Note {
     /// A manifest landed after the alarm had rung.
-    Recovered { path: PathBuf, after: Duration },
-    Retrying { attempts: u32, error: SinkError },
-    NotPut { version: u64, error: SinkError },
+    Recovered {
+        path: PathBuf,
+        after: Duration,
+    },
+    Retrying {
+        attempts: u32,
+        error: SinkError,
+    },
+    NotPut {
+        version: u64,
+        error: SinkError,
+    },
     /// The text that replaces what a put of unknown outcome may have left was not put.
-    NotRepeated { error: SinkError },
+    NotRepeated {
+        error: SinkError,
+    },
     /// The put ended after the caller had stopped waiting.
-    Late { error: SinkError },
+    Late {
+        error: SinkError,
+    },
 }
 
 impl Schedule {
@@ -201,7 +218,9 @@ impl Schedule {
         self.lifecycle = Lifecycle::Ended;
         let mut waiting = std::mem::take(&mut self.pass);
         waiting.extend(self.mailbox.take_all());
-        self.report(&waiting, |it| Fate::Failed(not_put("write", &it.path, reason)));
+        self.report(&waiting, |it| {
+            Fate::Failed(not_put("write", &it.path, reason))
+        });
         for path in std::mem::take(&mut self.removals) {
             let result = Err(not_put("remove", &path, reason));
             self.reports.push(Report::Removal { path, result });
@@ -257,7 +276,7 @@ impl Schedule {
 
     fn refill(&mut self) {
         let replaced = self.mailbox.refill(&mut self.pass);
-        self.report(&replaced, |_| Fate::Superseded);
+        self.retire(replaced, |_| Fate::Superseded);
         self.progress = Progress::Open;
     }
 
@@ -302,6 +321,7 @@ impl Schedule {
         let Kept {
             mut pending,
             has_landed,
+            ..
         } = self.lanes.get_mut(&path)?.kept.take()?;
         pending.attempts = pending.attempts.saturating_add(1);
         if pending.attempts == 1 {
@@ -489,6 +509,7 @@ impl Schedule {
                     lane.kept = Some(Kept {
                         pending: put.pending,
                         has_landed,
+                        due: retry_at,
                     });
                     return Some(Note::Retrying { attempts, error });
                 }
@@ -538,7 +559,7 @@ impl Schedule {
         if !self.mailbox.has_newer(path) {
             let mut behind = take_behind(&mut self.pass, *role);
             behind.extend(self.mailbox.take_behind(path, *role));
-            self.report(&behind, |_| Fate::HeldBack {
+            self.retire(behind, |_| Fate::HeldBack {
                 behind: path.clone(),
             });
         }
@@ -560,6 +581,20 @@ impl Schedule {
         }
         self.reports.push(Report::Removal { path, result });
         None
+    }
+
+    /// Reports documents that are not put any more. A text that may be at its destination already is
+    /// kept: unless a newer one lands, it has to be put again.
+    fn retire(&mut self, documents: Vec<Pending>, fate: impl Fn(&Pending) -> Fate) {
+        self.report(&documents, fate);
+        for document in documents {
+            if document.attempts > 0
+                && let Some(lane) = self.lanes.get_mut(&document.path)
+                && lane.doubtful_until.is_some()
+            {
+                lane.keep(document, false);
+            }
+        }
     }
 
     fn report(&mut self, documents: &[Pending], fate: impl Fn(&Pending) -> Fate) {
