@@ -11,8 +11,6 @@ pub(super) struct Lane {
     pub(super) newest: u64,
     /// Failed puts since one landed.
     pub(super) failures: u32,
-    /// When it had its last turn, counted in puts of all URLs.
-    pub(super) turn: u64,
     /// The end of a pause, of a `Retry-After`, or of the shortest interval.
     pub(super) not_before: Option<Instant>,
     /// A put of unknown outcome may still replace what lands before this time.

@@ -53,12 +53,7 @@ impl OriginLog {
         let Some(held_back) = self.pass(Kind::Overdue) else {
             return;
         };
-        let why = match (health.in_flight_for, &health.last_error) {
-            (_, Some(error)) => error.clone(),
-            (Some(time), None) => format!("the sink has been in one call for {}", seconds(time)),
-            (None, None) if health.waiting == 0 => "no newer version was submitted".to_owned(),
-            (None, None) => "the next one waits for its turn".to_owned(),
-        };
+        let why = why(health);
         let (time, more) = (seconds(time), and_more(held_back));
         tell(
             Level::Error,
@@ -91,6 +86,16 @@ impl OriginLog {
     }
 }
 
+/// Why nothing was published.
+fn why(health: &OriginHealth) -> String {
+    match (health.in_flight_for, &health.last_error) {
+        (_, Some(error)) => error.clone(),
+        (Some(time), None) => format!("the sink has been in one call for {}", seconds(time)),
+        (None, None) if health.waiting == 0 => "no newer version was submitted".to_owned(),
+        (None, None) => "the next version waits for its turn".to_owned(),
+    }
+}
+
 #[expect(
     clippy::unnecessary_debug_formatting,
     reason = "a name with a line break in it must not forge a line"
@@ -116,5 +121,70 @@ fn text(note: &Note) -> String {
             "the last put failed after its publisher had stopped: {}",
             message_of(error)
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_alarm_says_why_nothing_was_published() {
+        let idle = OriginHealth {
+            is_running: true,
+            is_overdue: true,
+            unpublished_for: None,
+            waiting: 0,
+            in_flight_for: None,
+            in_doubt: 0,
+            last_error: None,
+        };
+        assert_eq!(why(&idle), "no newer version was submitted");
+        let waiting = OriginHealth {
+            waiting: 1,
+            ..idle.clone()
+        };
+        assert_eq!(why(&waiting), "the next version waits for its turn");
+        let hanging = OriginHealth {
+            in_flight_for: Some(Duration::from_millis(5_250)),
+            ..idle.clone()
+        };
+        assert_eq!(why(&hanging), "the sink has been in one call for 5.2 s");
+        let failing = OriginHealth {
+            last_error: Some("cannot write \"live\": 503".to_owned()),
+            ..hanging
+        };
+        assert_eq!(why(&failing), "cannot write \"live\": 503");
+    }
+
+    #[test]
+    fn every_message_names_the_error_on_one_line() {
+        let error = || SinkError::transient("50\n3").with_operation("write");
+        let notes = [
+            Note::Retrying {
+                attempts: 2,
+                error: error(),
+            },
+            Note::NotPut {
+                version: 7,
+                error: error(),
+            },
+            Note::NotRepeated { error: error() },
+            Note::Late { error: error() },
+        ];
+        for note in &notes {
+            let text = text(note);
+            assert!(text.contains("cannot write: 50\\n3"), "{text}");
+            assert!(!text.contains('\n'), "{text}");
+        }
+        let recovered = Note::Recovered {
+            path: "a\nb".into(),
+            after: Duration::from_secs(9),
+        };
+        let text = text(&recovered);
+        assert_eq!(
+            text,
+            "\"a\\nb\" is published, the first manifest after 9.0 s"
+        );
     }
 }

@@ -31,10 +31,6 @@ impl Pending {
             deadline: None,
         }
     }
-
-    pub(super) fn into_document(self) -> Document {
-        Document::new(self.path, self.file.data, self.role)
-    }
 }
 
 /// Puts `newer` documents among `documents`. Returns those whose place was taken.

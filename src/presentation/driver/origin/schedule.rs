@@ -1,6 +1,6 @@
 //! The order in which documents are put. It knows no lock, no clock and no thread.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ use crate::stream::AtDeadline;
 pub(super) struct Schedule {
     options: OriginOptions,
     lifecycle: Lifecycle,
-    lanes: HashMap<PathBuf, Lane>,
+    lanes: BTreeMap<PathBuf, Lane>,
     pass: Vec<Pending>,
     progress: Progress,
     mailbox: Mailbox,
@@ -33,7 +33,6 @@ pub(super) struct Schedule {
     /// that is never idle.
     is_removal_due: bool,
     in_flight: Option<InFlight>,
-    turns: u64,
     reports: Vec<Report>,
     alarm: Alarm,
     last_error: Option<String>,
@@ -142,14 +141,13 @@ impl Schedule {
         Self {
             options,
             lifecycle: Lifecycle::Open,
-            lanes: HashMap::new(),
+            lanes: BTreeMap::new(),
             pass: Vec::new(),
             progress: Progress::Open,
             mailbox: Mailbox::new(options.delivery),
             removals: VecDeque::new(),
             is_removal_due: false,
             in_flight: None,
-            turns: 0,
             reports: Vec::new(),
             alarm: Alarm::new(options.target_duration),
             last_error: None,
@@ -280,9 +278,8 @@ impl Schedule {
         self.progress = Progress::Open;
     }
 
-    /// The place of the document that is put next, or the time when one is ready. Among documents
-    /// of the first role it is the one whose last turn is the longest ago, so that a URL that fails
-    /// does not starve another.
+    /// The place of the document that is put next, or the time when one is ready. A document that
+    /// failed goes behind the others of its role, so that it does not starve them.
     fn ready(&self, now: Instant) -> Result<usize, Option<Instant>> {
         let Some(first) = self.pass.iter().map(|it| it.role).min() else {
             return Err(None);
@@ -290,8 +287,7 @@ impl Schedule {
         let of_role = self.pass.iter().enumerate();
         let of_role = of_role.filter(|(_, it)| it.role == first);
         let lanes = of_role.filter_map(|(place, it)| Some((place, self.lanes.get(&it.path)?)));
-        let ready = lanes.clone().filter(|(_, lane)| lane.is_ready(now));
-        match ready.min_by_key(|(_, lane)| lane.turn) {
+        match lanes.clone().find(|(_, lane)| lane.is_ready(now)) {
             Some((place, _)) => Ok(place),
             None => Err(lanes.filter_map(|(_, lane)| lane.not_before).min()),
         }
@@ -299,7 +295,6 @@ impl Schedule {
 
     fn begin(&mut self, place: usize, now: Instant) -> Put {
         let mut pending = self.pass.remove(place);
-        self.take_turn(&pending.path);
         pending.attempts = pending.attempts.saturating_add(1);
         if pending.attempts == 1 {
             let budget = self.options.retry.budget(&pending.file);
@@ -317,7 +312,6 @@ impl Schedule {
             (is_due && !self.is_waiting(path)).then(|| path.clone())
         };
         let path = self.lanes.iter().find_map(is_due)?;
-        self.take_turn(&path);
         let Kept {
             mut pending,
             has_landed,
@@ -345,14 +339,6 @@ impl Schedule {
     /// The deadline of one call. A call that hangs must not take the time of newer versions.
     pub(super) fn patience(&self, now: Instant) -> Option<Instant> {
         now.checked_add(self.options.target_duration)
-    }
-
-    fn take_turn(&mut self, path: &Path) {
-        self.turns += 1;
-        let turn = self.turns;
-        if let Some(lane) = self.lanes.get_mut(path) {
-            lane.turn = turn;
-        }
     }
 
     fn set_in_flight(&mut self, path: &Path, version: Option<u64>, since: Instant) {

@@ -100,7 +100,7 @@ fn script(seed: u64) {
         // The trouble is over.
         let mut sink = origin.sink(|_| stored(secs(0.1)));
         world.run(secs(500.0), &mut sink);
-        assert_eq!(world.schedule.unsettled(), [PathBuf::new(); 0]);
+        assert!(world.schedule.unsettled().is_empty());
     }
     assert_eq!(world.schedule.waiting(), 0);
     for version in &world.refused {
@@ -139,9 +139,12 @@ fn account(world: &World, submitted: &Submitted) -> HashMap<PathBuf, Vec<u64>> {
         }
         let before = first.insert((path, *version), fate);
         match (before, fate) {
-            (None, _) => {}
-            (Some(Fate::Failed(_) | Fate::Superseded | Fate::HeldBack { .. }), Fate::Landed) => {}
-            (before, after) => panic!("{path:?} {version}: {before:?}, and then {after:?}"),
+            (None, _)
+            | (Some(Fate::Failed(_) | Fate::Superseded | Fate::HeldBack { .. }), Fate::Landed) => {}
+            (before, after) => {
+                let path = path.display();
+                panic!("{path} {version}: {before:?}, and then {after:?}");
+            }
         }
     }
     let all = submitted.values().map(Vec::len).sum::<usize>();
@@ -171,9 +174,10 @@ fn check_order(calls: &[Call], is_in_order: bool) {
 
 /// The origin shows the last text that landed.
 fn check_shown(world: &World, path: &Path, landed: &[u64]) {
-    assert!(landed.is_sorted(), "{path:?}: {landed:?}");
-    let shown = world.origin.shown(path.to_str().unwrap(), secs(500.0));
-    assert_eq!(shown, landed.last().copied(), "{path:?}");
+    let path = path.to_str().unwrap();
+    assert!(landed.is_sorted(), "{path}: {landed:?}");
+    let shown = world.origin.shown(path, secs(500.0));
+    assert_eq!(shown, landed.last().copied(), "{path}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::world::{TARGET, World, document, playlist, refused, secs, stored};
 use crate::error::SinkError;
 use crate::presentation::driver::document::Role;
 use crate::presentation::driver::origin::options::OriginOptions;
-use crate::presentation::driver::origin::report::Report;
+use crate::presentation::driver::origin::report::{Fate, Report};
 
 #[test]
 fn the_latest_version_wins_at_a_slow_origin() {
@@ -89,12 +89,12 @@ fn a_newer_version_takes_the_place_of_the_text_at_the_next_attempt() {
 #[test]
 fn a_url_that_fails_does_not_starve_another() {
     let mut world = World::live();
-    for version in 0..10 {
-        world.submit(secs(2.0) * version, version.into(), whole(version.into()));
+    for version in 0..40 {
+        world.submit(secs(0.5) * version, version.into(), whole(version.into()));
     }
     let origin = world.origin.clone();
     let mut sink = origin.sink(|call| match call.path.to_str() {
-        // The state takes longer than any pause.
+        // There is always a newer one, and it takes longer than any pause.
         Some("state") => stored(secs(1.5)),
         Some("video") => refused(secs(0.1), SinkError::transient("503")),
         _ => stored(secs(0.1)),
@@ -129,7 +129,7 @@ fn nothing_is_put_that_a_failed_document_comes_before() {
     // It was submitted while the state that it relies on was under way.
     assert_eq!(world.fates("live"), "1H");
     let behind = world.reports.iter().filter(|it| {
-        matches!(it, Report::Document { fate: super::super::report::Fate::HeldBack { behind }, .. }
+        matches!(it, Report::Document { fate: Fate::HeldBack { behind }, .. }
             if behind == Path::new("state"))
     });
     assert_eq!(behind.count(), 4);
@@ -194,7 +194,7 @@ fn a_url_has_its_shortest_interval() {
             .collect();
         assert!(calls.len() >= 4, "{path}: {calls:?}");
         for pair in calls.windows(2) {
-            assert!(pair[1].at - pair[0].at >= secs(1.1), "{path}: {pair:?}");
+            assert!(pair[1].at >= pair[0].at + secs(1.1), "{path}: {pair:?}");
         }
         assert_eq!(origin.shown(path, secs(60.0)), Some(19));
     }

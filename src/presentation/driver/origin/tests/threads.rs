@@ -11,8 +11,7 @@ use super::world::{document, playlist};
 use crate::error::SinkError;
 use crate::presentation::driver::document::Role;
 use crate::presentation::driver::origin::options::OriginOptions;
-use crate::presentation::driver::origin::report::{Fate, RefusedKind, Report};
-use crate::presentation::driver::origin::{Finished, OriginDriver};
+use crate::presentation::driver::origin::{Fate, Finished, OriginDriver, RefusedKind, Report};
 use crate::segment::ProducedSegment;
 use crate::sink::{Pause, SegmentSink, WriteContext, from_fn, from_fn_with_context};
 use crate::stream::{SegmentStream, SegmentStreamConfig};
@@ -85,7 +84,10 @@ fn gated(gate: &Gate, stored: &Stored) -> impl SegmentSink + use<> {
     })
 }
 
-fn fates(reports: &[Report]) -> Vec<(u64, String)> {
+/// The fates of versions, by name.
+type Fates = Vec<(u64, String)>;
+
+fn fates(reports: &[Report]) -> Fates {
     let mut fates: Vec<_> = reports
         .iter()
         .filter_map(|report| match report {
@@ -327,7 +329,7 @@ fn a_removal_that_panics_ends_the_thread() {
 fn a_driver_that_is_finished_inside_its_own_sink_does_not_deadlock() {
     let place: Arc<Mutex<Option<OriginDriver>>> = Arc::default();
     let gate = Gate::default();
-    let results: Arc<Mutex<Option<(bool, Vec<(u64, String)>)>>> = Arc::default();
+    let results: Arc<Mutex<Option<(bool, Fates)>>> = Arc::default();
     let sink = {
         let (place, results, gate) = (Arc::clone(&place), Arc::clone(&results), gate.clone());
         from_fn(move |_| {

@@ -230,7 +230,12 @@ impl World {
     fn happen(&mut self) {
         let now = self.origin.now();
         let start = self.origin.start;
-        while let Some((at, event)) = self.events.pop_front_if(|(at, _)| start + *at <= now) {
+        while self
+            .events
+            .front()
+            .is_some_and(|(at, _)| start + *at <= now)
+            && let Some((at, event)) = self.events.pop_front()
+        {
             match event {
                 Event::Submit(version, documents) => {
                     match self.schedule.submit(version, documents, start + at) {
