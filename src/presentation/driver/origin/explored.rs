@@ -13,9 +13,9 @@ use std::time::Duration;
 use shuttle::thread;
 
 use self::gate::Gate;
-use super::super::document::{Document, Role};
 use super::{Fate, Finished, OriginDriver, OriginOptions, RefusedKind, Report};
 use crate::error::SinkError;
+use crate::presentation::driver::document::{Document, Role};
 use crate::segment::ProducedSegment;
 use crate::sink::{Pause, SegmentSink, WriteContext};
 use crate::stream::RetryPolicy;

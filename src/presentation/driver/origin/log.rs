@@ -7,7 +7,6 @@ use log::Level;
 
 use super::health::OriginHealth;
 use super::schedule::Note;
-use super::shared::seconds;
 use crate::error::SinkError;
 use crate::internal::log::log as tell;
 use crate::internal::rate_limit::{RateLimit, and_more};
@@ -84,6 +83,11 @@ impl OriginLog {
     fn pass(&self, kind: Kind) -> Option<u64> {
         sync::lock(&self.limits)[kind as usize].pass(now())
     }
+}
+
+/// A duration in a message.
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
 }
 
 /// Why nothing was published.

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::document::Document;
 use crate::error::SinkError;
+use crate::presentation::driver::document::Document;
 
 /// The result of a document or of a removal.
 #[derive(Debug)]

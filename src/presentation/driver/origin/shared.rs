@@ -1,7 +1,7 @@
 //! The state that the handle and the publisher thread share.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::log::OriginLog;
 use super::options::OriginOptions;
@@ -91,9 +91,4 @@ impl Shared {
         drop(state);
         self.log.overdue(time, &health);
     }
-}
-
-/// A duration in a message.
-pub(super) fn seconds(time: Duration) -> String {
-    format!("{:.1} s", time.as_secs_f64())
 }
