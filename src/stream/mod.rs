@@ -25,6 +25,8 @@ mod yielded;
 pub use config::{SegmentStreamConfig, WhenFull};
 pub use handle::StreamHandle;
 pub use report::{FinishError, FinishErrorKind, Report};
+#[cfg(feature = "hls")]
+pub(crate) use retry::random;
 pub use retry::{AtDeadline, RetryPolicy};
 pub use segment_writer::SegmentWriter;
 pub use sender::SegmentSender;

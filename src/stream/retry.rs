@@ -117,7 +117,7 @@ impl RetryPolicy {
     }
 
     /// The time from the first attempt to the deadline; `None` for a single attempt.
-    pub(super) fn budget(&self, segment: &ProducedSegment) -> Option<Duration> {
+    pub(crate) fn budget(&self, segment: &ProducedSegment) -> Option<Duration> {
         if self.most.is_zero() {
             return None;
         }
@@ -129,7 +129,7 @@ impl RetryPolicy {
     }
 
     /// The pause after this many attempts, shortened by up to a half as `random` says.
-    pub(super) fn pause_after(&self, attempts: u32, random: u64) -> Duration {
+    pub(crate) fn pause_after(&self, attempts: u32, random: u64) -> Duration {
         let doublings = attempts.saturating_sub(1).min(31);
         let full = self
             .first_pause
@@ -142,7 +142,7 @@ impl RetryPolicy {
 }
 
 /// An unpredictable number, different with each call and in each process.
-pub(super) fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     RandomState::new().hash_one(0_u8)
 }
 

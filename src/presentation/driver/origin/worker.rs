@@ -1,0 +1,129 @@
+//! The publisher thread.
+
+use std::sync::Arc;
+
+use super::attempt::{self, HasPanicked};
+use super::log::OriginLog;
+use super::schedule::{Next, Note, Outcome, Put};
+use super::shared::Shared;
+use crate::error::SinkError;
+use crate::internal::sync::now;
+use crate::internal::unwind::dispose;
+use crate::sink::SegmentSink;
+use crate::stream::random;
+
+/// The name of the thread, of at most 15 bytes: Linux cuts longer ones.
+pub(super) const THREAD_NAME: &str = "origin-driver";
+
+/// The work of the publisher thread. Whatever happens to the thread, its `Drop` leaves nobody
+/// waiting.
+pub(super) struct Worker {
+    shared: Arc<Shared>,
+    has_ended: bool,
+}
+
+impl Worker {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            has_ended: false,
+        }
+    }
+
+    pub(super) fn run<S: SegmentSink>(mut self, mut sink: S) {
+        let mut error = None;
+        let has_panicked = self.put_all(&mut sink, &mut error);
+        let ended = attempt::end(sink, has_panicked);
+        // The first error is the cause of the others.
+        match (error, ended) {
+            (Some(first), Err(second)) => {
+                OriginLog::sink_error(second);
+                self.end(Some(first));
+            }
+            (first, ended) => self.end(first.or(ended.err())),
+        }
+    }
+
+    fn put_all<S: SegmentSink>(&self, sink: &mut S, error: &mut Option<SinkError>) -> HasPanicked {
+        loop {
+            self.shared.check_alarm();
+            let mut state = self.shared.lock();
+            let next = state.schedule.next(now());
+            match next {
+                Next::Put(put) => {
+                    drop(state);
+                    let outcome = attempt::put(sink, &put, &self.shared.cancel);
+                    let panic = match &outcome {
+                        Outcome::Panicked(panic) => Some(panic.clone()),
+                        Outcome::Landed | Outcome::Failed(_) => None,
+                    };
+                    self.done(*put, outcome);
+                    if panic.is_some() {
+                        *error = panic;
+                        return HasPanicked::Yes;
+                    }
+                }
+                Next::Remove(path) => {
+                    let deadline = state.schedule.patience(now());
+                    drop(state);
+                    let cancel = &self.shared.cancel;
+                    let (result, has_panicked) = attempt::remove(sink, &path, deadline, cancel);
+                    let panic = result.as_ref().err().cloned();
+                    let mut state = self.shared.lock();
+                    let untaken = state.schedule.removed(path, result);
+                    if has_panicked == HasPanicked::Yes {
+                        state.schedule.abort("the sink panicked");
+                    }
+                    drop(state);
+                    dispose(untaken);
+                    if has_panicked == HasPanicked::Yes {
+                        *error = panic;
+                        return HasPanicked::Yes;
+                    }
+                    dispose(panic);
+                }
+                // The ends of pauses, and what was submitted meanwhile, are seen by the next call.
+                Next::Wait(until) => drop(self.shared.wait(state, until)),
+                Next::End => return HasPanicked::No,
+            }
+        }
+    }
+
+    fn done(&self, put: Put, outcome: Outcome) {
+        let random = random();
+        let mut state = self.shared.lock();
+        let note = state.schedule.done(put, outcome, now(), random);
+        drop(state);
+        note.into_iter().for_each(|note| self.log(note));
+    }
+
+    fn log(&self, note: Note) {
+        self.shared.log.note(note);
+    }
+
+    fn end(&mut self, error: Option<SinkError>) {
+        self.has_ended = true;
+        let mut state = self.shared.lock();
+        // After a panic it has ended already.
+        state.schedule.abort("the publisher thread has ended");
+        state.has_ended = true;
+        let is_unattended = state.is_unattended;
+        let unreported = if is_unattended {
+            error
+        } else {
+            state.sink_error = error;
+            None
+        };
+        self.shared.unlock_and_wake(state);
+        unreported.into_iter().for_each(OriginLog::sink_error);
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            // Foreign code is guarded, so that this should never be.
+            self.end(Some(SinkError::permanent("the publisher thread panicked")));
+        }
+    }
+}
