@@ -69,6 +69,8 @@ mod error;
 #[cfg(feature = "hls")]
 pub mod hls;
 mod internal;
+#[cfg(feature = "hls")]
+mod presentation;
 mod segment;
 pub mod sink;
 mod stream;

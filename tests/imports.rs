@@ -58,6 +58,8 @@ const ORDER: &[&str] = &[
     "stream::start",
     "stream::end",
     "uri",
+    "presentation::bitrate",
+    "presentation",
     "hls::duration",
     "hls::date",
     "hls::key",

@@ -43,3 +43,5 @@ pub use publisher::{MediaPlaylistPublisher, Pushed};
 pub use reserved::Reserved;
 pub use resume::Previous;
 pub use tags::{TagError, TagErrorKind};
+
+pub use crate::presentation::bitrate::Bitrate;

@@ -1,0 +1,3 @@
+//! What a manifest says, without its format.
+
+pub(crate) mod bitrate;
