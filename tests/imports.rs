@@ -59,6 +59,7 @@ const ORDER: &[&str] = &[
     "stream::end",
     "uri",
     "presentation::bitrate",
+    "presentation::clock",
     "presentation",
     "hls::duration",
     "hls::date",

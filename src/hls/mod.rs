@@ -45,3 +45,4 @@ pub use resume::Previous;
 pub use tags::{TagError, TagErrorKind};
 
 pub use crate::presentation::bitrate::Bitrate;
+pub use crate::presentation::clock::ClockPolicy;
