@@ -46,3 +46,6 @@ pub use tags::{TagError, TagErrorKind};
 
 pub use crate::presentation::bitrate::Bitrate;
 pub use crate::presentation::clock::ClockPolicy;
+pub use crate::presentation::date_range::{
+    AttributeValue, Cue, DateRange, DateRangeError, DateRangeErrorKind, Scte35,
+};

@@ -6,3 +6,4 @@ pub(crate) mod bitrate;
     expect(dead_code, reason = "the publisher does not follow the clock yet")
 )]
 pub(crate) mod clock;
+pub(crate) mod date_range;
