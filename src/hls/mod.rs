@@ -7,8 +7,11 @@
 //! Clauses (§) are those of RFC 8216, unless the draft that revises it
 //! (draft-pantos-hls-rfc8216bis) is named.
 
+mod attributes;
 mod config;
 mod date;
+#[cfg_attr(not(test), expect(dead_code, reason = "no playlist lists them yet"))]
+mod date_range;
 mod duration;
 mod entries;
 mod entry;
@@ -30,11 +33,14 @@ mod resume;
 mod retention;
 mod retired;
 mod reuse;
+#[cfg_attr(not(test), expect(dead_code, reason = "no playlist has one yet"))]
+mod start;
 mod tags;
 mod visits;
 mod window;
 
 pub use config::{MediaPlaylist, Retention};
+pub use date::date_text;
 pub use error::{PublishError, PublishErrorKind, ResumeError, ResumeErrorKind};
 pub use multivariant::{AudioRendition, MultivariantPlaylist, Rendition, Variant};
 pub use names::SegmentNames;
@@ -42,6 +48,7 @@ pub use notice::Notice;
 pub use publisher::{MediaPlaylistPublisher, Pushed};
 pub use reserved::Reserved;
 pub use resume::Previous;
+pub use start::{Start, StartError, StartErrorKind};
 pub use tags::{TagError, TagErrorKind};
 
 pub use crate::presentation::bitrate::Bitrate;
