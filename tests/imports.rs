@@ -61,6 +61,7 @@ const ORDER: &[&str] = &[
     "presentation::bitrate",
     "presentation::clock",
     "presentation::date_range::error",
+    "presentation::date_range::values",
     "presentation::date_range",
     "presentation::date_range::set",
     "presentation",

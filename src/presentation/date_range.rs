@@ -5,7 +5,9 @@
 //! §4.4.5.1, which add up to what any format can express.
 
 mod error;
+#[cfg_attr(not(test), expect(dead_code, reason = "no presentation holds it yet"))]
 mod set;
+mod values;
 
 pub use error::{DateRangeError, DateRangeErrorKind};
 #[cfg_attr(
@@ -13,14 +15,13 @@ pub use error::{DateRangeError, DateRangeErrorKind};
     expect(unused_imports, reason = "no presentation holds it yet")
 )]
 pub(crate) use set::DateRanges;
+pub(crate) use values::Millis;
+pub use values::{AttributeValue, Cue, Scte35};
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use DateRangeErrorKind as Kind;
-
-/// The end of the year 9999 in milliseconds since 1970: manifests write years with four digits.
-const DATES_END: u64 = 253_402_300_800_000;
 
 /// The difference between an end and a duration that rounding to milliseconds can make.
 const ROUNDING: u64 = 1;
@@ -65,87 +66,6 @@ pub struct DateRange {
     pub(crate) attributes: BTreeMap<String, AttributeValue>,
     pub(crate) scte35: BTreeMap<Scte35, Vec<u8>>,
     pub(crate) ends_on_next: bool,
-}
-
-/// A date in milliseconds since 1970, before the year 10,000.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Millis(u64);
-
-/// When to act on a range, other than at its dates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Cue {
-    /// Before playback begins, wherever it begins.
-    Pre,
-    /// After playback reached the end of the presentation.
-    Post,
-    /// Once, even if a viewer plays the dates again.
-    Once,
-}
-
-/// What an SCTE-35 section signals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Scte35 {
-    /// Neither a splice out nor a splice in.
-    Cmd,
-    /// A splice out: the start of the range is its programme time.
-    Out,
-    /// A splice in: the end or the duration of the range is the actual one.
-    In,
-}
-
-/// The value of an attribute of the application.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum AttributeValue {
-    /// A text without quotation marks and control characters. It may be empty.
-    Text(String),
-    /// A number, which is finite.
-    Number(f64),
-    /// Bytes, at least one.
-    Bytes(Vec<u8>),
-}
-
-impl From<&str> for AttributeValue {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<String> for AttributeValue {
-    fn from(text: String) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<f64> for AttributeValue {
-    fn from(number: f64) -> Self {
-        Self::Number(number)
-    }
-}
-
-impl From<Vec<u8>> for AttributeValue {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::Bytes(bytes)
-    }
-}
-
-impl Millis {
-    pub(crate) fn of(date: SystemTime) -> Option<Self> {
-        let millis = date.duration_since(UNIX_EPOCH).ok()?.as_millis();
-        let millis = u64::try_from(millis).ok()?;
-        (millis < DATES_END).then_some(Self(millis))
-    }
-
-    pub(crate) fn date(self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_millis(self.0)
-    }
-
-    fn after(self, millis: u64) -> Option<Self> {
-        let sum = self.0.checked_add(millis)?;
-        (sum < DATES_END).then_some(Self(sum))
-    }
 }
 
 impl DateRange {
@@ -341,12 +261,14 @@ impl DateRange {
             return Err(change("set of cues"));
         }
         let mut merged = self.clone();
-        merged.class = gained(&self.class, &update.class).ok_or_else(|| change("class"))?;
-        merged.end = gained(&self.end, &update.end).ok_or_else(|| change("end"))?;
-        merged.duration =
-            gained(&self.duration, &update.duration).ok_or_else(|| change("duration"))?;
-        merged.planned_duration = gained(&self.planned_duration, &update.planned_duration)
-            .ok_or_else(|| change("planned duration"))?;
+        gain(&mut merged.class, update.class.as_ref()).ok_or_else(|| change("class"))?;
+        gain(&mut merged.end, update.end.as_ref()).ok_or_else(|| change("end"))?;
+        gain(&mut merged.duration, update.duration.as_ref()).ok_or_else(|| change("duration"))?;
+        gain(
+            &mut merged.planned_duration,
+            update.planned_duration.as_ref(),
+        )
+        .ok_or_else(|| change("planned duration"))?;
         for (name, value) in &update.attributes {
             if merged
                 .attributes
@@ -457,13 +379,14 @@ impl DateRange {
     }
 }
 
-/// The value that both have together; `None` if they differ.
-fn gained<T: Clone + PartialEq>(known: &Option<T>, update: &Option<T>) -> Option<Option<T>> {
-    match (known, update) {
-        (Some(known), Some(update)) if known != update => None,
-        (Some(known), _) => Some(Some(known.clone())),
-        (None, update) => Some(update.clone()),
+/// Takes over a value that was not known; `None` if another one was.
+fn gain<T: Clone + PartialEq>(known: &mut Option<T>, update: Option<&T>) -> Option<()> {
+    match (&known, update) {
+        (Some(known), Some(update)) if known != update => return None,
+        (None, Some(update)) => *known = Some(update.clone()),
+        (_, None) | (Some(_), _) => {}
     }
+    Some(())
 }
 
 /// A quoted string has no quotation mark and no control character (RFC 8216 §4.2).

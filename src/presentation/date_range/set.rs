@@ -17,25 +17,17 @@ impl DateRanges {
     /// A published attribute would change, or the range overlaps another one of a class whose
     /// ranges end on the next. Nothing changes then.
     pub(crate) fn announce(&mut self, range: DateRange) -> Result<bool, DateRangeError> {
-        let (at, range) = match self.position(&range.id) {
-            Some(at) => {
-                let mut merged = self.0[at].clone();
-                if !merged.merge(&range)? {
-                    return Ok(false);
-                }
-                (Some(at), merged)
-            }
-            None => (None, range),
-        };
-        self.check_overlaps(&range)?;
-        match at {
-            Some(at) => self.0[at] = range,
-            None => {
-                let is_before = |it: &DateRange| (it.start, &it.id) < (range.start, &range.id);
-                let at = self.0.partition_point(is_before);
-                self.0.insert(at, range);
-            }
+        if let Some(at) = self.position(&range.id) {
+            let mut merged = self.0[at].clone();
+            let has_gained = merged.merge(&range)?;
+            self.check_overlaps(&merged)?;
+            self.0[at] = merged;
+            return Ok(has_gained);
         }
+        self.check_overlaps(&range)?;
+        let is_before = |it: &DateRange| (it.start, &it.id) < (range.start, &range.id);
+        let at = self.0.partition_point(is_before);
+        self.0.insert(at, range);
         Ok(true)
     }
 

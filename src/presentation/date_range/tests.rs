@@ -1,6 +1,8 @@
 //! The rules of date ranges, clause by clause.
 
+use super::values::DATES_END;
 use super::*;
+use std::time::UNIX_EPOCH;
 
 fn date(millis: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_800_000_000) + Duration::from_millis(millis)
@@ -123,8 +125,8 @@ fn end_and_duration_agree() {
         Kind::End
     );
     // A start between two milliseconds: what rounding differs by is no contradiction.
-    let start = date(0) + Duration::from_nanos(600_000);
-    let lasts = Duration::from_nanos(1_500_000);
+    let start = date(0) + Duration::from_micros(600);
+    let lasts = Duration::from_micros(1_500);
     let range = DateRange::new("a", start).unwrap();
     let range = range.end(start + lasts).unwrap().duration(lasts).unwrap();
     assert_eq!(range.known_end(), Some(date(2)));
