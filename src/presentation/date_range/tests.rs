@@ -156,7 +156,7 @@ fn cues_do_not_contradict_each_other() {
     assert!(range("a").cue(Cue::Post).unwrap().cue(Cue::Once).is_ok());
 }
 
-/// "Any AttributeName that appears in both tags MUST have the same AttributeValue."
+/// An attribute in both tags has the same value in both.
 #[test]
 fn a_published_range_only_gains_attributes() {
     let full = || {
