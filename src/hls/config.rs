@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::duration::{Micros, from_duration, whole_seconds_above};
+use crate::presentation::time::{Micros, from_duration, whole_seconds_above};
 use crate::uri;
 
 /// Whether segments that have left the playlist are kept or deleted.
@@ -21,9 +21,9 @@ pub enum Retention {
     /// playlist.
     ///
     /// A name must not be reused while
-    /// [`waiting_for_deletion`](super::MediaPlaylistPublisher::waiting_for_deletion) lists it: the
+    /// [`waiting_for_deletion`](crate::hls::MediaPlaylistPublisher::waiting_for_deletion) lists it: the
     /// new file could be stored just before the old one's deletion is due. After a restart the
-    /// list may contain files that are deleted already. [`SegmentNames`](super::SegmentNames)
+    /// list may contain files that are deleted already. [`SegmentNames`](crate::hls::SegmentNames)
     /// never gives a name twice.
     ///
     /// A ring of names must be longer than three numbers together: the listed segments, the
@@ -31,7 +31,7 @@ pub enum Retention {
     /// before it is pushed, so the depth counts.
     ///
     /// A push with a name that is still needed returns
-    /// [`Notice::NameReused`](super::Notice::NameReused). It cancels the pending deletion, and the
+    /// [`Notice::NameReused`](crate::hls::Notice::NameReused). It cancels the pending deletion, and the
     /// name waits anew once the new segment has slid out. From then on deletions are held back for
     /// eight pushes, the default `channel_depth`, so that a new file that is stored and not yet
     /// pushed is not deleted. Up to eight files may be lost before the first reuse is pushed, and
@@ -49,7 +49,7 @@ pub enum Retention {
 
 /// The kind of playlist. Live and EVENT playlists are published at every push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Live { window: Micros },
     Event,
     Vod,
@@ -70,13 +70,13 @@ pub(super) enum Kind {
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct MediaPlaylist {
-    pub(super) path: PathBuf,
-    pub(super) kind: Kind,
-    pub(super) target_secs: Option<u64>,
-    pub(super) base_url: Option<String>,
-    pub(super) date: Option<SystemTime>,
-    pub(super) independent_segments: bool,
-    pub(super) retention: Retention,
+    pub(crate) path: PathBuf,
+    pub(crate) kind: Kind,
+    pub(crate) target_secs: Option<u64>,
+    pub(crate) base_url: Option<String>,
+    pub(crate) date: Option<SystemTime>,
+    pub(crate) independent_segments: bool,
+    pub(crate) retention: Retention,
 }
 
 impl MediaPlaylist {
@@ -127,11 +127,11 @@ impl MediaPlaylist {
     /// It is an upper bound for every segment that will ever be in the playlist, not the duration
     /// that a cutter aims at. It never changes (RFC 8216 §6.2.1). A longer segment is listed with
     /// the longest duration that the target allows, and reported as
-    /// [`Notice::TooLong`](super::Notice::TooLong).
+    /// [`Notice::TooLong`](crate::hls::Notice::TooLong).
     ///
     /// A live or EVENT playlist needs one: no default can be right for segments that are still to
     /// come. Give no more than the longest segment needs, because a viewer is about three target
-    /// durations behind the live edge. [`resume`](super::MediaPlaylistPublisher::resume) needs
+    /// durations behind the live edge. [`resume`](crate::hls::MediaPlaylistPublisher::resume) needs
     /// none, because the existing playlist has one. The default of a VOD playlist is its longest
     /// segment.
     pub fn target_duration(mut self, target: Duration) -> Self {
@@ -196,11 +196,11 @@ impl MediaPlaylist {
         self.path.with_file_name(name)
     }
 
-    pub(super) fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
-    pub(super) fn validate(&self) -> io::Result<()> {
+    pub(crate) fn validate(&self) -> io::Result<()> {
         uri::reference(self.folder(), &self.path)?;
         match &self.base_url {
             Some(base) if !is_url(base) => Err(io::Error::new(
@@ -212,7 +212,7 @@ impl MediaPlaylist {
     }
 
     /// A live or EVENT playlist needs a target duration, as its segments are still to come.
-    pub(super) fn check_target_duration(&self) -> io::Result<()> {
+    pub(crate) fn check_target_duration(&self) -> io::Result<()> {
         let kind = match self.kind {
             Kind::Live { .. } => "live",
             Kind::Event => "EVENT",
@@ -233,7 +233,7 @@ impl MediaPlaylist {
     }
 
     /// The URI of a file, as a playlist names it.
-    pub(super) fn uri_of(&self, file: &Path) -> io::Result<String> {
+    pub(crate) fn uri_of(&self, file: &Path) -> io::Result<String> {
         let reference = uri::reference(self.folder(), file)?;
         Ok(match &self.base_url {
             None => reference,
@@ -242,7 +242,7 @@ impl MediaPlaylist {
     }
 
     /// The file that a URI of such a playlist names.
-    pub(super) fn file_of(&self, uri: &str) -> io::Result<PathBuf> {
+    pub(crate) fn file_of(&self, uri: &str) -> io::Result<PathBuf> {
         let reference = match &self.base_url {
             None => Some(uri),
             Some(base) => uri
@@ -260,7 +260,7 @@ impl MediaPlaylist {
 }
 
 /// For messages: a name with a line break in it must not forge a line.
-pub(super) fn quoted(path: &Path) -> String {
+pub(crate) fn quoted(path: &Path) -> String {
     format!("{:?}", path.display().to_string())
 }
 

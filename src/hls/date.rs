@@ -30,17 +30,17 @@ pub(super) fn read(text: &str) -> Option<SystemTime> {
 }
 
 /// Whether a playlist can express this date.
-pub(super) fn is_printable(time: SystemTime) -> bool {
+pub(crate) fn is_printable(time: SystemTime) -> bool {
     since_1970(time) < END
 }
 
 /// The first date that no playlist can express.
-pub(super) fn end() -> SystemTime {
+pub(crate) fn end() -> SystemTime {
     UNIX_EPOCH + END
 }
 
 /// A date in UTC with milliseconds, `2026-11-22T17:00:00.000Z`; a time before 1970 prints as 1970.
-pub(super) fn print(time: SystemTime) -> String {
+pub(crate) fn print(time: SystemTime) -> String {
     let since = since_1970(time);
     let (day, of_day) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
     let (year, month, day) = civil(day);
@@ -78,7 +78,7 @@ fn civil(days: u64) -> (u64, u64, u64) {
 
 /// A date that [`print`] printed, as a time. Any other date, such as one that is not in UTC,
 /// prints differently again.
-pub(super) fn parse(date: &DateTime) -> SystemTime {
+pub(crate) fn parse(date: &DateTime) -> SystemTime {
     let days = (0..u64::from(date.date_fullyear.saturating_sub(1970)))
         .map(|year| if is_leap(year + 1970) { 366 } else { 365 })
         .sum::<u64>();

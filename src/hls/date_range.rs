@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::attributes::{self, TagLine, Value};
 use super::date;
-use crate::presentation::date_range::{AttributeValue, Cue, DateRange, Scte35};
+use crate::presentation::date_range::{AttributeValue, Cue, DateRange, Millis, Scte35};
 
 const TAG: &str = "#EXT-X-DATERANGE";
 
 /// The tag, without the end of its line.
 pub(super) fn print(range: &DateRange) -> String {
-    let dated = |it: crate::presentation::date_range::Millis| date::print(it.date());
+    let dated = |it: Millis| date::print(it.date());
     let cues: Vec<_> = range.cues.iter().copied().map(cue_text).collect();
     let mut line = TagLine::new(TAG)
         .quoted("ID", &range.id)

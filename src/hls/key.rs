@@ -15,7 +15,7 @@ const TAG: &str = "#EXT-X-KEY:";
 const IDENTITY: &str = "identity";
 
 /// Ends all keys that are in force.
-pub(super) const NO_KEY: &str = "#EXT-X-KEY:METHOD=NONE";
+pub(crate) const NO_KEY: &str = "#EXT-X-KEY:METHOD=NONE";
 
 /// An attribute list (§4.2) in its order, each value as written.
 struct Attributes<'a>(Vec<(&'a str, Cow<'a, str>)>);
@@ -105,7 +105,7 @@ fn implied(number: u64) -> String {
 }
 
 /// Checks a key line, or says why it cannot be one.
-pub(super) fn check(line: &str) -> Result<(), &'static str> {
+pub(crate) fn check(line: &str) -> Result<(), &'static str> {
     let list = Attributes::of(line).ok_or("it is not an attribute list")?;
     match list.get("METHOD") {
         None => return Err("a key needs a METHOD"),
@@ -133,7 +133,7 @@ pub(super) fn check(line: &str) -> Result<(), &'static str> {
 }
 
 /// A checked line in the form in which it is kept: no IV stands directly behind METHOD.
-pub(super) fn kept(line: &str) -> String {
+pub(crate) fn kept(line: &str) -> String {
     let Some(mut list) = Attributes::of(line) else {
         return line.to_owned();
     };
@@ -148,7 +148,7 @@ pub(super) fn kept(line: &str) -> String {
 }
 
 /// The lines for the segment of this number; `None` if they equal the kept ones.
-pub(super) fn of_segment(kept: &[String], number: u64) -> Option<Vec<String>> {
+pub(crate) fn of_segment(kept: &[String], number: u64) -> Option<Vec<String>> {
     let with_iv = |line: &String| {
         let mut list = Attributes::of(line).filter(Attributes::implies_iv)?;
         let behind = list.0.iter().position(|(name, _)| *name == "METHOD")? + 1;
@@ -162,7 +162,7 @@ pub(super) fn of_segment(kept: &[String], number: u64) -> Option<Vec<String>> {
 }
 
 /// The kept form of a line that was read; `None` if this publisher does not write such a line.
-pub(super) fn read(line: &str) -> Option<String> {
+pub(crate) fn read(line: &str) -> Option<String> {
     let mut list = Attributes::of(line)?;
     let Some(at) = list.iv_behind_method() else {
         return Some(line.to_owned());
@@ -174,20 +174,20 @@ pub(super) fn read(line: &str) -> Option<String> {
 }
 
 /// The format of a key line; keys of different formats are in force side by side.
-pub(super) fn format(line: &str) -> String {
+pub(crate) fn format(line: &str) -> String {
     let list = Attributes::of(line);
     list.map_or_else(|| IDENTITY.into(), |it| it.format().to_owned())
 }
 
 /// KEYFORMAT and KEYFORMATVERSIONS need version 5 (§7). An IV needs version 2, which every
 /// playlist here has.
-pub(super) fn takes_version_5(line: &str) -> bool {
+pub(crate) fn takes_version_5(line: &str) -> bool {
     let names = ["KEYFORMAT", "KEYFORMATVERSIONS"];
     Attributes::of(line).is_some_and(|it| names.iter().any(|name| it.get(name).is_some()))
 }
 
 /// A set of keys that replaces another one needs no METHOD=NONE.
-pub(super) fn plain(mut keys: Vec<String>) -> Vec<String> {
+pub(crate) fn plain(mut keys: Vec<String>) -> Vec<String> {
     if keys.len() > 1 {
         keys.retain(|line| line != NO_KEY);
     }

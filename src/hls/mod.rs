@@ -8,46 +8,29 @@
 //! (draft-pantos-hls-rfc8216bis) is named.
 
 mod attributes;
-mod config;
-mod date;
+pub(crate) mod config;
+pub(crate) mod date;
 #[cfg_attr(not(test), expect(dead_code, reason = "no playlist lists them yet"))]
 mod date_range;
-mod duration;
-mod entries;
-mod entry;
-mod error;
-mod fingerprint;
-mod initialisation;
-mod journal;
-mod key;
-mod listings;
+pub(crate) mod key;
 mod multivariant;
-mod names;
-mod notice;
-mod parse;
-mod playlist;
-mod publisher;
-mod render;
-mod reserved;
-mod resume;
-mod retention;
-mod retired;
-mod reuse;
+pub(crate) mod parse;
+pub(crate) mod render;
 #[cfg_attr(not(test), expect(dead_code, reason = "no playlist has one yet"))]
 mod start;
-mod tags;
-mod visits;
-mod window;
+pub(crate) mod tags;
 
+pub use crate::presentation::error::{
+    PublishError, PublishErrorKind, ResumeError, ResumeErrorKind,
+};
+pub use crate::presentation::names::SegmentNames;
+pub use crate::presentation::notice::Notice;
+pub use crate::presentation::publisher::{MediaPlaylistPublisher, Pushed};
+pub use crate::presentation::reserved::Reserved;
+pub use crate::presentation::resume::Previous;
 pub use config::{MediaPlaylist, Retention};
 pub use date::date_text;
-pub use error::{PublishError, PublishErrorKind, ResumeError, ResumeErrorKind};
 pub use multivariant::{AudioRendition, MultivariantPlaylist, Rendition, Variant};
-pub use names::SegmentNames;
-pub use notice::Notice;
-pub use publisher::{MediaPlaylistPublisher, Pushed};
-pub use reserved::Reserved;
-pub use resume::Previous;
 pub use start::{Start, StartError, StartErrorKind};
 pub use tags::{TagError, TagErrorKind};
 

@@ -8,9 +8,9 @@ use quick_m3u8::tag::hls::{IndependentSegments, M3u, Media, MediaType, StreamInf
 use quick_m3u8::{HlsLine, Writer};
 
 use super::config::quoted;
-use super::error::{PublishError, PublishErrorKind};
-use super::publisher::{MediaPlaylistPublisher, Shared, write};
 use crate::error::SinkError;
+use crate::presentation::error::{PublishError, PublishErrorKind};
+use crate::presentation::publisher::{MediaPlaylistPublisher, Shared, write};
 use crate::sink::{ObjectKind, SegmentSink};
 use crate::uri;
 
@@ -130,7 +130,7 @@ impl AudioRendition {
 /// The multivariant playlist: it names the variants and their audio renditions.
 ///
 /// Make its media playlists from one another with
-/// [`MediaPlaylist::rendition`](super::MediaPlaylist::rendition), so that they share what
+/// [`MediaPlaylist::rendition`](crate::hls::MediaPlaylist::rendition), so that they share what
 /// renditions must share (§6.2.4). Mark a discontinuity of one in all of them.
 ///
 /// ```
@@ -491,7 +491,7 @@ impl<S: SegmentSink> Rendition for MediaPlaylistPublisher<S> {}
 mod sealed {
     use std::path::Path;
 
-    use crate::hls::publisher::{MediaPlaylistPublisher, Shared};
+    use crate::presentation::publisher::{MediaPlaylistPublisher, Shared};
     use crate::sink::SegmentSink;
 
     pub trait Sealed {

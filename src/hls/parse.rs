@@ -12,13 +12,13 @@ use quick_m3u8::{HlsLine, Reader};
 
 use super::config::{Kind, MediaPlaylist};
 use super::date;
-use super::duration::{Micros, Rounding, to_duration};
-use super::entry::{Entry, Map};
-use super::error::{Refusal, ResumeErrorKind};
 use super::key;
-use super::playlist::{NUMBERS_END, Playlist};
 use super::render::render;
 use super::tags;
+use crate::presentation::entry::{Entry, Map};
+use crate::presentation::error::{Refusal, ResumeErrorKind};
+use crate::presentation::rendition::{NUMBERS_END, Playlist};
+use crate::presentation::time::{Micros, Rounding, to_duration};
 use crate::segment::{LONGEST_SECS, usable};
 
 fn damaged(why: impl Into<String>) -> Refusal {
@@ -36,7 +36,7 @@ fn foreign(what: impl std::fmt::Display) -> Refusal {
 
 /// The playlist that rendered this text. Everything that the text does not hold is as in a new
 /// playlist.
-pub(super) fn parse(text: &[u8], config: MediaPlaylist) -> Result<Playlist, Refusal> {
+pub(crate) fn parse(text: &[u8], config: MediaPlaylist) -> Result<Playlist, Refusal> {
     let text = std::str::from_utf8(text).map_err(|_| damaged("it is not UTF-8"))?;
     if text.is_empty() {
         return Err(damaged("it is empty"));

@@ -11,12 +11,13 @@ use quick_m3u8::tag::hls::{
 use quick_m3u8::{HlsLine, Writer};
 
 use super::config::Kind;
-use super::entry::Entry;
-use super::playlist::Playlist;
-use super::{date, duration, key};
+use super::{date, key};
+use crate::presentation::entry::Entry;
+use crate::presentation::rendition::Playlist;
+use crate::presentation::time;
 
 /// Renders the whole text. The version and the target duration must be settled.
-pub(super) fn render(playlist: &Playlist) -> io::Result<Vec<u8>> {
+pub(crate) fn render(playlist: &Playlist) -> io::Result<Vec<u8>> {
     let mut text = Writer::new(Vec::new());
     header(playlist, &mut text)?;
     let mut previous = None;
@@ -99,7 +100,7 @@ fn segment(entry: &Entry, previous: Option<&Entry>, text: &mut Writer<Vec<u8>>) 
     writeln!(
         text.get_mut(),
         "#EXTINF:{},\n{}",
-        duration::print(entry.micros),
+        time::print(entry.micros),
         entry.uri
     )
 }

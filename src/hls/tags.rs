@@ -77,7 +77,7 @@ impl fmt::Display for TagError {
 impl std::error::Error for TagError {}
 
 /// The kind of an added line.
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// In force from its segment on, until others replace it (RFC 8216 §4.3.2.4).
     Key,
     /// Applies to its segment only.
@@ -87,7 +87,7 @@ pub(super) enum Kind {
 }
 
 impl TagError {
-    pub(super) fn new(line: &str, kind: TagErrorKind, why: &'static str) -> Self {
+    pub(crate) fn new(line: &str, kind: TagErrorKind, why: &'static str) -> Self {
         Self {
             line: line.to_owned(),
             kind,
@@ -109,7 +109,7 @@ impl TagError {
 }
 
 /// Classifies a line of the caller, or says why it is refused.
-pub(super) fn check(line: &str) -> Result<Kind, TagError> {
+pub(crate) fn check(line: &str) -> Result<Kind, TagError> {
     let refuse = |kind, why| Err(TagError::new(line, kind, why));
     let syntax = |why| refuse(TagErrorKind::Syntax, why);
     if !line.starts_with('#') {

@@ -1,4 +1,5 @@
-//! What a manifest says, without its format.
+//! What a manifest says, without its format: the segments of a rendition, the window, the files
+//! that wait for deletion, and the publisher.
 
 pub(crate) mod bitrate;
 #[cfg_attr(
@@ -7,3 +8,22 @@ pub(crate) mod bitrate;
 )]
 pub(crate) mod clock;
 pub(crate) mod date_range;
+pub(crate) mod entry;
+pub(crate) mod error;
+pub(crate) mod fingerprint;
+pub(crate) mod initialisation;
+pub(crate) mod journal;
+pub(crate) mod listings;
+pub(crate) mod names;
+pub(crate) mod notice;
+pub(crate) mod publisher;
+pub(crate) mod rendition;
+pub(crate) mod reserved;
+pub(crate) mod resume;
+pub(crate) mod retention;
+pub(crate) mod retired;
+pub(crate) mod reuse;
+pub(crate) mod time;
+pub(crate) mod timeline;
+pub(crate) mod visits;
+pub(crate) mod window;

@@ -74,6 +74,8 @@ impl Iteration {
                 state.running_writers = 0;
                 state.lifecycle = Lifecycle::Ended;
                 state.sink_errors.push(writer_died());
+                // All of it comes out here, so that nothing is left over.
+                let _ = state.slots.fail_writing();
             }
         }
     }
@@ -188,4 +190,51 @@ impl Drop for Iteration {
 
 fn writer_died() -> SinkError {
     SinkError::permanent("the writer thread panicked")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::error::WriteErrorKind;
+    use crate::internal::sync::channel::bounded;
+    use crate::segment::ProducedSegment;
+    use crate::stream::config::SegmentStreamConfig;
+    use crate::stream::sender::SegmentSender;
+    use crate::stream::writer::Writer;
+
+    #[test]
+    fn a_writer_that_dies_with_a_segment_leaves_no_hole() {
+        let shared = Arc::new(Shared::new(&SegmentStreamConfig::default(), 1));
+        let (done, rings) = bounded(1);
+        let sender = SegmentSender::new(Arc::clone(&shared));
+        for number in 0..3 {
+            let segment = ProducedSegment::media(number, vec![0; 10], 2.0);
+            sender.send(segment).unwrap();
+        }
+        let writer = Writer::new(Arc::clone(&shared), done);
+        let ring = Arc::clone(&shared);
+        let thread = thread::spawn(move || {
+            let _writer = writer;
+            let _job = ring.lock().slots.take(now());
+            panic!("a defect of this crate");
+        });
+        let mut iteration = Iteration::new(Arc::clone(&shared), rings, vec![thread]);
+        let found: Vec<_> = std::iter::from_fn(|| iteration.next(Deadline::Never).ok())
+            .map(|yielded| yielded.result.unwrap_err())
+            .map(|error| (error.sequence(), error.kind()))
+            .collect();
+        let expected = [
+            (0, WriteErrorKind::Panicked),
+            (1, WriteErrorKind::Aborted),
+            (2, WriteErrorKind::Aborted),
+        ];
+        assert_eq!(found, expected);
+        assert!(matches!(iteration.next(Deadline::Now), Err(NoNext::Ended)));
+        let stats = shared.stats();
+        assert_eq!((stats.in_flight.segments, stats.in_flight.bytes), (0, 0));
+        assert_eq!((stats.failed.segments, stats.failed.bytes), (3, 30));
+        assert_eq!(shared.lock().sink_errors.len(), 1);
+    }
 }

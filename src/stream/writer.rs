@@ -162,10 +162,13 @@ impl Writer {
         };
         state.running_writers -= 1;
         let is_last = state.running_writers == 0;
+        let mut untaken = Vec::new();
         if is_last {
             state.lifecycle = Lifecycle::Ended;
+            untaken = state.slots.fail_writing();
         }
         self.unlock_and_ring(state);
+        dispose(untaken);
         unreported.into_iter().for_each(log_end_of_sink);
         if is_last && is_unattended {
             self.shared.log.end();

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 
-use super::{Destination, Outcome, SEPARATE_LOSSES, Slots, plain};
+use super::losses::SEPARATE_LOSSES;
+use super::take::plain;
+use super::{Destination, Outcome, Slots};
 use crate::error::{Loss, SinkError, WriteError, WriteErrorKind};
 use crate::segment::{ProducedSegment, SegmentInfo, Submission};
 use crate::stream::config::{SegmentStreamConfig, WhenFull};

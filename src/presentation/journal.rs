@@ -2,33 +2,33 @@
 
 use std::path::{Path, PathBuf};
 
-use super::duration::Micros;
 use super::fingerprint::Fingerprints;
 use super::retired::Retired;
+use super::time::Micros;
 use crate::uri;
 
 const HEADER: &str = "#segment-stream-hls-state:1";
 
 /// The contents of a side file.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct State {
-    pub(super) published: Published,
+pub(crate) struct State {
+    pub(crate) published: Published,
     /// The texts that the playlist may have.
-    pub(super) texts: Fingerprints,
-    pub(super) retired: Vec<Retired>,
+    pub(crate) texts: Fingerprints,
+    pub(crate) retired: Vec<Retired>,
 }
 
 /// The publications that certainly succeeded.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Published {
+pub(crate) struct Published {
     /// The number after the last published one.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     /// The duration of the longest published playlist.
-    pub(super) longest: Micros,
+    pub(crate) longest: Micros,
 }
 
 /// The text of the side file, with all pending deletions.
-pub(super) fn render<'a>(
+pub(crate) fn render<'a>(
     published: Published,
     texts: &Fingerprints,
     retired: impl Iterator<Item = &'a Retired>,
@@ -42,7 +42,7 @@ pub(super) fn render<'a>(
 }
 
 impl State {
-    pub(super) fn read(text: &[u8]) -> Result<Self, String> {
+    pub(crate) fn read(text: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8")?;
         let mut lines = text.lines();
         if lines.next() != Some(HEADER) {

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::config::Kind;
-use super::duration::{Micros, SECOND, longest_within, secs, whole_seconds_above};
 use super::entry::Initialisation;
-use super::playlist::Playlist;
+use super::rendition::Playlist;
+use super::time::{Micros, SECOND, longest_within, secs, whole_seconds_above};
+use crate::hls::config::Kind;
 
 impl Playlist {
     /// Fixes the version and the target duration at the first publication.
-    pub(super) fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         let version = self.version_needed();
         self.version.get_or_insert(version);
         if self.target_secs.is_none() {
@@ -21,7 +21,7 @@ impl Playlist {
     }
 
     /// Lets the entries beyond the window slide out.
-    pub(super) fn slide(&mut self) {
+    pub(crate) fn slide(&mut self) {
         let (Kind::Live { window }, Some(target)) = (self.config.kind, self.target_secs) else {
             return;
         };
@@ -59,7 +59,7 @@ impl Playlist {
         self.retire(file, stays);
     }
 
-    pub(super) fn retire(&mut self, file: PathBuf, stays: Micros) {
+    pub(crate) fn retire(&mut self, file: PathBuf, stays: Micros) {
         if !self.names(&file) {
             self.retired.push(file, stays);
         }
@@ -67,24 +67,24 @@ impl Playlist {
 
     /// Whether the next playlist names the file, or any that may stand now: a failed publication
     /// may have arrived.
-    pub(super) fn may_name(&self, file: &Path) -> bool {
+    pub(crate) fn may_name(&self, file: &Path) -> bool {
         self.names(file) || self.retired.has(file)
     }
 
     /// Notes that the current playlist was published.
-    pub(super) fn was_published(&mut self) {
+    pub(crate) fn was_published(&mut self) {
         self.was_listed_for(self.total());
     }
 
     /// Notes that its entries stood in a playlist of this duration.
-    pub(super) fn was_listed_for(&mut self, listing: Micros) {
+    pub(crate) fn was_listed_for(&mut self, listing: Micros) {
         self.longest_published = self.longest_published.max(listing);
         let end = self.media_sequence + self.entries.len() as u64;
         self.listings.add(end, listing);
     }
 
     /// For messages.
-    pub(super) fn total_secs(&self) -> f64 {
+    pub(crate) fn total_secs(&self) -> f64 {
         secs(self.total())
     }
 }

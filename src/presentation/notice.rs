@@ -71,7 +71,7 @@ pub enum Notice {
     /// A pending deletion is cancelled, and further deletions are held back for eight pushes.
     /// Clients that still load the older segment get the new one. If the older one was deleted
     /// already, that may have deleted the new file, because it is stored before it is pushed. See
-    /// [`Retention::Delete`](super::Retention::Delete) for the length of a ring of names.
+    /// [`Retention::Delete`](crate::hls::Retention::Delete) for the length of a ring of names.
     NameReused {
         /// The segment's number.
         sequence: u64,
@@ -109,13 +109,13 @@ pub enum Notice {
 
 /// Logs notices with a rate limit for each kind.
 #[derive(Debug, Default)]
-pub(super) struct NoticeLog {
+pub(crate) struct NoticeLog {
     notices: HashMap<Discriminant<Notice>, RateLimit>,
     no_space: RateLimit,
 }
 
 impl NoticeLog {
-    pub(super) fn tell(&mut self, notices: &[Notice]) {
+    pub(crate) fn tell(&mut self, notices: &[Notice]) {
         for notice in notices {
             let level = match notice {
                 Notice::Lost { .. } => continue,
@@ -134,7 +134,7 @@ impl NoticeLog {
         clippy::unnecessary_debug_formatting,
         reason = "a name with a line break in it must not forge a line"
     )]
-    pub(super) fn tell_no_space(&mut self, playlist: &Path, error: &SinkError, waiting: usize) {
+    pub(crate) fn tell_no_space(&mut self, playlist: &Path, error: &SinkError, waiting: usize) {
         if let Some(held_back) = self.no_space.pass(Instant::now()) {
             tell(
                 Level::Error,

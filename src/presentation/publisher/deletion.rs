@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{MediaPlaylistPublisher, Pushed, remove};
 use crate::error::SinkError;
-use crate::hls::notice::Notice;
-use crate::hls::retention::{Due, Moment, Ticket};
+use crate::presentation::notice::Notice;
+use crate::presentation::retention::{Due, Moment, Ticket};
 use crate::sink::{ObjectKind, SegmentSink};
 
 /// The limit of one round of deletion.

@@ -9,16 +9,16 @@ thread_local!(static VISITS: Cell<usize> = const { Cell::new(0) });
 
 /// Counts entries, or waiting files, that are about to be looked at.
 #[cfg(test)]
-pub(super) fn count(more: usize) {
+pub(crate) fn count(more: usize) {
     VISITS.set(VISITS.get() + more);
 }
 
 #[cfg(not(test))]
 #[inline]
-pub(super) fn count(_: usize) {}
+pub(crate) fn count(_: usize) {}
 
 /// The number that was looked at on this thread since the last call.
 #[cfg(test)]
-pub(super) fn take() -> usize {
+pub(crate) fn take() -> usize {
     VISITS.take()
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::segment::LONGEST_SECS;
 
 /// Microseconds: six decimals of a second, which is what EXTINF prints here.
-pub(super) type Micros = u64;
+pub(crate) type Micros = u64;
 
-pub(super) const SECOND: Micros = 1_000_000;
+pub(crate) const SECOND: Micros = 1_000_000;
 
 /// Whole microseconds of a duration that is usable.
 #[expect(
@@ -15,20 +15,20 @@ pub(super) const SECOND: Micros = 1_000_000;
     clippy::cast_sign_loss,
     reason = "a usable duration, or a sum of fewer than 2^53 / 3600 of them in microseconds"
 )]
-pub(super) fn micros(secs: f64) -> Micros {
+pub(crate) fn micros(secs: f64) -> Micros {
     (secs * 1e6).round() as Micros
 }
 
 /// Rounds durations so that their sum is the rounded sum, however many there are.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Rounding {
+pub(crate) struct Rounding {
     /// The excess of the durations so far over their printed values, in seconds; within ± 0.5 µs.
     carry_secs: f64,
 }
 
 impl Rounding {
     /// The next duration as it is to be printed.
-    pub(super) fn next(&mut self, duration_secs: f64) -> Micros {
+    pub(crate) fn next(&mut self, duration_secs: f64) -> Micros {
         let exact = duration_secs + self.carry_secs;
         // The carry makes no duration longer than the parser accepts.
         let most = duration_secs.max(LONGEST_SECS);
@@ -39,20 +39,20 @@ impl Rounding {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact below 2^53 µs, 285 years")]
-pub(super) fn secs(micros: Micros) -> f64 {
+pub(crate) fn secs(micros: Micros) -> f64 {
     micros as f64 / 1e6
 }
 
-pub(super) fn to_duration(micros: Micros) -> Duration {
+pub(crate) fn to_duration(micros: Micros) -> Duration {
     Duration::from_micros(micros)
 }
 
-pub(super) fn from_duration(duration: Duration) -> Micros {
+pub(crate) fn from_duration(duration: Duration) -> Micros {
     Micros::try_from(duration.as_micros()).unwrap_or(Micros::MAX)
 }
 
 /// Whole seconds, rounded up.
-pub(super) fn whole_seconds_above(micros: Micros) -> u64 {
+pub(crate) fn whole_seconds_above(micros: Micros) -> u64 {
     micros.div_ceil(SECOND)
 }
 
@@ -60,7 +60,7 @@ pub(super) fn whole_seconds_above(micros: Micros) -> u64 {
 /// Segment in the Playlist file, when rounded to the nearest integer, MUST be less than or equal
 /// to the target duration" (RFC 8216 §4.3.3.1). Below version 6 the duration itself must not
 /// exceed it (§7).
-pub(super) fn longest_within(target_secs: u64, version: u64) -> Micros {
+pub(crate) fn longest_within(target_secs: u64, version: u64) -> Micros {
     let whole = target_secs.saturating_mul(SECOND);
     if version < 6 {
         whole
@@ -70,7 +70,7 @@ pub(super) fn longest_within(target_secs: u64, version: u64) -> Micros {
 }
 
 /// `2.000000`
-pub(super) fn print(micros: Micros) -> String {
+pub(crate) fn print(micros: Micros) -> String {
     format!("{}.{:06}", micros / SECOND, micros % SECOND)
 }
 

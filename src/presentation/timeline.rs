@@ -3,13 +3,13 @@
 use std::collections::{HashMap, VecDeque, vec_deque};
 use std::path::{Path, PathBuf};
 
-use super::duration::Micros;
 use super::entry::Entry;
+use super::time::Micros;
 use super::visits;
 
 /// Entries come at the back and leave at the front. Only rendering looks at every entry.
 #[derive(Debug, Default)]
-pub(super) struct Entries {
+pub(crate) struct Entries {
     list: VecDeque<Entry>,
     total: Micros,
     /// How many entries name a file: as their segment or as their initialisation segment.
@@ -17,7 +17,7 @@ pub(super) struct Entries {
 }
 
 impl Entries {
-    pub(super) fn push_back(&mut self, entry: Entry) {
+    pub(crate) fn push_back(&mut self, entry: Entry) {
         self.total += entry.micros;
         for file in entry.files() {
             match self.named.get_mut(file) {
@@ -28,7 +28,7 @@ impl Entries {
         self.list.push_back(entry);
     }
 
-    pub(super) fn pop_front(&mut self) -> Option<Entry> {
+    pub(crate) fn pop_front(&mut self) -> Option<Entry> {
         let entry = self.list.pop_front()?;
         self.total -= entry.micros;
         for file in entry.files() {
@@ -42,39 +42,39 @@ impl Entries {
         Some(entry)
     }
 
-    pub(super) fn names(&self, file: &Path) -> bool {
+    pub(crate) fn names(&self, file: &Path) -> bool {
         visits::count(1);
         self.named.contains_key(file)
     }
 
     /// The duration of all.
-    pub(super) fn total(&self) -> Micros {
+    pub(crate) fn total(&self) -> Micros {
         self.total
     }
 
-    pub(super) fn iter(&self) -> vec_deque::Iter<'_, Entry> {
+    pub(crate) fn iter(&self) -> vec_deque::Iter<'_, Entry> {
         visits::count(self.list.len());
         self.list.iter()
     }
 
-    pub(super) fn front(&self) -> Option<&Entry> {
+    pub(crate) fn front(&self) -> Option<&Entry> {
         self.list.front()
     }
 
-    pub(super) fn back(&self) -> Option<&Entry> {
+    pub(crate) fn back(&self) -> Option<&Entry> {
         self.list.back()
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.list.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
     #[cfg(test)]
-    pub(super) fn capacity(&self) -> usize {
+    pub(crate) fn capacity(&self) -> usize {
         self.list.capacity()
     }
 }
@@ -93,7 +93,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::hls::entry::Map;
+    use crate::presentation::entry::Map;
 
     fn entry(file: &str, map: Option<&Arc<Map>>) -> Entry {
         Entry {

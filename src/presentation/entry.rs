@@ -4,27 +4,27 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::duration::Micros;
+use super::time::Micros;
 
 /// A listed media segment, or a gap for a lost one.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Entry {
-    pub(super) uri: String,
+pub(crate) struct Entry {
+    pub(crate) uri: String,
     /// The file to delete once the entry has slid out. A gap has none: nothing is stored for it,
     /// or the stored file belongs to another segment.
-    pub(super) file: Option<PathBuf>,
-    pub(super) is_gap: bool,
-    pub(super) micros: Micros,
-    pub(super) starts_discontinuity: bool,
-    pub(super) map: Option<Arc<Map>>,
-    pub(super) keys: Arc<Vec<String>>,
-    pub(super) tags: Vec<String>,
-    pub(super) date: Option<SystemTime>,
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) is_gap: bool,
+    pub(crate) micros: Micros,
+    pub(crate) starts_discontinuity: bool,
+    pub(crate) map: Option<Arc<Map>>,
+    pub(crate) keys: Arc<Vec<String>>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) date: Option<SystemTime>,
 }
 
 impl Entry {
     /// The files of the segment and of its initialisation segment.
-    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
         let map = self.map.as_ref().and_then(|map| map.file.as_ref());
         self.file.iter().chain(map)
     }
@@ -32,14 +32,14 @@ impl Entry {
 
 /// An initialisation segment (EXT-X-MAP).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Map {
-    pub(super) uri: String,
-    pub(super) file: Option<PathBuf>,
+pub(crate) struct Map {
+    pub(crate) uri: String,
+    pub(crate) file: Option<PathBuf>,
 }
 
 /// The initialisation segment that is in force for the next entry.
 #[derive(Debug, Clone, Default)]
-pub(super) enum Initialisation {
+pub(crate) enum Initialisation {
     /// None was pushed in this session: the format needs none, or that of the last entry is still
     /// in force.
     #[default]

@@ -12,7 +12,7 @@ use crate::segment::ProducedSegment;
 /// The names are unique within a session and across sessions. A restarted session therefore never
 /// meets a file that an earlier one left or is about to delete. A name consists of letters,
 /// digits, `-`, `_` and `.` only. A ring of names, which repeat, must be long enough: see
-/// [`Retention::Delete`](super::Retention::Delete).
+/// [`Retention::Delete`](crate::hls::Retention::Delete).
 ///
 /// ```
 /// use segment_stream::ProducedSegment;
@@ -100,7 +100,7 @@ fn session() -> String {
 }
 
 /// Whether this is the name of a file from a session whose word [`session`] made.
-pub(super) fn is_made_up(name: &str) -> bool {
+pub(crate) fn is_made_up(name: &str) -> bool {
     let (session, number) = match name.split_once('.') {
         Some((stem, _)) => match stem.split_once("-init-") {
             Some((session, number)) => (session, number),

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 use std::path::{Path, PathBuf};
 
-use super::duration::Micros;
+use super::time::Micros;
 use super::visits;
 use crate::uri;
 
 /// A file that no published playlist will name, and how long it must stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Retired {
+pub(crate) struct Retired {
     file: PathBuf,
     stays: Micros,
     /// Cached, because each publication writes the whole side file, and percent-encoding takes
@@ -19,26 +19,26 @@ pub(super) struct Retired {
 }
 
 impl Retired {
-    pub(super) fn new(file: PathBuf, stays: Micros) -> Self {
+    pub(crate) fn new(file: PathBuf, stays: Micros) -> Self {
         let line = line(&file, stays);
         Self { file, stays, line }
     }
 
-    pub(super) fn file(&self) -> &Path {
+    pub(crate) fn file(&self) -> &Path {
         &self.file
     }
 
-    pub(super) fn stays(&self) -> Micros {
+    pub(crate) fn stays(&self) -> Micros {
         self.stays
     }
 
     /// The line in the side file, with the line break; empty if no line can express it.
-    pub(super) fn line(&self) -> &str {
+    pub(crate) fn line(&self) -> &str {
         &self.line
     }
 
     /// Extends the time to the longer of the two.
-    pub(super) fn stay(&mut self, stays: Micros) {
+    pub(crate) fn stay(&mut self, stays: Micros) {
         if stays > self.stays {
             self.stays = stays;
             self.line = line(&self.file, stays);
@@ -57,13 +57,13 @@ fn line(file: &Path, stays: Micros) -> String {
 /// The files that left the playlist since the last publication, in that order. The standing
 /// playlist may still name them.
 #[derive(Debug, Default)]
-pub(super) struct RetiredFiles {
+pub(crate) struct RetiredFiles {
     list: Vec<Retired>,
     places: HashMap<PathBuf, usize>,
 }
 
 impl RetiredFiles {
-    pub(super) fn push(&mut self, file: PathBuf, stays: Micros) {
+    pub(crate) fn push(&mut self, file: PathBuf, stays: Micros) {
         match self.places.entry(file) {
             Slot::Occupied(place) => self.list[*place.get()].stay(stays),
             Slot::Vacant(place) => {
@@ -73,21 +73,21 @@ impl RetiredFiles {
         }
     }
 
-    pub(super) fn has(&self, file: &Path) -> bool {
+    pub(crate) fn has(&self, file: &Path) -> bool {
         visits::count(1);
         self.places.contains_key(file)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Retired> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Retired> {
         visits::count(self.list.len());
         self.list.iter()
     }
 
-    pub(super) fn take(&mut self) -> Vec<Retired> {
+    pub(crate) fn take(&mut self) -> Vec<Retired> {
         self.places.clear();
         std::mem::take(&mut self.list)
     }

@@ -6,7 +6,7 @@ const REMEMBERED: usize = 16;
 /// The fingerprints of all texts of which one is at the destination: the last published text, and
 /// every text whose publication failed since. A failure may come after the text has arrived.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) enum Fingerprints {
+pub(crate) enum Fingerprints {
     /// None was ever published.
     #[default]
     None,
@@ -15,12 +15,12 @@ pub(super) enum Fingerprints {
 }
 
 impl Fingerprints {
-    pub(super) fn only(text: &[u8]) -> Self {
+    pub(crate) fn only(text: &[u8]) -> Self {
         Self::OneOf(vec![fingerprint(text)])
     }
 
     /// Adds texts that are about to be published.
-    pub(super) fn add(&mut self, more: &Self) {
+    pub(crate) fn add(&mut self, more: &Self) {
         let known = match (&mut *self, more) {
             (Self::None, _) => return self.clone_from(more),
             (_, Self::None) => return,
@@ -37,7 +37,7 @@ impl Fingerprints {
         }
     }
 
-    pub(super) fn may_be(&self, text: &[u8]) -> bool {
+    pub(crate) fn may_be(&self, text: &[u8]) -> bool {
         match self {
             Self::None | Self::Unknown => true,
             Self::OneOf(known) => known.contains(&fingerprint(text)),
@@ -45,7 +45,7 @@ impl Fingerprints {
     }
 
     /// As words of a line.
-    pub(super) fn print(&self) -> String {
+    pub(crate) fn print(&self) -> String {
         match self {
             Self::None | Self::Unknown => "any".to_owned(),
             Self::OneOf(known) => {
@@ -55,7 +55,7 @@ impl Fingerprints {
         }
     }
 
-    pub(super) fn parse(words: &[&str]) -> Option<Self> {
+    pub(crate) fn parse(words: &[&str]) -> Option<Self> {
         if words == ["any"] {
             return Some(Self::Unknown);
         }

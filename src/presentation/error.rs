@@ -36,7 +36,7 @@ struct Inner {
 }
 
 impl PublishError {
-    pub(super) fn new(cause: SinkError, notices: Vec<Notice>) -> Self {
+    pub(crate) fn new(cause: SinkError, notices: Vec<Notice>) -> Self {
         let kind = PublishErrorKind::Sink;
         Self(Box::new(Inner {
             kind,
@@ -46,7 +46,7 @@ impl PublishError {
     }
 
     /// Nothing was published or entered.
-    pub(super) fn refused(kind: PublishErrorKind, cause: SinkError, notices: Vec<Notice>) -> Self {
+    pub(crate) fn refused(kind: PublishErrorKind, cause: SinkError, notices: Vec<Notice>) -> Self {
         Self(Box::new(Inner {
             kind,
             cause,
@@ -118,20 +118,20 @@ pub enum ResumeErrorKind {
 
 /// A kind and its reason, before the path is known.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     kind: ResumeErrorKind,
     why: String,
 }
 
 impl Refusal {
-    pub(super) fn new(kind: ResumeErrorKind, why: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: ResumeErrorKind, why: impl Into<String>) -> Self {
         let why = why.into();
         Self { kind, why }
     }
 }
 
 impl ResumeError {
-    pub(super) fn new(path: impl Into<PathBuf>, refusal: Refusal) -> Self {
+    pub(crate) fn new(path: impl Into<PathBuf>, refusal: Refusal) -> Self {
         Self {
             path: path.into(),
             refusal,

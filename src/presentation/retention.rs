@@ -5,12 +5,12 @@ use std::ops::Bound::{Excluded, Unbounded};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::duration::{Micros, to_duration};
 use super::retired::Retired;
+use super::time::{Micros, to_duration};
 use super::visits;
 
 /// A position in the order in which files wait. Each is given once.
-pub(super) type Ticket = u64;
+pub(crate) type Ticket = u64;
 
 /// The files that no published playlist names, each with the moment of the last publication that
 /// named it.
@@ -18,7 +18,7 @@ pub(super) type Ticket = u64;
 /// A file waits for the media clock first and then for the wall clock. Each has a queue in the
 /// order of due times. Neither clock goes back, so no file is looked at before it is due.
 #[derive(Debug, Default)]
-pub(super) struct Retention {
+pub(crate) struct Retention {
     margin: Duration,
     waiting: BTreeMap<Ticket, Waiting>,
     tickets: HashMap<PathBuf, Ticket>,
@@ -39,20 +39,20 @@ struct Waiting {
 
 /// A file that may be deleted.
 #[derive(Debug)]
-pub(super) struct Due {
-    pub(super) ticket: Ticket,
+pub(crate) struct Due {
+    pub(crate) ticket: Ticket,
     /// The push in which it became due.
-    pub(super) since: u64,
-    pub(super) file: PathBuf,
+    pub(crate) since: u64,
+    pub(crate) file: PathBuf,
 }
 
 /// A point on two clocks, both of which must have passed. A stall stops the media and not the
 /// clients, and a burst of media is over before clients have played it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Moment {
-    pub(super) media: Micros,
+pub(crate) struct Moment {
+    pub(crate) media: Micros,
     /// The time since some moment in the past; it never goes back.
-    pub(super) clock: Duration,
+    pub(crate) clock: Duration,
 }
 
 impl Waiting {
@@ -67,7 +67,7 @@ impl Waiting {
 }
 
 impl Retention {
-    pub(super) fn new(margin: Duration) -> Self {
+    pub(crate) fn new(margin: Duration) -> Self {
         Self {
             margin,
             ..Self::default()
@@ -75,19 +75,19 @@ impl Retention {
     }
 
     /// Stops all deletion.
-    pub(super) fn give_up(&mut self) {
+    pub(crate) fn give_up(&mut self) {
         *self = Self {
             has_given_up: true,
             ..Self::new(self.margin)
         };
     }
 
-    pub(super) fn has_given_up(&self) -> bool {
+    pub(crate) fn has_given_up(&self) -> bool {
         self.has_given_up
     }
 
     /// Adds files that no published playlist names from now on.
-    pub(super) fn add(&mut self, retired: impl IntoIterator<Item = Retired>, since: Moment) {
+    pub(crate) fn add(&mut self, retired: impl IntoIterator<Item = Retired>, since: Moment) {
         if self.has_given_up {
             return;
         }
@@ -110,7 +110,7 @@ impl Retention {
     }
 
     /// Removes a file: it was deleted, or its name is in use again.
-    pub(super) fn done(&mut self, file: &Path) {
+    pub(crate) fn done(&mut self, file: &Path) {
         drop(self.forget(file));
     }
 
@@ -127,7 +127,7 @@ impl Retention {
     }
 
     /// Restarts the wait of all files at this time.
-    pub(super) fn begin_at(&mut self, clock: Duration) {
+    pub(crate) fn begin_at(&mut self, clock: Duration) {
         let waiting = std::mem::take(&mut self.waiting);
         self.for_media.clear();
         self.for_clock.clear();
@@ -139,19 +139,19 @@ impl Retention {
     }
 
     /// Forgets files whose names are in use again.
-    pub(super) fn spare(&mut self, is_used: impl Fn(&Path) -> bool) {
+    pub(crate) fn spare(&mut self, is_used: impl Fn(&Path) -> bool) {
         let used = self.files().filter(|file| is_used(file));
         let used: Vec<PathBuf> = used.map(Path::to_path_buf).collect();
         used.iter().for_each(|file| self.done(file));
     }
 
-    pub(super) fn waits(&self, file: &Path) -> bool {
+    pub(crate) fn waits(&self, file: &Path) -> bool {
         visits::count(1);
         self.tickets.contains_key(file)
     }
 
     /// Moves the files whose wait is over, in this push.
-    pub(super) fn advance(&mut self, now: Moment, push: u64) {
+    pub(crate) fn advance(&mut self, now: Moment, push: u64) {
         while let Some((media, ticket)) = self.for_media.first().copied()
             && media <= now.media
         {
@@ -170,12 +170,12 @@ impl Retention {
     }
 
     /// The ticket of the next file.
-    pub(super) fn next_ticket(&self) -> Ticket {
+    pub(crate) fn next_ticket(&self) -> Ticket {
         self.next
     }
 
     /// The first due file behind this ticket.
-    pub(super) fn next_due(&self, behind: Option<Ticket>) -> Option<Due> {
+    pub(crate) fn next_due(&self, behind: Option<Ticket>) -> Option<Due> {
         visits::count(1);
         let from = behind.map_or(Unbounded, Excluded);
         let (ticket, since) = self.due.range((from, Unbounded)).next()?;
@@ -188,7 +188,7 @@ impl Retention {
     }
 
     /// Puts a due file behind all others.
-    pub(super) fn postpone(&mut self, file: &Path) {
+    pub(crate) fn postpone(&mut self, file: &Path) {
         let ticket = self.tickets.get(file);
         let Some(since) = ticket.and_then(|ticket| self.due.get(ticket)).copied() else {
             return;
@@ -202,16 +202,16 @@ impl Retention {
     }
 
     /// All waiting files, in order of arrival.
-    pub(super) fn retired(&self) -> impl Iterator<Item = &Retired> {
+    pub(crate) fn retired(&self) -> impl Iterator<Item = &Retired> {
         visits::count(self.waiting.len());
         self.waiting.values().map(|waiting| &waiting.retired)
     }
 
-    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
         self.retired().map(Retired::file)
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.waiting.len()
     }
 }

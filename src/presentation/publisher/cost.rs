@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::MediaPlaylistPublisher;
 use crate::error::SinkError;
 use crate::hls::config::MediaPlaylist;
-use crate::hls::resume::Previous;
-use crate::hls::retention::Retention;
-use crate::hls::visits;
+use crate::presentation::resume::Previous;
+use crate::presentation::retention::Retention;
+use crate::presentation::visits;
 use crate::segment::ProducedSegment;
 use crate::sink::{SegmentSink, WriteContext};
 

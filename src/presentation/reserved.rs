@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::config::MediaPlaylist;
 use crate::error::SinkError;
+use crate::hls::config::MediaPlaylist;
 use crate::segment::ProducedSegment;
 use crate::sink::{SegmentSink, WriteContext};
 use crate::uri;

@@ -11,20 +11,20 @@ use std::time::{Duration, Instant, SystemTime};
 
 use log::Level;
 
-use super::config::{Kind, MediaPlaylist, Retention as Policy};
 use super::error::{PublishError, PublishErrorKind, Refusal, ResumeError, ResumeErrorKind};
 use super::fingerprint::Fingerprints;
 use super::journal::{self, Published, State};
 use super::notice::{Notice, NoticeLog};
-use super::parse::parse;
-use super::playlist::{NUMBERS_END, Playlist};
-use super::render::render;
+use super::rendition::{NUMBERS_END, Playlist};
 use super::resume::Previous;
 use super::retention::{Moment, Retention};
 use super::retired::Retired;
 use super::reuse::Names;
-use super::tags::TagError;
 use crate::error::{SinkError, WriteError};
+use crate::hls::config::{Kind, MediaPlaylist, Retention as Policy};
+use crate::hls::parse::parse;
+use crate::hls::render::render;
+use crate::hls::tags::TagError;
 use crate::internal::log::log as tell;
 use crate::segment::ProducedSegment;
 use crate::sink::{ObjectKind, SegmentSink, WriteContext};
@@ -41,7 +41,7 @@ use crate::uri;
 /// A segment that was not written, or that cannot be listed, becomes one or more gaps (EXT-X-GAP)
 /// of its duration, and a [`Notice`]. After a failed publication the next push publishes
 /// everything. On a full disk a push deletes due files and writes again, see
-/// [`Retention::Delete`](super::Retention::Delete).
+/// [`Retention::Delete`](crate::hls::Retention::Delete).
 ///
 /// The publisher counts media sequence numbers by itself, starting at the `sequence` of the first
 /// media segment.
@@ -97,9 +97,9 @@ pub struct MediaPlaylistPublisher<S: SegmentSink> {
 /// The properties that renditions of the same content must share (RFC 8216 §6.2.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shared {
-    pub(super) target_secs: u64,
-    pub(super) has_dates: bool,
-    pub(super) discontinuities: u64,
+    pub(crate) target_secs: u64,
+    pub(crate) has_dates: bool,
+    pub(crate) discontinuities: u64,
 }
 
 /// The result of a push.
@@ -212,7 +212,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     /// Takes over the pending deletions of an earlier playlist of the same name that has ended or
     /// was given up. For a new playlist that replaces one that cannot be resumed.
     ///
-    /// The segments that the old playlist lists are kept. If [`SegmentNames`](super::SegmentNames)
+    /// The segments that the old playlist lists are kept. If [`SegmentNames`](crate::hls::SegmentNames)
     /// named them in the same directories, a later [`Previous::with_orphans`] would take them for
     /// orphans.
     ///
@@ -398,12 +398,12 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         waiting.filter(|file| !self.playlist.may_name(file))
     }
 
-    pub(super) fn playlist_path(&self) -> &Path {
+    pub(crate) fn playlist_path(&self) -> &Path {
         &self.playlist.config.path
     }
 
     /// The shared properties, once the playlist was published.
-    pub(super) fn shared(&self) -> Option<Shared> {
+    pub(crate) fn shared(&self) -> Option<Shared> {
         let was_published = self.published.number > 0;
         Some(Shared {
             target_secs: self.playlist.target_secs.filter(|_| was_published)?,
@@ -594,7 +594,7 @@ impl<S: SegmentSink> fmt::Debug for MediaPlaylistPublisher<S> {
     }
 }
 
-pub(super) fn write(
+pub(crate) fn write(
     sink: &mut impl SegmentSink,
     path: PathBuf,
     data: Vec<u8>,
@@ -621,7 +621,7 @@ fn put(
         .map_err(|error| error.or_during("write", file.path_hint.as_deref()))
 }
 
-pub(super) fn remove(
+pub(crate) fn remove(
     sink: &mut impl SegmentSink,
     path: &Path,
     object: ObjectKind,

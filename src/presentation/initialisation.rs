@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use super::entry::{Initialisation, Map};
 use super::notice::Notice;
-use super::playlist::Playlist;
+use super::rendition::Playlist;
 use crate::segment::ProducedSegment;
 
 impl Playlist {
     /// Ends the playlist. An initialisation segment for later media is not needed.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.has_ended = true;
         self.leave();
     }
 
     /// Removes the initialisation segment in force. If no entry needs it, its file is retired.
-    pub(super) fn leave(&mut self) {
+    pub(crate) fn leave(&mut self) {
         if let Initialisation::Landed { map, .. }
         | Initialisation::Lost {
             before: Some((map, _)),
@@ -27,7 +27,7 @@ impl Playlist {
         }
     }
 
-    pub(super) fn initialisation_landed(
+    pub(crate) fn initialisation_landed(
         &mut self,
         segment: &ProducedSegment,
         notices: &mut Vec<Notice>,
@@ -98,7 +98,7 @@ impl Playlist {
 
     /// Media was stored under this name. An initialisation segment that had it is not there any
     /// more, so the same content under another name is another one.
-    pub(super) fn overwritten_by_media(&mut self, name: &Path) {
+    pub(crate) fn overwritten_by_media(&mut self, name: &Path) {
         if let Initialisation::Landed { map, content }
         | Initialisation::Lost {
             before: Some((map, content)),
@@ -109,7 +109,7 @@ impl Playlist {
         }
     }
 
-    pub(super) fn initialisation_lost(&mut self) {
+    pub(crate) fn initialisation_lost(&mut self) {
         self.next.initialisation = match std::mem::take(&mut self.next.initialisation) {
             Initialisation::Landed { map, content } => {
                 // The entries until the next one go on with the map of the last entry. After these

@@ -4,65 +4,65 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::config::MediaPlaylist;
-use super::date;
-use super::duration::{Micros, Rounding, SECOND, longest_within, micros, to_duration};
-use super::entries::Entries;
 use super::entry::{Entry, Initialisation};
-use super::key;
 use super::listings::Listings;
 use super::notice::Notice;
 use super::retired::RetiredFiles;
-use super::tags::{self, TagError, TagErrorKind};
+use super::time::{Micros, Rounding, SECOND, longest_within, micros, to_duration};
+use super::timeline::Entries;
 use crate::error::WriteError;
+use crate::hls::config::MediaPlaylist;
+use crate::hls::date;
+use crate::hls::key;
+use crate::hls::tags::{self, TagError, TagErrorKind};
 use crate::segment::{ProducedSegment, usable};
 use crate::uri;
 
 /// Players read the media sequence number as a double or a signed number. From here on some would
 /// be wrong.
-pub(super) const NUMBERS_END: u64 = 1 << 53;
+pub(crate) const NUMBERS_END: u64 = 1 << 53;
 
 /// The number of gaps of one long loss after which the window slides.
 const SLID_AT_ONCE: u64 = 1024;
 
 /// The state of a playlist. The version and the target duration never change once published.
 #[derive(Debug)]
-pub(super) struct Playlist {
-    pub(super) config: MediaPlaylist,
+pub(crate) struct Playlist {
+    pub(crate) config: MediaPlaylist,
     /// Fixed with the first media segment.
-    pub(super) version: Option<u64>,
+    pub(crate) version: Option<u64>,
     /// A VOD playlist without a configured one gets it at publication.
-    pub(super) target_secs: Option<u64>,
-    pub(super) media_sequence: u64,
-    pub(super) discontinuity_sequence: u64,
-    pub(super) entries: Entries,
-    pub(super) has_ended: bool,
+    pub(crate) target_secs: Option<u64>,
+    pub(crate) media_sequence: u64,
+    pub(crate) discontinuity_sequence: u64,
+    pub(crate) entries: Entries,
+    pub(crate) has_ended: bool,
     /// The duration of everything pushed so far.
-    pub(super) media_time: Micros,
+    pub(crate) media_time: Micros,
     /// The duration of the longest playlist so far that was published.
-    pub(super) longest_published: Micros,
+    pub(crate) longest_published: Micros,
     /// The same for each entry.
-    pub(super) listings: Listings,
+    pub(crate) listings: Listings,
     /// The longest segment among the dropped ones; a gap does not hold it.
-    pub(super) longest_lost: Micros,
-    pub(super) retired: RetiredFiles,
-    pub(super) next: Next,
+    pub(crate) longest_lost: Micros,
+    pub(crate) retired: RetiredFiles,
+    pub(crate) next: Next,
 }
 
 /// The state that the next entry begins with.
 #[derive(Debug, Default)]
-pub(super) struct Next {
+pub(crate) struct Next {
     /// The expected `sequence` of the next media segment.
-    pub(super) sequence: Option<u64>,
-    pub(super) starts_discontinuity: bool,
+    pub(crate) sequence: Option<u64>,
+    pub(crate) starts_discontinuity: bool,
     /// The keys as they were given; an entry has them with its IV.
-    pub(super) keys: Arc<Vec<String>>,
-    pub(super) tags: Vec<String>,
-    pub(super) date: Option<SystemTime>,
+    pub(crate) keys: Arc<Vec<String>>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) date: Option<SystemTime>,
     /// The lower bound of all later dates: the first configured date, and then the end of the last
     /// entry.
-    pub(super) earliest: Option<SystemTime>,
-    pub(super) initialisation: Initialisation,
+    pub(crate) earliest: Option<SystemTime>,
+    pub(crate) initialisation: Initialisation,
     /// Whether [`Notice::Undated`] was reported.
     was_undated: bool,
     rounding: Rounding,
@@ -75,7 +75,7 @@ impl Next {
 }
 
 impl Playlist {
-    pub(super) fn new(config: MediaPlaylist) -> Self {
+    pub(crate) fn new(config: MediaPlaylist) -> Self {
         Self {
             version: None,
             target_secs: config.target_secs,
@@ -98,14 +98,14 @@ impl Playlist {
     }
 
     /// The media sequence number that the next entry gets.
-    pub(super) fn next_number(&self) -> Option<u64> {
+    pub(crate) fn next_number(&self) -> Option<u64> {
         self.media_sequence
             .checked_add(self.entries.len() as u64)
             .filter(|number| *number < NUMBERS_END)
     }
 
     /// The number of discontinuities so far.
-    pub(super) fn discontinuities(&self) -> u64 {
+    pub(crate) fn discontinuities(&self) -> u64 {
         let listed = self
             .entries
             .iter()
@@ -113,12 +113,12 @@ impl Playlist {
         self.discontinuity_sequence + listed.count() as u64
     }
 
-    pub(super) fn total(&self) -> Micros {
+    pub(crate) fn total(&self) -> Micros {
         self.entries.total()
     }
 
     /// Whether a playlist that is published from now on may name the file.
-    pub(super) fn names(&self, file: &Path) -> bool {
+    pub(crate) fn names(&self, file: &Path) -> bool {
         let is = |other: &Option<PathBuf>| other.as_deref() == Some(file);
         let in_force = match &self.next.initialisation {
             Initialisation::Landed { map, .. } => is(&map.file),
@@ -132,7 +132,7 @@ impl Playlist {
 
     /// Marks a discontinuity before the next segment. In a playlist with dates, `date` is the date
     /// of that segment.
-    pub(super) fn discontinuity(&mut self, date: Option<SystemTime>) {
+    pub(crate) fn discontinuity(&mut self, date: Option<SystemTime>) {
         self.next.starts_discontinuity = true;
         if let (Some(next), Some(date)) = (&mut self.next.date, date) {
             let earliest = self.next.earliest.unwrap_or(date);
@@ -141,7 +141,7 @@ impl Playlist {
     }
 
     /// Adds lines to the next segment. All are taken, or none.
-    pub(super) fn tag_next<'a>(
+    pub(crate) fn tag_next<'a>(
         &mut self,
         lines: impl IntoIterator<Item = &'a str>,
     ) -> Result<(), TagError> {
@@ -169,7 +169,7 @@ impl Playlist {
     }
 
     /// Enters an item of the iteration.
-    pub(super) fn push(
+    pub(crate) fn push(
         &mut self,
         item: &Result<ProducedSegment, WriteError>,
         notices: &mut Vec<Notice>,
@@ -361,7 +361,7 @@ impl Playlist {
         self.next.sequence = Some(found.wrapping_add(1));
     }
 
-    pub(super) fn name(
+    pub(crate) fn name(
         &self,
         segment: &ProducedSegment,
         notices: &mut Vec<Notice>,
@@ -392,7 +392,7 @@ impl Playlist {
 
     /// 3 for fractional durations, 5 for key formats, 6 for EXT-X-MAP (RFC 8216 §7), and no higher
     /// than needed.
-    pub(super) fn version_needed(&self) -> u64 {
+    pub(crate) fn version_needed(&self) -> u64 {
         match self.next.initialisation {
             Initialisation::Landed { .. } | Initialisation::Lost { .. } => 6,
             Initialisation::None if self.next.keys.iter().any(|it| key::takes_version_5(it)) => 5,

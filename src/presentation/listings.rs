@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::duration::Micros;
+use super::time::Micros;
 
 /// The publications that may be the longest one for some listed entry.
 ///
@@ -10,7 +10,7 @@ use super::duration::Micros;
 /// A publication with a later one of the same length or more is therefore never the longest, and
 /// lengths only fall from front to back.
 #[derive(Debug, Default)]
-pub(super) struct Listings(VecDeque<Listing>);
+pub(crate) struct Listings(VecDeque<Listing>);
 
 #[derive(Debug, Clone, Copy)]
 struct Listing {
@@ -21,7 +21,7 @@ struct Listing {
 
 impl Listings {
     /// Adds a published playlist. Ends never decrease.
-    pub(super) fn add(&mut self, end: u64, duration: Micros) {
+    pub(crate) fn add(&mut self, end: u64, duration: Micros) {
         while self.0.back().is_some_and(|last| last.duration <= duration) {
             self.0.pop_back();
         }
@@ -30,7 +30,7 @@ impl Listings {
 
     /// The duration of the longest playlist that listed this number, which leaves. Numbers never
     /// decrease.
-    pub(super) fn longest(&mut self, number: u64) -> Micros {
+    pub(crate) fn longest(&mut self, number: u64) -> Micros {
         while self.0.front().is_some_and(|first| first.end <= number) {
             self.0.pop_front();
         }

@@ -16,10 +16,10 @@ const EXPECTED: u64 = 64;
 /// names. After the first one all deletions are therefore held back for [`AHEAD`] pushes. By then
 /// a name whose new file may be stored already is pushed, which cancels its deletion.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(crate) struct Names {
     /// The files whose deletion was pending, or about to be, when their names were reused. Until a
     /// published playlist lists the new file, a later session must know the old one.
-    pub(super) reused: HashSet<PathBuf>,
+    pub(crate) reused: HashSet<PathBuf>,
     pushes: u64,
     /// The last push in which another reuse is expected.
     expected_until: u64,
@@ -30,7 +30,7 @@ pub(super) struct Names {
 
 impl Names {
     /// Counts a push.
-    pub(super) fn next_push(&mut self) {
+    pub(crate) fn next_push(&mut self) {
         self.pushes += 1;
         while let Some((at, _)) = self.order.front()
             && self.pushes - at > AHEAD
@@ -43,27 +43,27 @@ impl Names {
     }
 
     /// The number of pushes.
-    pub(super) fn pushes(&self) -> u64 {
+    pub(crate) fn pushes(&self) -> u64 {
         self.pushes
     }
 
-    pub(super) fn was_deleted(&mut self, file: PathBuf) {
+    pub(crate) fn was_deleted(&mut self, file: PathBuf) {
         self.deleted.insert(file.clone(), self.pushes);
         self.order.push_back((self.pushes, file));
     }
 
     /// Whether a file of this name was deleted while the pushed one may have been stored already.
-    pub(super) fn may_be_gone(&self, file: &Path) -> bool {
+    pub(crate) fn may_be_gone(&self, file: &Path) -> bool {
         self.deleted.contains_key(file)
     }
 
     /// Notes a reuse of a name that was still needed.
-    pub(super) fn was_reused(&mut self) {
+    pub(crate) fn was_reused(&mut self) {
         self.expected_until = self.pushes + EXPECTED;
     }
 
     /// Whether the deletion of a file that became due in this push is held back.
-    pub(super) fn holds(&self, due_since: u64) -> bool {
+    pub(crate) fn holds(&self, due_since: u64) -> bool {
         self.pushes < self.expected_until && self.pushes <= due_since + AHEAD
     }
 }
