@@ -30,7 +30,10 @@ pub use crate::presentation::reserved::Reserved;
 pub use crate::presentation::resume::Previous;
 pub use config::{MediaPlaylist, Retention};
 pub use date::date_text;
-pub use multivariant::{AudioRendition, MultivariantPlaylist, Rendition, Variant};
+pub use multivariant::{
+    AudioRendition, BandwidthNotice, ClosedCaptions, HdcpLevel, InstreamId, MultivariantPlaylist,
+    Rendition, SubtitleRendition, Variant, VideoRange,
+};
 pub use start::{Start, StartError, StartErrorKind};
 pub use tags::{TagError, TagErrorKind};
 
