@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use log::Level;
 
-use self::bandwidth::{Bandwidths, Measured, bandwidths};
+use self::bandwidth::{Bandwidths, bandwidths};
 use self::media::Media;
 use super::config::quoted;
 use super::start::Start;
