@@ -221,8 +221,12 @@ fn a_step_of_the_clock_is_followed_slowly_if_small_and_at_once_if_large() {
                 .all(|by| by.signum() == step.signum())
         );
         assert_eq!(recording.discontinuities, 0);
-        let error = recording.next().error;
-        assert!(error.abs() <= 200 * MILLI, "{step}: {error}");
+        // They come near the clock and do not go past it.
+        let ahead = recording.next().error * Nanos::from(step.signum());
+        assert!(
+            (-200 * MILLI..50 * MILLI).contains(&ahead),
+            "{step}: {ahead}"
+        );
     }
     for step in [-3_600_000, -2_000, 2_000, 3_600_000] {
         let mut recording = Recording::new(Duration::from_secs(2), 0, 50 * MILLI);
@@ -295,7 +299,7 @@ fn dates_that_no_clock_has_do_no_harm() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(8))]
+    #![proptest_config(ProptestConfig::with_cases(4))]
 
     /// Two weeks with drift, jitter and steps of the clock. Dates stay within a second of the
     /// clock, but for the ten seconds and the slow steps after the clock was set.
