@@ -4,6 +4,29 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use quick_m3u8::date::DateTime;
 
+use crate::presentation::time::is_expressible;
+
+/// The text of a date for tags of the application: ISO 8601 and RFC 3339, in UTC, with
+/// milliseconds, rounded down. `None` before 1970 and after 9999.
+///
+/// ```
+/// use segment_stream::hls::date_text;
+/// use std::time::{Duration, SystemTime};
+///
+/// let date = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_366_800_250);
+/// assert_eq!(date_text(date).as_deref(), Some("2026-11-22T17:00:00.250Z"));
+/// ```
+#[must_use]
+pub fn date_text(date: SystemTime) -> Option<String> {
+    (date >= UNIX_EPOCH && is_expressible(date)).then(|| print(date))
+}
+
+/// The date of a text that [`print`] wrote; `None` for any other text.
+pub(super) fn read(text: &str) -> Option<SystemTime> {
+    let date = parse(&quick_m3u8::date::parse(text).ok()?);
+    (print(date) == text).then_some(date)
+}
+
 /// A date in UTC with milliseconds, `2026-11-22T17:00:00.000Z`; a time before 1970 prints as 1970.
 pub(crate) fn print(time: SystemTime) -> String {
     let since = since_1970(time);
@@ -101,5 +124,10 @@ mod tests {
             print(UNIX_EPOCH - Duration::from_secs(9)),
             "1970-01-01T00:00:00.000Z"
         );
+        assert_eq!(date_text(UNIX_EPOCH - Duration::from_nanos(1)), None);
+        assert_eq!(date_text(end_of_dates()), None);
+        assert_eq!(date_text(time).as_deref(), Some("2026-11-22T17:00:00.500Z"));
+        let last = end_of_dates() - Duration::from_nanos(1);
+        assert_eq!(date_text(last).as_deref(), Some("9999-12-31T23:59:59.999Z"));
     }
 }

@@ -103,7 +103,10 @@ impl Hls {
                 shared,
             })
             .collect();
-        let bytes = playlist.text(&listed)?;
+        let (bytes, notices) = playlist.text(&listed)?;
+        for notice in &notices {
+            playlist.log(notice);
+        }
         Ok(Text { bytes, kept: 0 })
     }
 }

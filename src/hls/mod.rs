@@ -7,9 +7,12 @@
 //! Clauses (§) are those of RFC 8216, unless the draft that revises it
 //! (draft-pantos-hls-rfc8216bis) is named.
 
+mod attributes;
 pub(crate) mod config;
 pub(crate) mod date;
 pub(crate) mod format;
+#[cfg_attr(not(test), expect(dead_code, reason = "no playlist lists them yet"))]
+mod date_range;
 pub(crate) mod key;
 mod multivariant;
 pub(crate) mod parse;
@@ -17,6 +20,8 @@ mod presentation;
 mod previous;
 mod publisher;
 pub(crate) mod render;
+#[cfg_attr(not(test), expect(dead_code, reason = "no playlist has one yet"))]
+mod start;
 pub(crate) mod tags;
 
 pub use crate::presentation::config::Retention;
@@ -29,8 +34,19 @@ pub use crate::presentation::notice::Notice;
 pub use crate::presentation::publisher::Pushed;
 pub use crate::presentation::reserved::Reserved;
 pub use config::MediaPlaylist;
-pub use multivariant::{AudioRendition, MultivariantPlaylist, Rendition, Variant};
+pub use date::date_text;
+pub use multivariant::{
+    AudioRendition, BandwidthNotice, ClosedCaptions, HdcpLevel, InstreamId, MultivariantPlaylist,
+    Rendition, SubtitleRendition, Variant, VideoRange,
+};
 pub use presentation::Presentation;
 pub use previous::Previous;
 pub use publisher::MediaPlaylistPublisher;
+pub use start::{Start, StartError, StartErrorKind};
 pub use tags::{TagError, TagErrorKind};
+
+pub use crate::presentation::bitrate::Bitrate;
+pub use crate::presentation::clock::ClockPolicy;
+pub use crate::presentation::date_range::{
+    AttributeValue, Cue, DateRange, DateRangeError, DateRangeErrorKind, Scte35,
+};

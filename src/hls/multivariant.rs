@@ -1,134 +1,32 @@
 //! The multivariant playlist: it names the media playlists and describes each of them.
 
+mod bandwidth;
+mod groups;
+mod media;
+mod variant;
+
+pub use bandwidth::BandwidthNotice;
+pub use media::{AudioRendition, ClosedCaptions, InstreamId, SubtitleRendition};
+pub use variant::{HdcpLevel, Variant, VideoRange};
+
 use std::io;
 use std::path::{Path, PathBuf};
 
-use quick_m3u8::tag::DecimalResolution;
-use quick_m3u8::tag::hls::{IndependentSegments, M3u, Media, MediaType, StreamInf, Version};
-use quick_m3u8::{HlsLine, Writer};
+use log::Level;
 
+use self::bandwidth::{Bandwidths, bandwidths};
+use self::media::Media;
 use super::config::quoted;
 use super::publisher::MediaPlaylistPublisher;
+use super::start::Start;
 use crate::error::SinkError;
+use crate::internal::log::log as tell;
 use crate::presentation::error::{PublishError, PublishErrorKind};
 use crate::segment::ProducedSegment;
 use crate::sink::{ObjectKind, SegmentSink, WriteContext};
 use crate::uri;
 
-/// One version of the presentation (EXT-X-STREAM-INF, RFC 8216 §4.3.4.2).
-#[derive(Debug, Clone, PartialEq)]
-#[must_use]
-pub struct Variant {
-    playlist: PathBuf,
-    bandwidth: u64,
-    average_bandwidth: Option<u64>,
-    codecs: Option<String>,
-    resolution: Option<(u64, u64)>,
-    frame_rate: Option<f64>,
-    audio: Option<String>,
-}
-
-impl Variant {
-    /// A variant with the media playlist of this path hint. Its segments take at most `bandwidth`
-    /// bits a second, those of its audio group included.
-    pub fn new(playlist: impl Into<PathBuf>, bandwidth: u64) -> Self {
-        Self {
-            playlist: playlist.into(),
-            bandwidth,
-            average_bandwidth: None,
-            codecs: None,
-            resolution: None,
-            frame_rate: None,
-            audio: None,
-        }
-    }
-
-    /// The average bandwidth in bits a second.
-    pub fn average_bandwidth(mut self, bandwidth: u64) -> Self {
-        self.average_bandwidth = Some(bandwidth);
-        self
-    }
-
-    /// The codecs in the notation of RFC 6381: `avc1.64001f,mp4a.40.2`. Every variant should name
-    /// them.
-    pub fn codecs(mut self, codecs: impl Into<String>) -> Self {
-        self.codecs = Some(codecs.into());
-        self
-    }
-
-    /// The width and height of the pictures, in pixels.
-    pub fn resolution(mut self, width: u64, height: u64) -> Self {
-        self.resolution = Some((width, height));
-        self
-    }
-
-    /// The highest number of frames a second, rounded to three decimals.
-    pub fn frame_rate(mut self, frames_a_second: f64) -> Self {
-        self.frame_rate = Some(frames_a_second);
-        self
-    }
-
-    /// The group of audio renditions that belong to this variant.
-    pub fn audio_group(mut self, group: impl Into<String>) -> Self {
-        self.audio = Some(group.into());
-        self
-    }
-}
-
-/// An audio rendition with a media playlist of its own (EXT-X-MEDIA, RFC 8216 §4.3.4.1).
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use]
-pub struct AudioRendition {
-    playlist: PathBuf,
-    group: String,
-    name: String,
-    language: Option<String>,
-    channels: Option<u32>,
-    is_default: bool,
-}
-
-impl AudioRendition {
-    /// A rendition of the group `group` with the media playlist of this path hint. Viewers see it
-    /// as `name`.
-    ///
-    /// All groups have the same renditions. Renditions of one name may differ in their playlist
-    /// and channels only (§4.3.4.1.1).
-    pub fn new(
-        playlist: impl Into<PathBuf>,
-        group: impl Into<String>,
-        name: impl Into<String>,
-    ) -> Self {
-        Self {
-            playlist: playlist.into(),
-            group: group.into(),
-            name: name.into(),
-            language: None,
-            channels: None,
-            is_default: false,
-        }
-    }
-
-    /// The language in the notation of RFC 5646: `en`, `pt-BR`.
-    pub fn language(mut self, language: impl Into<String>) -> Self {
-        self.language = Some(language.into());
-        self
-    }
-
-    /// The number of audio channels.
-    pub fn channels(mut self, channels: u32) -> Self {
-        self.channels = Some(channels);
-        self
-    }
-
-    /// Makes this the default of its group: a player chooses it unless the viewer chose another
-    /// one.
-    pub fn default_of_its_group(mut self) -> Self {
-        self.is_default = true;
-        self
-    }
-}
-
-/// The multivariant playlist: it names the variants and their audio renditions.
+/// The multivariant playlist: it names the variants and the renditions beside them.
 ///
 /// Make its media playlists from one another with
 /// [`MediaPlaylist::rendition`](crate::hls::MediaPlaylist::rendition), so that they share what
@@ -171,8 +69,10 @@ impl AudioRendition {
 pub struct MultivariantPlaylist {
     path: PathBuf,
     variants: Vec<Variant>,
-    audio: Vec<AudioRendition>,
+    media: Vec<Media>,
+    has_no_closed_captions: bool,
     independent_segments: bool,
+    start: Option<Start>,
 }
 
 impl MultivariantPlaylist {
@@ -181,8 +81,10 @@ impl MultivariantPlaylist {
         Self {
             path: path.into(),
             variants: Vec::new(),
-            audio: Vec::new(),
+            media: Vec::new(),
+            has_no_closed_captions: false,
             independent_segments: false,
+            start: None,
         }
     }
 
@@ -195,7 +97,34 @@ impl MultivariantPlaylist {
 
     /// Adds an audio rendition.
     pub fn audio(mut self, rendition: AudioRendition) -> Self {
-        self.audio.push(rendition);
+        self.media.push(rendition.0);
+        self
+    }
+
+    /// Adds subtitles.
+    pub fn subtitles(mut self, rendition: SubtitleRendition) -> Self {
+        self.media.push(rendition.0);
+        self
+    }
+
+    /// Adds closed captions.
+    pub fn closed_captions(mut self, captions: ClosedCaptions) -> Self {
+        self.media.push(captions.0);
+        self
+    }
+
+    /// Declares that no variant has closed captions (CLOSED-CAPTIONS=NONE). By default a player
+    /// looks for them in the pictures.
+    pub fn no_closed_captions(mut self) -> Self {
+        self.has_no_closed_captions = true;
+        self
+    }
+
+    /// Where players begin, in every media playlist (EXT-X-START). It is not checked against their
+    /// target duration. By default a player begins three target durations before the live edge, or
+    /// at the beginning.
+    pub fn start(mut self, start: Start) -> Self {
+        self.start = Some(start);
         self
     }
 
@@ -210,6 +139,9 @@ impl MultivariantPlaylist {
     /// Publishes the playlist. Call it once, when every media playlist that it names has been
     /// published.
     ///
+    /// The notices tell which declared bandwidth is too low, and by how much. They are logged as
+    /// warnings as well.
+    ///
     /// # Errors
     ///
     /// - A media playlist that it names is not among `publishers`, or is not published yet.
@@ -217,9 +149,16 @@ impl MultivariantPlaylist {
     ///   that ignores case, or dots and spaces at the end of a name.
     /// - The media playlists differ in their target duration, in whether they have dates, or in
     ///   their number of discontinuities.
-    /// - Two renditions of an audio group have the same name, or both are its default.
-    /// - Two audio groups have different members, or members of one name that differ in more than
-    ///   their playlist and channels (§4.3.4.1.1).
+    /// - A variant names a group that does not exist.
+    /// - Two renditions of a group have the same name, or both are its default.
+    /// - Two groups of a type have different members, or members of one name that differ in more
+    ///   than they may (bis §4.4.6.1.1).
+    /// - A variant does not name all codecs that the renditions of its groups have.
+    /// - Some variants have a score, and others have none.
+    /// - There are closed captions, and [none](MultivariantPlaylist::no_closed_captions) are
+    ///   declared.
+    /// - No segment is stored of a [measured](Variant::measured) variant or of its groups.
+    /// - A value is invalid.
     /// - A text has a character that a quoted string cannot have.
     /// - The sink failed.
     ///
@@ -229,23 +168,34 @@ impl MultivariantPlaylist {
         &self,
         sink: &mut impl SegmentSink,
         publishers: &[&dyn Rendition],
-    ) -> Result<(), PublishError> {
+    ) -> Result<Vec<BandwidthNotice>, PublishError> {
+        let mut notices = Vec::new();
         let text = self
             .check(publishers)
-            .and_then(|()| self.render())
+            .and_then(|()| self.render(publishers, &mut notices))
             .map_err(|cause| SinkError::from(cause).with_path(&self.path))
             .map_err(|cause| PublishError::refused(PublishErrorKind::Invalid, cause, Vec::new()))?;
+        for notice in &notices {
+            self.log(notice);
+        }
         let file = ProducedSegment::media(0, text, 0.0).with_path(&self.path);
         let context = WriteContext::default().for_object(ObjectKind::Manifest);
         sink.write(&file, &context)
             .map_err(|error| error.or_during("write", Some(&self.path)))
-            .map_err(|cause| PublishError::new([cause], Vec::new()))
+            .map_err(|cause| PublishError::new([cause], Vec::new()))?;
+        Ok(notices)
     }
 
-    /// The text for the media playlists of a presentation.
-    pub(crate) fn text(&self, listed: &[Listed<'_>]) -> io::Result<Vec<u8>> {
+    /// The text for the media playlists of a presentation, and what is to be noticed about it.
+    pub(crate) fn text(
+        &self,
+        listed: &[Listed<'_>],
+    ) -> io::Result<(Vec<u8>, Vec<BandwidthNotice>)> {
         let listed: Vec<_> = listed.iter().map(|it| it as &dyn Rendition).collect();
-        self.check(&listed).and_then(|()| self.render())
+        let mut notices = Vec::new();
+        self.check(&listed)?;
+        let text = self.render(&listed, &mut notices)?;
+        Ok((text, notices))
     }
 
     /// The path hint of the playlist.
@@ -254,12 +204,19 @@ impl MultivariantPlaylist {
         &self.path
     }
 
+    pub(crate) fn log(&self, notice: &BandwidthNotice) {
+        tell(
+            Level::Warn,
+            format_args!("{}: {notice}", quoted(&self.path)),
+        );
+    }
+
     fn check(&self, publishers: &[&dyn Rendition]) -> io::Result<()> {
         if self.variants.is_empty() {
             return refuse("it names no variant".into());
         }
         let named = self.variants.iter().map(|variant| &variant.playlist);
-        let named = named.chain(self.audio.iter().map(|audio| &audio.playlist));
+        let named = named.chain(self.media.iter().filter_map(|it| it.playlist.as_ref()));
         let mut known: Vec<(&Path, Shared)> = Vec::new();
         uri::plain(&self.path)?;
         for path in named {
@@ -294,169 +251,109 @@ impl MultivariantPlaylist {
             }
             known.push((path, shared));
         }
-        for variant in &self.variants {
-            if let Some(group) = &variant.audio
-                && !self.audio.iter().any(|audio| audio.group == *group)
-            {
-                return refuse(format!(
-                    "the variant {} names the audio group {group:?}, which does not exist",
-                    quoted(&variant.playlist)
-                ));
-            }
-        }
-        self.check_members()?;
-        self.check_groups()
+        groups::check_references(&self.variants, &self.media)?;
+        groups::check_members(&self.media)?;
+        groups::check_groups(&self.media)?;
+        groups::check_codecs(&self.variants, &self.media)?;
+        self.check_captions()?;
+        self.check_scores()
     }
 
-    /// The rules of §4.3.4.1.1 for one group.
-    fn check_members(&self) -> io::Result<()> {
-        for (at, audio) in self.audio.iter().enumerate() {
-            let others = self.audio[..at].iter();
-            for other in others.filter(|it| it.group == audio.group) {
-                let (group, name) = (&audio.group, &audio.name);
-                if *name == other.name {
-                    return refuse(format!(
-                        "two renditions of the audio group {group:?} have the same name, {name:?}"
-                    ));
-                }
-                if audio.is_default && other.is_default {
-                    return refuse(format!(
-                        "the renditions {:?} and {name:?} of the audio group {group:?} are both its default",
-                        other.name
-                    ));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The rules of §4.3.4.1.1 for several groups: they have the same members, which differ in
-    /// their URIs and channels only.
-    fn check_groups(&self) -> io::Result<()> {
-        let Some(first) = self.audio.first().map(|audio| &audio.group) else {
+    /// CLOSED-CAPTIONS=NONE holds for all variants or for none (§4.3.4.2).
+    fn check_captions(&self) -> io::Result<()> {
+        if !self.has_no_closed_captions {
             return Ok(());
-        };
-        let named = |group: &str, name: &str| {
-            let mut all = self.audio.iter();
-            all.find(|it| it.group == group && it.name == name)
-        };
-        for audio in self.audio.iter().filter(|it| it.group != *first) {
-            let (group, name) = (&audio.group, &audio.name);
-            let Some(other) = named(first, name) else {
-                return lacks(first, name, group);
-            };
-            let (its, others) = (audio.attributes(), other.attributes());
-            if let Some(((attribute, its), (_, others))) =
-                its.iter().zip(&others).find(|(its, others)| its != others)
-            {
-                return refuse(format!(
-                    "the rendition {name:?} has {attribute} {its} in the audio group {group:?}, and {others} in \
-                     {first:?}; renditions of one name may differ in playlist and channels only"
-                ));
-            }
-            let mut of_first = self.audio.iter().filter(|it| it.group == *first);
-            if let Some(missing) = of_first.find(|it| named(group, &it.name).is_none()) {
-                return lacks(group, &missing.name, first);
-            }
         }
-        Ok(())
+        let captions = |it: &&Media| it.kind == media::Kind::ClosedCaptions;
+        self.media.iter().find(captions).map_or(Ok(()), |it| {
+            refuse(format!(
+                "it declares no closed captions, but has {:?} in the group {:?}",
+                it.name, it.group
+            ))
+        })
     }
 
-    fn render(&self) -> io::Result<Vec<u8>> {
-        let folder = self.path.parent().unwrap_or(Path::new(""));
-        let mut text = Writer::new(Vec::new());
-        text.write_line(HlsLine::from(M3u))?;
-        text.write_line(HlsLine::from(Version::new(3)))?;
-        if self.independent_segments {
-            text.write_line(HlsLine::from(IndependentSegments))?;
+    /// "If any Variant Stream contains the SCORE attribute, then all Variant Streams … SHOULD have"
+    /// one (bis §4.4.6.2).
+    fn check_scores(&self) -> io::Result<()> {
+        let with = self.variants.iter().find(|it| it.score.is_some());
+        let without = self.variants.iter().find(|it| it.score.is_none());
+        match (with, without) {
+            (Some(with), Some(without)) => refuse(format!(
+                "the variant {} has a SCORE, and {} has none",
+                quoted(&with.playlist),
+                quoted(&without.playlist)
+            )),
+            _ => Ok(()),
         }
-        for audio in &self.audio {
-            let uri = uri::reference(folder, &audio.playlist)?;
-            text.write_line(HlsLine::from(audio.tag(uri)?))?;
+    }
+
+    fn render(
+        &self,
+        publishers: &[&dyn Rendition],
+        notices: &mut Vec<BandwidthNotice>,
+    ) -> io::Result<Vec<u8>> {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        let measured = |path: &Path| {
+            let plain = uri::plain(path).ok()?;
+            let is_it = |it: &&&dyn Rendition| uri::plain(it.path()).is_ok_and(|it| it == plain);
+            publishers.iter().find(is_it)?.measured()
+        };
+        let mut instream = self.media.iter().filter_map(|it| it.instream);
+        let version = if instream.any(InstreamId::takes_version_7) {
+            7
+        } else {
+            3
+        };
+        let mut lines = vec!["#EXTM3U".to_owned(), format!("#EXT-X-VERSION:{version}")];
+        if self.independent_segments {
+            lines.push("#EXT-X-INDEPENDENT-SEGMENTS".into());
+        }
+        lines.extend(self.start.map(|start| start.print()));
+        for media in &self.media {
+            lines.push(media.tag(folder)?);
         }
         for variant in &self.variants {
-            text.write_line(HlsLine::from(variant.tag()?))?;
-            text.write_uri(uri::reference(folder, &variant.playlist)?)?;
+            let bandwidths = bandwidths(variant, &self.media, &measured, notices)?;
+            lines.push(variant.tag(bandwidths, self.has_no_closed_captions)?);
+            lines.push(uri::reference(folder, &variant.playlist)?);
         }
-        Ok(text.into_inner())
-    }
-}
-
-impl Variant {
-    fn tag(&self) -> io::Result<StreamInf<'_>> {
-        let quotable = |attribute, text| quotable(&self.playlist, attribute, text);
-        let mut tag = StreamInf::builder().with_bandwidth(self.bandwidth);
-        if let Some(bandwidth) = self.average_bandwidth {
-            tag = tag.with_average_bandwidth(bandwidth);
-        }
-        if let Some(codecs) = &self.codecs {
-            tag = tag.with_codecs(quotable("CODECS", codecs)?);
-        }
-        if let Some((width, height)) = self.resolution {
-            tag = tag.with_resolution(DecimalResolution { width, height });
-        }
-        if let Some(rate) = self.frame_rate {
-            if !(0.0..1e6).contains(&rate) {
-                return refuse(format!(
-                    "the frame rate of {} is invalid: {rate}",
-                    quoted(&self.playlist)
-                ));
-            }
-            tag = tag.with_frame_rate((rate * 1e3).round() / 1e3);
-        }
-        if let Some(group) = &self.audio {
-            tag = tag.with_audio(quotable("AUDIO", group)?);
-        }
-        Ok(tag.finish())
-    }
-}
-
-impl AudioRendition {
-    /// The attributes that renditions of one name must share between groups (§4.3.4.1.1), as
-    /// texts.
-    fn attributes(&self) -> [(&'static str, String); 2] {
-        let language = self.language.as_ref();
-        let default = if self.is_default { "YES" } else { "NO" };
-        [
-            (
-                "LANGUAGE",
-                language.map_or_else(|| "none".into(), |it| format!("{it:?}")),
-            ),
-            ("DEFAULT", default.into()),
-        ]
-    }
-
-    fn tag(&self, uri: String) -> io::Result<Media<'_>> {
-        let quotable = |attribute, text| quotable(&self.playlist, attribute, text);
-        let mut tag = Media::builder()
-            .with_media_type(MediaType::Audio)
-            .with_name(quotable("NAME", &self.name)?)
-            .with_group_id(quotable("GROUP-ID", &self.group)?)
-            .with_uri(uri)
-            // A default rendition that a player must not choose by itself would be useless.
-            .with_autoselect();
-        if let Some(language) = &self.language {
-            tag = tag.with_language(quotable("LANGUAGE", language)?);
-        }
-        if let Some(channels) = self.channels {
-            tag = tag.with_channels(channels.to_string());
-        }
-        if self.is_default {
-            tag = tag.with_default();
-        }
-        Ok(tag.finish())
+        // The last line ends as well.
+        lines.push(String::new());
+        Ok(lines.join("\n").into_bytes())
     }
 }
 
 /// A quoted string has no quote and no line break (§4.2).
-fn quotable<'a>(playlist: &Path, attribute: &str, text: &'a str) -> io::Result<&'a str> {
+fn quotable(shown: &str, attribute: &str, text: &str) -> io::Result<()> {
     if text.contains(|character: char| character == '"' || character.is_control()) {
         return refuse(format!(
-            "the {attribute} of {} has a quote or a control character: {text:?}",
-            quoted(playlist)
+            "the {attribute} of {shown} has a quote or a control character: {text:?}"
         ));
     }
-    Ok(text)
+    Ok(())
+}
+
+/// A list of formats has no empty one.
+fn checked_codecs(shown: &str, attribute: &str, codecs: Option<&str>) -> io::Result<()> {
+    match codecs {
+        Some(list) if list.split(',').any(|it| it.trim().is_empty()) => refuse(format!(
+            "the {attribute} of {shown} name an empty format: {list:?}"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// "All characters in the value MUST be from the following set: [a-z], [A-Z], [0-9], '+', '/', '=',
+/// '.', '-', and '_'" (bis §4.4.6.1).
+fn stable_id<'a>(shown: &str, attribute: &str, id: Option<&'a str>) -> io::Result<Option<&'a str>> {
+    let is_in_one = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=.-_".contains(&byte);
+    match id {
+        Some(id) if id.is_empty() || !id.bytes().all(is_in_one) => {
+            refuse(format!("the {attribute} of {shown} is invalid: {id:?}"))
+        }
+        id => Ok(id),
+    }
 }
 
 /// The properties that renditions of the same content must share (RFC 8216 §6.2.4).
@@ -506,12 +403,6 @@ impl Shared {
     }
 }
 
-fn lacks<T>(group: &str, name: &str, other: &str) -> io::Result<T> {
-    refuse(format!(
-        "the audio group {group:?} lacks the rendition {name:?}, which the group {other:?} has"
-    ))
-}
-
 fn refuse<T>(why: String) -> io::Result<T> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, why))
 }
@@ -525,12 +416,18 @@ mod sealed {
     use std::path::Path;
 
     use super::{Listed, MediaPlaylistPublisher, Shared};
+    use crate::hls::multivariant::bandwidth::Measured;
     use crate::sink::SegmentSink;
 
     pub trait Sealed {
         fn path(&self) -> &Path;
         /// `None` before the first publication.
         fn shared(&self) -> Option<Shared>;
+
+        /// The bit rates of what was stored; `None` if they are not known.
+        fn measured(&self) -> Option<Measured> {
+            None
+        }
     }
 
     impl<S: SegmentSink> Sealed for MediaPlaylistPublisher<S> {

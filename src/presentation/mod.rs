@@ -1,6 +1,13 @@
 //! What a manifest says, without its format: the timeline, the window, the files that wait for
 //! deletion, and the publisher.
 
+pub(crate) mod bitrate;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the publisher does not follow the clock yet")
+)]
+pub(crate) mod clock;
+pub(crate) mod date_range;
 mod catch_up;
 pub(crate) mod common;
 pub(crate) mod config;

@@ -1,5 +1,10 @@
 //! The multivariant playlist.
 
+#[path = "multivariant/attributes.rs"]
+mod attributes;
+#[path = "multivariant/groups.rs"]
+mod groups;
+
 use segment_stream::hls::{AudioRendition, MultivariantPlaylist, Variant};
 
 use super::*;
@@ -184,7 +189,7 @@ fn groups_have_one_default_and_different_names() {
             .into_iter()
             .fold(main, MultivariantPlaylist::audio);
         let published = main.publish(&mut bench.folder.clone(), &[&bench.publisher]);
-        published.map_err(|error| error.to_string())
+        published.map(drop).map_err(|error| error.to_string())
     };
     let english = || audio("English").default_of_its_group();
     assert_eq!(publish(vec![english(), audio("French")]), Ok(()));
@@ -262,7 +267,7 @@ fn groups_with_different_members_are_refused() {
             .chain(second)
             .fold(main, MultivariantPlaylist::audio);
         let published = main.publish(&mut bench.folder.clone(), &[&bench.publisher]);
-        published.map_err(|error| error.to_string())
+        published.map(drop).map_err(|error| error.to_string())
     };
     let english = || audio("surround", "English").language("en").channels(6);
     let french = || audio("surround", "French").language("fr").channels(6);

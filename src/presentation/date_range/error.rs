@@ -1,0 +1,71 @@
+//! A date range that breaks a rule.
+
+use std::fmt;
+
+/// A range of dates that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DateRangeError {
+    id: String,
+    kind: DateRangeErrorKind,
+    reason: String,
+}
+
+/// Why a range of dates was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DateRangeErrorKind {
+    /// An id or a class is empty, or has a quotation mark or a control character.
+    Text,
+    /// The name of an attribute is none.
+    Name,
+    /// The value of an attribute cannot be written.
+    Value,
+    /// A date is before 1970 or after 9999.
+    Date,
+    /// The end, the duration and the end on the next range contradict each other or the start.
+    End,
+    /// The cues contradict each other.
+    Cue,
+    /// A published attribute would change.
+    Changed,
+    /// It overlaps another range of a class whose ranges end on the next one.
+    Overlap,
+    /// There is no range with this id.
+    Unknown,
+}
+
+impl DateRangeError {
+    pub(super) fn new(id: &str, kind: DateRangeErrorKind, reason: String) -> Self {
+        let id = id.to_owned();
+        Self { id, kind, reason }
+    }
+
+    pub(super) fn date(id: &str, which: &str) -> Self {
+        let reason = format!("its {which} is before 1970 or after 9999");
+        Self::new(id, DateRangeErrorKind::Date, reason)
+    }
+
+    /// Why the range was refused.
+    #[must_use]
+    pub fn kind(&self) -> DateRangeErrorKind {
+        self.kind
+    }
+
+    /// The id of the range.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl fmt::Display for DateRangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "cannot use the date range {:?}: {}",
+            self.id, self.reason
+        )
+    }
+}
+
+impl std::error::Error for DateRangeError {}
