@@ -6,6 +6,7 @@
 mod allocate;
 mod commit;
 mod directories;
+mod directory;
 mod options;
 mod read;
 mod root;
@@ -23,13 +24,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use log::Level;
-use tempfile::NamedTempFile;
 
 use self::commit::{Committed, Committer};
 use self::directories::{Directories, Syncable};
 use self::root::Root;
 use self::target::Target;
-use self::temp::TempFiles;
+use self::temp::{Temp, TempFiles};
 use crate::error::SinkError;
 use crate::internal::log::log;
 use crate::segment::ProducedSegment;
@@ -249,28 +249,28 @@ impl DiskSink {
             .map_err(|cause| SinkError::during("use the path hint", hint, cause))
     }
 
-    fn create_temp(&mut self, target: &Target) -> Result<NamedTempFile<File>, SinkError> {
-        let directory = &target.directory;
+    fn create_temp<'a>(&mut self, target: &'a Target) -> Result<Temp<'a>, SinkError> {
         if self.durability == Durability::Full {
-            self.create_directory(directory)?;
+            self.create_directory(target)?;
         }
-        let first = self.temps.create(directory);
+        let first = self.temps.create(target.open_directory());
         let created = match first {
             // Only if the directory is missing, and not for each segment.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.create_directory(directory)?;
-                self.temps.create(directory)
+                self.create_directory(target)?;
+                self.temps.create(target.open_directory())
             }
             result => result,
         };
         created.map_err(|cause| SinkError::during("create a temp file for", &target.path, cause))
     }
 
-    fn create_directory(&self, directory: &Path) -> Result<(), SinkError> {
+    fn create_directory(&self, target: &Target) -> Result<(), SinkError> {
+        let (bounds, directory) = (&target.bounds, &target.directory);
         let given = self.root.as_ref().and_then(Root::is_given);
         match self.durability {
-            Durability::Full => self.directories.create_durable(directory, given),
-            Durability::None | Durability::File => directories::create(directory, given),
+            Durability::Full => self.directories.create_durable(bounds, directory, given),
+            Durability::None | Durability::File => directories::create(bounds, directory, given),
         }
     }
 
@@ -283,7 +283,7 @@ impl DiskSink {
         if self.durability != Durability::Full {
             return self.committer.commit(temp, target, self.existing);
         }
-        let directory = match Syncable::open(&target.directory) {
+        let directory = match Syncable::open(temp.directory().clone()) {
             Ok(directory) => directory,
             Err(error) => {
                 temp::discard(temp);
@@ -354,12 +354,12 @@ impl SegmentSink for DiskSink {
     /// again, with every [`Durability`].
     fn remove(&mut self, path: &Path, _: &WriteContext) -> Result<(), SinkError> {
         let target = self.target(path)?;
-        commit::remove(&target.path)
+        commit::remove(&target)
     }
 
     /// Returns the content of the file at this path hint, if it is a regular one.
     fn read(&mut self, path: &Path, context: &WriteContext) -> Result<Option<Vec<u8>>, SinkError> {
         let target = self.target(path)?;
-        read::read(&target.path, context.read_limit())
+        read::read(&target, context.read_limit())
     }
 }
