@@ -1,6 +1,9 @@
 //! The parts of the crate that differ between operating systems. No other module has `cfg(unix)`,
 //! `cfg(windows)` or `cfg(target_os)`.
 
+#[cfg(all(feature = "confined", target_os = "linux"))]
+mod handle;
+#[cfg(not(all(feature = "confined", target_os = "linux")))]
 #[path = "no_handle.rs"]
 mod handle;
 #[cfg(not(unix))]
@@ -23,8 +26,8 @@ pub(crate) use self::system::os_string;
 
 use std::fs::FileType;
 
-/// Whether the directories of a rooted sink are reached by handle.
-pub(crate) const HOLDS_DIRECTORIES: bool = false;
+/// Whether the directories of a rooted sink are reached by handle, with the feature `confined`.
+pub(crate) const HOLDS_DIRECTORIES: bool = cfg!(feature = "confined");
 
 /// The kind of an entry of a directory, which is that of a link itself and not of its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
