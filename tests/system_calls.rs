@@ -391,6 +391,10 @@ fn runs_without_that_rename() {
             let ran = run(setup, &[At::once(first, ENOSYS)]);
             assert!(is_as_clean(&ran, &clean));
         }
+        // A kernel that has `openat2` has that rename as well, so nothing is remembered.
+        if cfg!(feature = "confined") {
+            continue;
+        }
         let by_links = run(setup, &[]);
         assert!(is_as_clean(&by_links, &clean));
         assert!(
@@ -498,6 +502,7 @@ fn runs_between_two_marks() {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for call in interposed::recorded() {
         let name = match call.kind {
+            Kind::Open if call.function == "openat2" => "openat2",
             Kind::Create | Kind::Open | Kind::OpenFolder => "openat",
             Kind::Write => "write",
             Kind::Truncate => "ftruncate",
