@@ -3,6 +3,13 @@
 
 mod common;
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[path = "confined/raced.rs"]
+mod raced;
+#[cfg(all(target_os = "linux", feature = "confined"))]
+#[path = "confined/refused.rs"]
+mod refused;
+
 use std::env;
 use std::ffi::OsString;
 use std::fs;

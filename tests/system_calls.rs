@@ -22,12 +22,14 @@ mod publish;
 mod rare;
 #[path = "system_calls/store.rs"]
 mod store;
+#[path = "system_calls/swapped.rs"]
+mod swapped;
 #[path = "system_calls/table.rs"]
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::again::{again, folder, must_pass};
