@@ -131,6 +131,16 @@ impl DiskSink {
     /// write outside. Only permissions prevent that: no other user should be able to write below
     /// the root.
     ///
+    /// **Feature `confined`** removes this limit, for every rooted sink of the program and for
+    /// [`sweep`](DiskSink::sweep). Directories are opened beneath the root without following links
+    /// (`openat2`), and files are created, renamed, removed and read by these handles. Two limits
+    /// remain. The root, and the directories above it, must not be replaceable. A directory that is
+    /// moved out of the root, in the middle of a write, takes the file with it.
+    ///
+    /// The feature needs Linux 5.6 or later. A kernel or container without `openat2`, and every
+    /// other system, is an error of kind [`Unsupported`](io::ErrorKind::Unsupported) from the first
+    /// write: the sink never falls back to paths.
+    ///
     /// **Recorders.** If the disk of the root may be unmounted, as a NAS may, a missing root would
     /// be created on the system disk. Use a directory below the mount point as the root, and
     /// [`root_must_exist`](DiskSink::root_must_exist).
@@ -219,8 +229,9 @@ impl DiskSink {
     /// A temp file of a living writer stays, even if the writer is in another process or
     /// container: a writer holds a lock on its file ([`File::lock`]), and only files that can be
     /// locked are removed. (Both must see the same locks: if a network or FUSE file system does
-    /// not share them, sweep on the machine of the writers.) Symbolic links are not followed. If
-    /// `directory` does not exist, nothing is swept and the result is `Ok`.
+    /// not share them, sweep on the machine of the writers.) Symbolic links are not followed; with
+    /// the feature `confined` this also holds for a directory that is replaced by a link during the
+    /// sweep. If `directory` does not exist, nothing is swept and the result is `Ok`.
     ///
     /// The sweep goes on after a directory that cannot be read (`lost+found`, `.snapshot`) and
     /// after a temp file that cannot be removed. Each is logged and returned in [`Swept::errors`].
