@@ -238,24 +238,24 @@ fn own_syscall() -> SystemCall {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn syscall(
     number: c_long,
-    a: c_long,
-    b: c_long,
-    c: c_long,
-    d: c_long,
-    e: c_long,
-    f: c_long,
+    first: c_long,
+    second: c_long,
+    third: c_long,
+    fourth: c_long,
+    fifth: c_long,
+    sixth: c_long,
 ) -> c_long {
     let real = |_| {
         let own = own_syscall();
         // SAFETY: what the caller gave is handed on to what it meant to call.
-        unsafe { own(number, a, b, c, d, e, f) }
+        unsafe { own(number, first, second, third, fourth, fifth, sixth) }
     };
     if number != libc::SYS_openat2 {
         return real(0);
     }
     let (folder, path) = (
-        c_int::try_from(a).unwrap_or(-1),
-        std::ptr::with_exposed_provenance::<c_char>(usize::try_from(b).unwrap_or_default()),
+        c_int::try_from(first).unwrap_or(-1),
+        std::ptr::with_exposed_provenance::<c_char>(usize::try_from(second).unwrap_or_default()),
     );
     let opened = pass(
         |session| {
