@@ -59,6 +59,9 @@
 //! facade, with key-value pairs. Every feature is off by default:
 //!
 //! - `hls`: publishes HLS playlists of what the iterator yields (`hls::MediaPlaylistPublisher`).
+//! - `confined`: every rooted [`DiskSink`] reaches its directories by handle, so that a directory that
+//!   is replaced by a link meanwhile leads nowhere. Needs Linux 5.6 or later; see
+//!   [`DiskSink::rooted`].
 
 // An example that is pasted does not warn.
 #![doc(test(attr(deny(warnings))))]

@@ -3,17 +3,25 @@
 
 mod common;
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[path = "confined/raced.rs"]
+mod raced;
+#[cfg(all(target_os = "linux", feature = "confined"))]
+#[path = "confined/refused.rs"]
+mod refused;
+
 use std::env;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use common::again::{again, folder, must_pass};
 use common::folder::{entries, temps};
 use common::segments::{segment, segment_at};
+use common::unprivileged::Unprivileged;
 use proptest::prelude::*;
 use segment_stream::{DiskSink, Durability, SegmentSink, WriteContext};
 use tempfile::{TempDir, tempdir};
@@ -136,10 +144,42 @@ fn a_missing_root_is_made_and_a_root_that_is_a_link_is_followed() {
 
     let link = surroundings.around.path().join("link");
     symlink(&surroundings.root, &link).unwrap();
-    let mut sink = DiskSink::rooted(&link);
-    sink.write(&segment_at(0, "inside/0.ts"), &WriteContext::default())
-        .unwrap();
-    assert!(surroundings.root.join("inside/0.ts").exists());
+    for (number, durability) in (0..).zip(DURABILITIES) {
+        let mut sink = DiskSink::rooted(&link).durability(durability);
+        for folder in ["inside", "new"] {
+            let segment = segment_at(number, format!("{folder}/{number}.ts"));
+            let hint = segment.path_hint.as_ref().unwrap();
+            sink.write(&segment, &WriteContext::default()).unwrap();
+            assert_eq!(
+                fs::read(surroundings.root.join(hint)).unwrap(),
+                segment.data
+            );
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_may_not_be_read_is_written_into() {
+    let test = "a_folder_that_may_not_be_read_is_written_into";
+    let program = env::current_exe().unwrap();
+    if let Some(user) = Unprivileged::new(test, &program) {
+        must_pass(&mut user.again("writes_into_a_folder_that_may_not_be_read"));
+    }
+}
+
+#[test]
+#[ignore = "a part of a_folder_that_may_not_be_read_is_written_into"]
+fn writes_into_a_folder_that_may_not_be_read() {
+    let inner = folder().join("a");
+    fs::create_dir_all(&inner).unwrap();
+    let set_mode = |mode| fs::set_permissions(&inner, Permissions::from_mode(mode)).unwrap();
+    set_mode(0o333);
+    assert!(fs::read_dir(&inner).is_err());
+    let mut sink = DiskSink::rooted(folder());
+    let written = sink.write(&segment_at(0, "a/0.ts"), &WriteContext::default());
+    set_mode(0o755);
+    written.unwrap();
+    assert_eq!(fs::read(inner.join("0.ts")).unwrap(), segment(0).data);
 }
 
 const DURABILITIES: [Durability; 3] = [Durability::None, Durability::File, Durability::Full];

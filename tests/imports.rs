@@ -28,6 +28,7 @@ const ORDER: &[&str] = &[
     "sink",
     "sink::disk::options",
     "sink::disk::allocate",
+    "sink::disk::directory",
     "sink::disk::temp",
     "sink::disk::root",
     "sink::disk::target",

@@ -183,6 +183,13 @@ fn a_resumed_live_session_killed_before_each_call() {
     );
 }
 
+/// The call that deletes a file.
+const DELETION: &str = if cfg!(feature = "confined") {
+    "unlinkat"
+} else {
+    "unlink"
+};
+
 /// The deletions: those of a session that ends, which come when the players need the segments no
 /// more, some seconds later. So the sessions run side by side.
 #[test]
@@ -196,13 +203,13 @@ fn a_live_session_killed_before_each_deletion() {
     let kills = several(1..=12, move |number| {
         let position = Position {
             thread: Watched::Main,
-            call: "unlink",
+            call: DELETION,
             number,
         };
         killed_at(&*live, &position, Path::new("/nonexistent"))
     });
     let calls = kills.iter().filter(|killed| **killed).count();
-    println!("live_hls, to the end: {calls} kills; calls found: Main unlink {calls}");
+    println!("live_hls, to the end: {calls} kills; calls found: Main {DELETION} {calls}");
     // One for each old segment, and one for the side file.
     assert!((3..12).contains(&calls), "{kills:?}");
 }

@@ -33,7 +33,13 @@ fn build(name: &str) -> PathBuf {
         Some("debug") | None => "dev",
         Some(profile) => profile,
     };
-    let features = if cfg!(feature = "hls") { "hls" } else { "" };
+    let mut features = Vec::new();
+    if cfg!(feature = "hls") {
+        features.push("hls");
+    }
+    if cfg!(feature = "confined") {
+        features.push("confined");
+    }
     let status = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .args([
@@ -43,7 +49,7 @@ fn build(name: &str) -> PathBuf {
             "--example",
             name,
             "--features",
-            features,
+            &features.join(","),
             "--profile",
             profile,
         ])

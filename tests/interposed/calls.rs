@@ -18,6 +18,7 @@
 use std::ffi::{CStr, OsStr, c_char, c_int, c_uint, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::{AT_FDCWD, DIR, c_long, dirent64, iovec, mode_t, off64_t, size_t, ssize_t};
 
@@ -145,13 +146,33 @@ unsafe fn path_of(path: *const c_char) -> Option<PathBuf> {
     // SAFETY: the caller vouches for it.
     let path = unsafe { CStr::from_ptr(path) };
     let path = Path::new(OsStr::from_bytes(path.to_bytes()));
-    // Relative ones start at the current folder: the code under test opens none relative to
-    // another.
     Some(if path.is_absolute() {
         path.to_path_buf()
     } else {
         std::env::current_dir().unwrap_or_default().join(path)
     })
+}
+
+/// The path that begins at the folder of this descriptor. `None` if that was not opened by a counted
+/// call.
+///
+/// # Safety
+///
+/// As for [`path_of`].
+unsafe fn path_at(session: &Session, folder: c_int, path: *const c_char) -> Option<PathBuf> {
+    if path.is_null() || folder == AT_FDCWD {
+        // SAFETY: the caller vouches for it.
+        return unsafe { path_of(path) };
+    }
+    // SAFETY: the caller vouches for it.
+    let path = unsafe { CStr::from_ptr(path) };
+    let path = Path::new(OsStr::from_bytes(path.to_bytes()));
+    if path.is_absolute() {
+        return Some(path.to_path_buf());
+    }
+    let (_, folder) = session.handles.get(&key(folder))?;
+    // Without the `.` at its end, by which a folder is opened anew.
+    Some(folder.join(path).components().collect())
 }
 
 fn by_handle(
@@ -183,11 +204,73 @@ fn opened(session: &mut Session, call: &mut Call, key: usize) {
 /// A system call that takes numbers and addresses and returns a small number.
 macro_rules! system {
     ($number:ident $(, $argument:expr)*) => {{
+        let own = own_syscall();
         // SAFETY: the arguments are those that the caller gave to the function of libc that makes
         // this system call, whose contract is the kernel's.
-        let result: c_long = unsafe { libc::syscall(libc::$number $(, $argument)*) };
+        let result: c_long = unsafe { own(libc::$number $(, $argument)*) };
         result
     }};
+}
+
+type SystemCall = unsafe extern "C" fn(c_long, ...) -> c_long;
+
+/// libc's own `syscall`, looked up once, as std makes its calls for locks by it.
+fn own_syscall() -> SystemCall {
+    static OWN: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+    let mut found = OWN.load(Ordering::Relaxed);
+    if found.is_null() {
+        // SAFETY: the name is a C string.
+        found = unsafe { libc::dlsym(libc::RTLD_NEXT, c"syscall".as_ptr()) };
+        OWN.store(found, Ordering::Relaxed);
+    }
+    assert!(
+        !found.is_null(),
+        "libc lacks a function that every version has"
+    );
+    // SAFETY: this is the type of that function.
+    unsafe { std::mem::transmute::<*mut c_void, SystemCall>(found) }
+}
+
+/// `rustix` makes its `openat2` by this. Any other call passes.
+///
+/// It is variadic in C, and here it takes as many arguments as any system call. Those that the caller
+/// has not given have some value, and no system call looks at them.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn syscall(
+    number: c_long,
+    first: c_long,
+    second: c_long,
+    third: c_long,
+    fourth: c_long,
+    fifth: c_long,
+    sixth: c_long,
+) -> c_long {
+    let real = |_| {
+        let own = own_syscall();
+        // SAFETY: what the caller gave is handed on to what it meant to call.
+        unsafe { own(number, first, second, third, fourth, fifth, sixth) }
+    };
+    if number != libc::SYS_openat2 {
+        return real(0);
+    }
+    let (folder, path) = (
+        c_int::try_from(first).unwrap_or(-1),
+        std::ptr::with_exposed_provenance::<c_char>(usize::try_from(second).unwrap_or_default()),
+    );
+    let opened = pass(
+        |session| {
+            // SAFETY: the caller vouches for the path.
+            let path = unsafe { path_at(session, folder, path) }?;
+            Some(Call::new(Kind::Open, "openat2", path))
+        },
+        |limit| small(real(limit)),
+        |session, call, result| {
+            if !result.has_failed() {
+                opened(session, call, key(result));
+            }
+        },
+    );
+    opened.into()
 }
 
 fn size(result: c_long) -> Size {
@@ -228,8 +311,11 @@ unsafe fn open_at(
         Kind::Unknown
     };
     pass(
-        // SAFETY: the caller of `open` vouches for the path.
-        |_| Some(Call::new(kind, function, unsafe { path_of(path) }?)),
+        |session| {
+            // SAFETY: the caller of `open` vouches for the path.
+            let path = unsafe { path_at(session, folder, path) }?;
+            Some(Call::new(kind, function, path))
+        },
         |_| small(system!(SYS_openat, folder, path, flags, c_uint::from(mode))),
         |session, call, result| {
             if !result.has_failed() {
@@ -377,7 +463,8 @@ unsafe extern "C" fn statx(
                 by_handle(Kind::Look, "statx", key(folder))(session)
             } else {
                 // SAFETY: as above.
-                Some(Call::new(Kind::Look, "statx", unsafe { path_of(path) }?))
+                let path = unsafe { path_at(session, folder, path) }?;
+                Some(Call::new(Kind::Look, "statx", path))
             }
         },
         |_| small(system!(SYS_statx, folder, path, flags, mask, found)),
@@ -475,6 +562,26 @@ unsafe extern "C" fn opendir(path: *const c_char) -> *mut DIR {
     )
 }
 
+/// It changes nothing and opens nothing, so it does not count.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn fdopendir(descriptor: c_int) -> *mut DIR {
+    type Own = unsafe extern "C" fn(c_int) -> *mut DIR;
+    let own = own!(c"fdopendir" as Own);
+    // SAFETY: what the caller gave is handed on to what it meant to call.
+    let folder = unsafe { own(descriptor) };
+    let after = errno();
+    if IS_COUNTED.replace(false) {
+        if let Some(session) = &mut *session()
+            && let Some(handle) = session.handles.remove(&key(descriptor))
+        {
+            session.handles.insert(folder.addr(), handle);
+        }
+        IS_COUNTED.set(true);
+    }
+    set_errno(after);
+    folder
+}
+
 #[unsafe(no_mangle)]
 unsafe extern "C" fn readdir64(folder: *mut DIR) -> *mut dirent64 {
     type Own = unsafe extern "C" fn(*mut DIR) -> *mut dirent64;
@@ -518,6 +625,37 @@ unsafe extern "C" fn mkdir(path: *const c_char, mode: mode_t) -> c_int {
 }
 
 #[unsafe(no_mangle)]
+unsafe extern "C" fn mkdirat(folder: c_int, path: *const c_char, mode: mode_t) -> c_int {
+    pass(
+        |session| {
+            // SAFETY: the caller vouches for the path.
+            let path = unsafe { path_at(session, folder, path) }?;
+            Some(Call::new(Kind::MakeFolder, "mkdirat", path))
+        },
+        |_| small(system!(SYS_mkdirat, folder, path, c_uint::from(mode))),
+        no_note,
+    )
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn unlinkat(folder: c_int, path: *const c_char, flags: c_int) -> c_int {
+    let kind = if flags & libc::AT_REMOVEDIR == 0 {
+        Kind::Remove
+    } else {
+        Kind::RemoveFolder
+    };
+    pass(
+        |session| {
+            // SAFETY: the caller vouches for the path.
+            let path = unsafe { path_at(session, folder, path) }?;
+            Some(Call::new(kind, "unlinkat", path))
+        },
+        |_| small(system!(SYS_unlinkat, folder, path, flags)),
+        no_note,
+    )
+}
+
+#[unsafe(no_mangle)]
 unsafe extern "C" fn rmdir(path: *const c_char) -> c_int {
     pass(
         // SAFETY: the caller vouches for the path.
@@ -543,15 +681,21 @@ unsafe extern "C" fn unlink(path: *const c_char) -> c_int {
 
 /// # Safety
 ///
-/// Both are C strings that live for as long as this runs.
+/// Both paths are C strings that live for as long as this runs.
 unsafe fn from_to(
+    session: &Session,
     kind: Kind,
     function: &'static str,
-    from: *const c_char,
-    to: *const c_char,
+    from: (c_int, *const c_char),
+    to: (c_int, *const c_char),
 ) -> Option<Call> {
     // SAFETY: the caller vouches for both.
-    let (from, to) = unsafe { (path_of(from)?, path_of(to)?) };
+    let (from, to) = unsafe {
+        (
+            path_at(session, from.0, from.1)?,
+            path_at(session, to.0, to.1)?,
+        )
+    };
     Some(Call {
         to,
         ..Call::new(kind, function, from)
@@ -562,7 +706,15 @@ unsafe fn from_to(
 unsafe extern "C" fn rename(from: *const c_char, to: *const c_char) -> c_int {
     pass(
         // SAFETY: the caller vouches for the paths.
-        |_| unsafe { from_to(Kind::Rename, "rename", from, to) },
+        |session| unsafe {
+            from_to(
+                session,
+                Kind::Rename,
+                "rename",
+                (AT_FDCWD, from),
+                (AT_FDCWD, to),
+            )
+        },
         |_| small(system!(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0)),
         no_note,
     )
@@ -577,7 +729,15 @@ unsafe extern "C" fn renameat(
 ) -> c_int {
     pass(
         // SAFETY: the caller vouches for the paths.
-        |_| unsafe { from_to(Kind::Rename, "renameat", from, to) },
+        |session| unsafe {
+            from_to(
+                session,
+                Kind::Rename,
+                "renameat",
+                (from_folder, from),
+                (to_folder, to),
+            )
+        },
         |_| small(system!(SYS_renameat2, from_folder, from, to_folder, to, 0)),
         no_note,
     )
@@ -598,7 +758,15 @@ unsafe extern "C" fn renameat2(
     };
     pass(
         // SAFETY: the caller vouches for the paths.
-        |_| unsafe { from_to(kind, "renameat2", from, to) },
+        |session| unsafe {
+            from_to(
+                session,
+                kind,
+                "renameat2",
+                (from_folder, from),
+                (to_folder, to),
+            )
+        },
         |_| {
             small(system!(
                 SYS_renameat2,
@@ -617,7 +785,15 @@ unsafe extern "C" fn renameat2(
 unsafe extern "C" fn link(from: *const c_char, to: *const c_char) -> c_int {
     pass(
         // SAFETY: the caller vouches for the paths.
-        |_| unsafe { from_to(Kind::Link, "link", from, to) },
+        |session| unsafe {
+            from_to(
+                session,
+                Kind::Link,
+                "link",
+                (AT_FDCWD, from),
+                (AT_FDCWD, to),
+            )
+        },
         |_| small(system!(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0)),
         no_note,
     )
@@ -633,7 +809,15 @@ unsafe extern "C" fn linkat(
 ) -> c_int {
     pass(
         // SAFETY: the caller vouches for the paths.
-        |_| unsafe { from_to(Kind::Link, "linkat", from, to) },
+        |session| unsafe {
+            from_to(
+                session,
+                Kind::Link,
+                "linkat",
+                (from_folder, from),
+                (to_folder, to),
+            )
+        },
         |_| small(system!(SYS_linkat, from_folder, from, to_folder, to, flags)),
         no_note,
     )
@@ -731,8 +915,6 @@ macro_rules! unknown_at {
     )*};
 }
 unknown_at! {
-    unlinkat(flags: c_int), c"unlinkat";
-    mkdirat(mode: mode_t), c"mkdirat";
     fchmodat(mode: mode_t, flags: c_int), c"fchmodat";
     fchownat(owner: c_uint, group: c_uint, flags: c_int), c"fchownat";
     utimensat(times: *const libc::timespec, flags: c_int), c"utimensat";

@@ -20,8 +20,9 @@ use super::{Victim, have_tools};
 /// All calls with which a program may change files and folders. What opens for reading is among
 /// them: that is a moment as good as any other. Those that a machine does not know are as good as
 /// never made.
-pub(crate) const CALLS: [&str; 19] = [
+pub(crate) const CALLS: [&str; 20] = [
     "openat",
+    "openat2",
     "write",
     "fsync",
     "renameat2",
@@ -43,13 +44,14 @@ pub(crate) const CALLS: [&str; 19] = [
 ];
 
 /// Of these a sample is tried in every run.
-pub(crate) const MOST_TELLING: [&str; 6] = [
+pub(crate) const MOST_TELLING: [&str; 7] = [
     "write",
     "fsync",
     "renameat2",
     "renameat",
     "rename",
     "unlink",
+    "unlinkat",
 ];
 
 /// Whose calls are counted.

@@ -333,12 +333,14 @@ impl Case<'_> {
     }
 
     /// A new folder's name could not be synced, and it could not be taken back either: nothing is
-    /// put into it any more.
+    /// put into it any more. By handle, the folder above may also refuse to be opened for that.
     fn is_doubtful(&self, calls: &[Call]) -> bool {
+        let takes_back =
+            |kind| kind == Kind::RemoveFolder || cfg!(feature = "confined") && kind == Kind::Open;
         self.setup.durability == Durability::Full
             && calls
                 .iter()
-                .any(|call| call.kind == Kind::RemoveFolder && call.is_injected)
+                .any(|call| takes_back(call.kind) && call.is_injected)
     }
 
     /// No temp file is left but those whose removal was made to fail; a sweep takes these, and

@@ -1,15 +1,15 @@
 //! The final name of a file: given in one step, and removed again.
 
-use std::fs::{self, File, FileType};
+use std::fs::{File, FileType};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use log::Level;
-use tempfile::{NamedTempFile, PersistError};
 
+use super::directory::Directory;
 use super::options::Existing;
 use super::target::Target;
-use super::temp;
+use super::temp::{self, Refused, Temp};
 use crate::error::SinkError;
 use crate::internal::log::log;
 use crate::internal::platform;
@@ -37,29 +37,30 @@ impl Committer {
     /// checked only if a file is in the way, or the file system has no such rename.
     pub(super) fn commit(
         &mut self,
-        temp: NamedTempFile<File>,
+        temp: Temp<'_>,
         target: &Target,
         existing: Existing,
     ) -> Result<Committed, SinkError> {
         let name = temp.path().to_path_buf();
+        let directory = temp.directory().clone();
         let path = &target.path;
         let renamed = temp.persist_noclobber(path).or_else(|refused| {
-            match may_replace(refused.error, path, existing) {
-                Ok(()) => refused.file.persist(path),
-                Err(error) => Err(PersistError {
+            match may_replace(refused.error, &directory, path, existing) {
+                Ok(()) => refused.temp.persist(path),
+                Err(error) => Err(Refused {
                     error,
-                    file: refused.file,
+                    temp: refused.temp,
                 }),
             }
         });
         let (cause, temp) = match renamed {
             Ok(file) => {
-                self.leave_one_name(&file, &name, &target.directory);
+                self.leave_one_name(&file, &name, &directory);
                 return Ok(Committed::Done);
             }
-            Err(PersistError { error, file: temp }) => (error, temp),
+            Err(Refused { error, temp }) => (error, temp),
         };
-        if cause.kind() == io::ErrorKind::NotFound && is_gone(&name) {
+        if cause.kind() == io::ErrorKind::NotFound && is_gone(&directory, &name) {
             return Ok(Committed::Gone);
         }
         temp::discard(temp);
@@ -69,15 +70,15 @@ impl Committer {
     /// If the file system cannot rename without replacing, `tempfile` links the file to its final
     /// name, and does not report a first name that it could not remove. So the number of names is
     /// checked here. The result for one file of a directory holds for the next.
-    fn leave_one_name(&mut self, file: &File, name: &Path, directory: &Path) {
-        if self.renames_in.as_deref() == Some(directory) {
+    fn leave_one_name(&mut self, file: &File, name: &Path, directory: &Directory<'_>) {
+        if self.renames_in.as_deref() == Some(directory.path()) {
             return;
         }
         if platform::has_one_name(file) {
-            self.renames_in = Some(directory.to_path_buf());
+            self.renames_in = Some(directory.path().to_path_buf());
             return;
         }
-        match fs::remove_file(name) {
+        match directory.remove_file(name) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => log(
                 Level::Warn,
                 format_args!("cannot remove a temp file that is not needed: {error}"),
@@ -87,13 +88,18 @@ impl Committer {
     }
 }
 
-fn is_gone(name: &Path) -> bool {
-    let found = fs::symlink_metadata(name);
+fn is_gone(directory: &Directory<'_>, name: &Path) -> bool {
+    let found = directory.metadata_of(name);
     found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 /// Whether a plain rename may follow the one that did not replace. If not, returns the reason.
-fn may_replace(refusal: io::Error, target: &Path, existing: Existing) -> io::Result<()> {
+fn may_replace(
+    refusal: io::Error,
+    directory: &Directory<'_>,
+    target: &Path,
+    existing: Existing,
+) -> io::Result<()> {
     let in_the_way = refusal.kind() == io::ErrorKind::AlreadyExists;
     // The answers of file systems that have neither such a rename nor hard links.
     let cannot_tell = matches!(
@@ -103,7 +109,7 @@ fn may_replace(refusal: io::Error, target: &Path, existing: Existing) -> io::Res
     if !in_the_way && !cannot_tell {
         return Err(refusal);
     }
-    match fs::symlink_metadata(target) {
+    match directory.metadata_of(target) {
         Ok(metadata) => only_a_regular_file(metadata.file_type())?,
         // It existed a moment ago: another process is changing this name.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -155,12 +161,14 @@ fn describe(found: FileType) -> &'static str {
 }
 
 /// Removes a regular file. A file that is already gone is a success.
-pub(super) fn remove(target: &Path) -> Result<(), SinkError> {
-    let gone = fs::symlink_metadata(target)
-        .and_then(|metadata| only_a_regular_file(metadata.file_type()))
-        .and_then(|()| fs::remove_file(target));
+pub(super) fn remove(target: &Target) -> Result<(), SinkError> {
+    let path = &target.path;
+    let gone = target.open_directory().and_then(|directory| {
+        only_a_regular_file(directory.metadata_of(path)?.file_type())?;
+        directory.remove_file(path)
+    });
     match gone {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => result.map_err(|cause| SinkError::during("remove", target, cause)),
+        result => result.map_err(|cause| SinkError::during("remove", path, cause)),
     }
 }

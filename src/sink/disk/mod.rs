@@ -6,6 +6,7 @@
 mod allocate;
 mod commit;
 mod directories;
+mod directory;
 mod options;
 mod read;
 mod root;
@@ -23,13 +24,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use log::Level;
-use tempfile::NamedTempFile;
 
 use self::commit::{Committed, Committer};
 use self::directories::{Directories, Syncable};
 use self::root::Root;
 use self::target::Target;
-use self::temp::TempFiles;
+use self::temp::{Temp, TempFiles};
 use crate::error::SinkError;
 use crate::internal::log::log;
 use crate::segment::ProducedSegment;
@@ -131,6 +131,16 @@ impl DiskSink {
     /// write outside. Only permissions prevent that: no other user should be able to write below
     /// the root.
     ///
+    /// **Feature `confined`** removes this limit, for every rooted sink of the program and for
+    /// [`sweep`](DiskSink::sweep). Directories are opened beneath the root without following links
+    /// (`openat2`), and files are created, renamed, removed and read by these handles. Two limits
+    /// remain. The root, and the directories above it, must not be replaceable. A directory that is
+    /// moved out of the root, in the middle of a write, takes the file with it.
+    ///
+    /// The feature needs Linux 5.6 or later. A kernel or container without `openat2`, and every
+    /// other system, is an error of kind [`Unsupported`](io::ErrorKind::Unsupported) from the first
+    /// write: the sink never falls back to paths.
+    ///
     /// **Recorders.** If the disk of the root may be unmounted, as a NAS may, a missing root would
     /// be created on the system disk. Use a directory below the mount point as the root, and
     /// [`root_must_exist`](DiskSink::root_must_exist).
@@ -219,8 +229,9 @@ impl DiskSink {
     /// A temp file of a living writer stays, even if the writer is in another process or
     /// container: a writer holds a lock on its file ([`File::lock`]), and only files that can be
     /// locked are removed. (Both must see the same locks: if a network or FUSE file system does
-    /// not share them, sweep on the machine of the writers.) Symbolic links are not followed. If
-    /// `directory` does not exist, nothing is swept and the result is `Ok`.
+    /// not share them, sweep on the machine of the writers.) Symbolic links are not followed; with
+    /// the feature `confined` this also holds for a directory that is replaced by a link during the
+    /// sweep. If `directory` does not exist, nothing is swept and the result is `Ok`.
     ///
     /// The sweep goes on after a directory that cannot be read (`lost+found`, `.snapshot`) and
     /// after a temp file that cannot be removed. Each is logged and returned in [`Swept::errors`].
@@ -249,28 +260,28 @@ impl DiskSink {
             .map_err(|cause| SinkError::during("use the path hint", hint, cause))
     }
 
-    fn create_temp(&mut self, target: &Target) -> Result<NamedTempFile<File>, SinkError> {
-        let directory = &target.directory;
+    fn create_temp<'a>(&mut self, target: &'a Target) -> Result<Temp<'a>, SinkError> {
         if self.durability == Durability::Full {
-            self.create_directory(directory)?;
+            self.create_directory(target)?;
         }
-        let first = self.temps.create(directory);
+        let first = self.temps.create(target.open_directory());
         let created = match first {
             // Only if the directory is missing, and not for each segment.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.create_directory(directory)?;
-                self.temps.create(directory)
+                self.create_directory(target)?;
+                self.temps.create(target.open_directory())
             }
             result => result,
         };
         created.map_err(|cause| SinkError::during("create a temp file for", &target.path, cause))
     }
 
-    fn create_directory(&self, directory: &Path) -> Result<(), SinkError> {
+    fn create_directory(&self, target: &Target) -> Result<(), SinkError> {
+        let (bounds, directory) = (&target.bounds, &target.directory);
         let given = self.root.as_ref().and_then(Root::is_given);
         match self.durability {
-            Durability::Full => self.directories.create_durable(directory, given),
-            Durability::None | Durability::File => directories::create(directory, given),
+            Durability::Full => self.directories.create_durable(bounds, directory, given),
+            Durability::None | Durability::File => directories::create(bounds, directory, given),
         }
     }
 
@@ -283,7 +294,7 @@ impl DiskSink {
         if self.durability != Durability::Full {
             return self.committer.commit(temp, target, self.existing);
         }
-        let directory = match Syncable::open(&target.directory) {
+        let directory = match Syncable::open(temp.directory().clone()) {
             Ok(directory) => directory,
             Err(error) => {
                 temp::discard(temp);
@@ -354,12 +365,12 @@ impl SegmentSink for DiskSink {
     /// again, with every [`Durability`].
     fn remove(&mut self, path: &Path, _: &WriteContext) -> Result<(), SinkError> {
         let target = self.target(path)?;
-        commit::remove(&target.path)
+        commit::remove(&target)
     }
 
     /// Returns the content of the file at this path hint, if it is a regular one.
     fn read(&mut self, path: &Path, context: &WriteContext) -> Result<Option<Vec<u8>>, SinkError> {
         let target = self.target(path)?;
-        read::read(&target.path, context.read_limit())
+        read::read(&target, context.read_limit())
     }
 }

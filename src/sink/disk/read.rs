@@ -1,26 +1,27 @@
 //! The content of a file, whole or not at all.
 
-use std::fs::{self, File, Metadata};
+use std::fs::Metadata;
 use std::io::{self, Read};
-use std::path::Path;
 
 use super::commit::only_a_regular_file;
+use super::target::Target;
 use crate::error::SinkError;
 
 /// Returns the content of a regular file, or `None` if there is no file. A longer file than
 /// `limit` is an error.
-pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, SinkError> {
-    match content(path, limit) {
+pub(super) fn read(target: &Target, limit: u64) -> Result<Option<Vec<u8>>, SinkError> {
+    match content(target, limit) {
         Ok(content) => Ok(Some(content)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(cause) => Err(SinkError::during("read", path, cause)),
+        Err(cause) => Err(SinkError::during("read", &target.path, cause)),
     }
 }
 
-fn content(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+fn content(target: &Target, limit: u64) -> io::Result<Vec<u8>> {
+    let (directory, path) = (target.open_directory()?, &target.path);
     // Before the open, which would follow a link, and wait for a writer of a FIFO.
-    may_be_read(&fs::symlink_metadata(path)?, limit)?;
-    let file = File::open(path)?;
+    may_be_read(&directory.metadata_of(path)?, limit)?;
+    let file = directory.open_to_read(path)?;
     may_be_read(&file.metadata()?, limit)?;
     let mut content = Vec::new();
     // A file that grows meanwhile shows by one byte more.

@@ -1,14 +1,16 @@
 //! The removal of temp files that killed processes left.
 
-use std::fs::{self, DirEntry, File, OpenOptions, TryLockError};
+use std::fs::TryLockError;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use log::Level;
 
+use super::directory::{self, Bounds, Directory};
 use super::temp;
 use crate::error::SinkError;
 use crate::internal::log::log;
+use crate::internal::platform::EntryKind;
 
 /// The result of a [`DiskSink::sweep`](crate::DiskSink::sweep).
 #[derive(Debug, Clone, Default)]
@@ -24,7 +26,11 @@ pub struct Swept {
 }
 
 pub(super) fn sweep(root: &Path) -> Result<Swept, SinkError> {
-    let mut sweep = Sweep::default();
+    let mut sweep = Sweep {
+        bounds: Bounds::of(Some(root)),
+        found: Swept::default(),
+        directories: Vec::new(),
+    };
     // Without the root nothing was swept. Below it each directory is one of many.
     if let Err(error) = sweep.look_into(root) {
         warn(&error);
@@ -38,8 +44,8 @@ pub(super) fn sweep(root: &Path) -> Result<Swept, SinkError> {
     Ok(sweep.found)
 }
 
-#[derive(Default)]
 struct Sweep {
+    bounds: Bounds,
     found: Swept,
     /// The directories still to be read. A stack and no recursion, as directories may be nested to
     /// any depth.
@@ -48,41 +54,47 @@ struct Sweep {
 
 impl Sweep {
     /// Fails if the directory cannot be opened.
-    fn look_into(&mut self, directory: &Path) -> Result<(), SinkError> {
-        let failed = |cause| SinkError::during("read the directory", directory, cause);
-        let entries = match fs::read_dir(directory) {
+    fn look_into(&mut self, path: &Path) -> Result<(), SinkError> {
+        let failed = |cause| SinkError::during("read the directory", path, cause);
+        let directory = match self.bounds.open(path) {
+            Ok(directory) => directory,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(failed(error)),
+        };
+        let entries = match directory.entries() {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(failed(error)),
         };
         for entry in entries {
-            if let Err(error) = entry.and_then(|entry| self.look_at(&entry)) {
-                self.note(failed(error));
+            match entry {
+                Ok((name, kind)) => self.look_at(&directory, path.join(name), kind),
+                Err(error) => self.note(failed(error)),
             }
         }
         Ok(())
     }
 
-    fn look_at(&mut self, entry: &DirEntry) -> io::Result<()> {
-        // The kind of the entry itself: a link is neither a directory nor a file here, and so left
-        // alone.
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            self.directories.push(entry.path());
-        } else if kind.is_file() && temp::is_temp_name(&entry.file_name()) {
-            self.take(entry.path());
+    /// A link is neither a directory nor a file here, and so left alone.
+    fn look_at(&mut self, directory: &Directory<'_>, path: PathBuf, kind: EntryKind) {
+        match kind {
+            EntryKind::Directory => self.directories.push(path),
+            EntryKind::File if temp::is_temp_name(directory::name(&path)) => {
+                self.take(directory, path);
+            }
+            EntryKind::File | EntryKind::Other => {}
         }
-        Ok(())
     }
 
     /// Removes the temp file if no writer holds its lock. The lock is kept until the file is
     /// removed. So a writer that has just created the file sees the lock, and creates another.
-    fn take(&mut self, path: PathBuf) {
+    fn take(&mut self, directory: &Directory<'_>, path: PathBuf) {
         // For writing: NFS grants an exclusive lock for nothing less.
-        let writable = OpenOptions::new().write(true).open(&path);
-        let opened = match writable {
+        let opened = match directory.open_to_write(&path) {
             // The umask may keep even the owner from writing.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => File::open(&path),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                directory.open_to_read(&path)
+            }
             result => result,
         };
         let file = match opened {
@@ -99,7 +111,7 @@ impl Sweep {
                 return self.note(SinkError::during("lock the temp file", &path, error));
             }
         }
-        match fs::remove_file(&path) {
+        match directory.remove_file(&path) {
             Ok(()) => self.found.removed.push(path),
             // Its writer has finished meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

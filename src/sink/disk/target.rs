@@ -5,12 +5,14 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use super::directory::{Bounds, Directory};
 use super::temp;
 
 /// A file that the sink may write, read or remove, and the directory that it is in.
 pub(super) struct Target {
     pub(super) path: PathBuf,
     pub(super) directory: PathBuf,
+    pub(super) bounds: Bounds,
 }
 
 impl Target {
@@ -29,7 +31,15 @@ impl Target {
             Some(parent) if parent != Path::new("") => parent.to_path_buf(),
             _ => PathBuf::from("."),
         };
-        Ok(Self { path, directory })
+        Ok(Self {
+            path,
+            directory,
+            bounds: Bounds::of(root),
+        })
+    }
+
+    pub(super) fn open_directory(&self) -> io::Result<Directory<'_>> {
+        self.bounds.open(&self.directory)
     }
 }
 

@@ -1,8 +1,6 @@
 //! The identity of a directory, which tells it from another one at the same path.
 
-use std::fs;
-use std::io;
-use std::path::Path;
+use std::fs::Metadata;
 use std::time::SystemTime;
 
 use crate::internal::platform;
@@ -17,17 +15,16 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    pub(super) fn of(directory: &Path) -> io::Result<Self> {
-        let found = fs::metadata(directory)?;
-        let (device, inode) = platform::identity(&found);
+    pub(super) fn of(directory: &Metadata) -> Self {
+        let (device, inode) = platform::identity(directory);
         // The number 0 is no inode's: it means that the system has none, and then the time alone
         // proves nothing.
-        let born = found.created().ok().filter(|_| inode != 0);
-        Ok(Self {
+        let born = directory.created().ok().filter(|_| inode != 0);
+        Self {
             device,
             inode,
             born,
-        })
+        }
     }
 
     /// Whether another directory at the same path would have another identity. The inode number

@@ -5,7 +5,7 @@ mod identity;
 mod known;
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,38 +13,49 @@ use log::Level;
 
 use self::identity::Identity;
 use self::known::{Claim, Known};
+use super::directory::{Bounds, Directory};
 use crate::error::SinkError;
 use crate::internal::log::log;
 use crate::internal::platform;
 use crate::internal::sync::{self, Condvar, Mutex, MutexGuard};
 
 /// Creates `directory` and the missing directories above it, except `given`, which must exist.
-pub(super) fn create(directory: &Path, given: Option<&Path>) -> Result<(), SinkError> {
+pub(super) fn create(
+    bounds: &Bounds,
+    directory: &Path,
+    given: Option<&Path>,
+) -> Result<(), SinkError> {
     if Some(directory) == given {
-        return is_directory(directory);
+        return is_directory(bounds, directory);
     }
-    let created = match (fs::create_dir(directory), directory.parent()) {
+    let created = match (bounds.create(directory), directory.parent()) {
         (Err(error), Some(parent))
             if error.kind() == io::ErrorKind::NotFound && parent != Path::new("") =>
         {
-            create(parent, given)?;
-            fs::create_dir(directory)
+            create(bounds, parent, given)?;
+            bounds.create(directory)
         }
         (result, _) => result,
     };
     match created {
         Ok(()) => Ok(()),
         // It existed, or another writer came first.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => is_directory(directory),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            is_directory(bounds, directory)
+        }
         Err(error) => Err(failed_to_create(directory, error)),
     }
 }
 
 /// The missing directories on the way to `directory`, the outermost first. `given` must exist.
-fn missing(directory: &Path, given: Option<&Path>) -> Result<Vec<PathBuf>, SinkError> {
+fn missing(
+    bounds: &Bounds,
+    directory: &Path,
+    given: Option<&Path>,
+) -> Result<Vec<PathBuf>, SinkError> {
     let mut missing = Vec::new();
     for path in directory.ancestors().filter(|path| *path != Path::new("")) {
-        match is_directory(path) {
+        match is_directory(bounds, path) {
             Ok(()) => break,
             Err(error) if error.io_kind() == io::ErrorKind::NotFound && Some(path) != given => {
                 missing.push(path.to_path_buf());
@@ -56,8 +67,8 @@ fn missing(directory: &Path, given: Option<&Path>) -> Result<Vec<PathBuf>, SinkE
     Ok(missing)
 }
 
-fn is_directory(path: &Path) -> Result<(), SinkError> {
-    match fs::metadata(path) {
+fn is_directory(bounds: &Bounds, path: &Path) -> Result<(), SinkError> {
+    match bounds.metadata(path) {
         Ok(found) if found.is_dir() => Ok(()),
         Ok(_) => Err(failed_to_create(path, io::ErrorKind::NotADirectory.into())),
         Err(error) => Err(failed_to_create(path, error)),
@@ -68,26 +79,35 @@ fn failed_to_create(directory: &Path, cause: io::Error) -> SinkError {
     SinkError::during("create the directory", directory, cause)
 }
 
+fn failed_to_open(directory: &Path, cause: io::Error) -> SinkError {
+    SinkError::during("open the directory", directory, cause)
+}
+
 fn failed_to_look(directory: &Path, cause: io::Error) -> SinkError {
     SinkError::during("look at the directory", directory, cause)
 }
 
 /// A directory that was opened for syncing before a name was added to it.
-pub(super) struct Syncable {
-    path: PathBuf,
-    handle: File,
+pub(super) struct Syncable<'a> {
+    directory: Directory<'a>,
+    file: File,
 }
 
-impl Syncable {
+impl<'a> Syncable<'a> {
     /// Opens the directory before the change, so that a failure to open it comes before there is a
     /// name to sync.
-    pub(super) fn open(directory: &Path) -> Result<Self, SinkError> {
-        let handle = File::open(directory)
-            .map_err(|cause| SinkError::during("open the directory", directory, cause))?;
-        Ok(Self {
-            path: directory.to_path_buf(),
-            handle,
-        })
+    pub(super) fn open(directory: Directory<'a>) -> Result<Self, SinkError> {
+        match directory.open_to_sync() {
+            Ok(file) => Ok(Self { directory, file }),
+            Err(cause) => Err(failed_to_open(directory.path(), cause)),
+        }
+    }
+
+    fn open_at(bounds: &Bounds, path: &'a Path) -> Result<Self, SinkError> {
+        match bounds.open(path) {
+            Ok(directory) => Self::open(directory),
+            Err(cause) => Err(failed_to_open(path, cause)),
+        }
     }
 
     /// Syncs the names that the directory holds now.
@@ -95,14 +115,15 @@ impl Syncable {
     /// On XFS a sync also succeeds after a shutdown. But after a shutdown XFS refuses every open,
     /// so reopening proves the sync.
     pub(super) fn sync(self) -> Result<(), SinkError> {
-        let synced = platform::sync_directory(&self.handle).and_then(|()| File::open(&self.path));
+        let reopen = || self.directory.open_to_sync();
+        let synced = platform::sync_directory(&self.file).and_then(|()| reopen());
         // Permanent: a retry would sync the same directory again, and that sync may report a
         // success that is none.
         match synced {
             Ok(_) => Ok(()),
             Err(cause) => Err(SinkError::permanent(SinkError::during(
                 "sync the directory",
-                &self.path,
+                self.directory.path(),
                 cause,
             ))),
         }
@@ -144,13 +165,14 @@ impl Directories {
     /// sync. So their names are synced as well, up to the mount point, as far as that is possible.
     pub(super) fn create_durable(
         &self,
+        bounds: &Bounds,
         directory: &Path,
         given: Option<&Path>,
     ) -> Result<(), SinkError> {
-        if self.is_durable(directory) {
+        if self.is_durable(bounds, directory) {
             return Ok(());
         }
-        let mut claims = self.claim_missing(directory, given)?;
+        let mut claims = self.claim_missing(bounds, directory, given)?;
         let created = match claims.create(directory) {
             Ok(()) => claims.settle(),
             Err(error) => {
@@ -158,7 +180,7 @@ impl Directories {
                 return Err(error);
             }
         };
-        self.sync_names_of_others(directory, &created)
+        self.sync_names_of_others(bounds, directory, &created)
     }
 
     // A panic under the lock can at worst leave a name out, so a poisoned lock is as good as
@@ -167,24 +189,29 @@ impl Directories {
         sync::lock(&self.known)
     }
 
-    fn is_durable(&self, directory: &Path) -> bool {
+    fn is_durable(&self, bounds: &Bounds, directory: &Path) -> bool {
         let known = self.lock().durable(directory).cloned();
-        known.is_some_and(|known| Identity::of(directory).is_ok_and(|now| now.is_surely(&known)))
+        known.is_some_and(|known| {
+            let now = bounds.metadata(directory);
+            now.is_ok_and(|now| Identity::of(&now).is_surely(&known))
+        })
     }
 
-    fn claim_missing(
-        &self,
+    fn claim_missing<'a>(
+        &'a self,
+        bounds: &'a Bounds,
         directory: &Path,
         given: Option<&Path>,
-    ) -> Result<Claims<'_>, SinkError> {
+    ) -> Result<Claims<'a>, SinkError> {
         loop {
             let abandoned = self.lock().abandoned();
-            let missing = missing(directory, given)?;
+            let missing = missing(bounds, directory, given)?;
             let mut known = self.lock();
             match known.claim(directory, &missing, abandoned) {
                 Claim::Taken => {
                     return Ok(Claims {
                         directories: self,
+                        bounds,
                         claimed: missing,
                         created: Vec::new(),
                     });
@@ -197,26 +224,39 @@ impl Directories {
 
     /// Syncs the names that lead to `directory`, from the inside out, up to one that is known to
     /// be durable. Those in `created` are synced already.
-    fn sync_names_of_others(&self, directory: &Path, created: &[PathBuf]) -> Result<(), SinkError> {
-        let look = |path: &Path| Identity::of(path).map_err(|cause| failed_to_look(path, cause));
+    fn sync_names_of_others(
+        &self,
+        bounds: &Bounds,
+        directory: &Path,
+        created: &[PathBuf],
+    ) -> Result<(), SinkError> {
         // By its real path: the parent of a link does not hold the name of the link's target.
-        let real = fs::canonicalize(directory).map_err(|cause| failed_to_look(directory, cause))?;
-        let mut synced = vec![(directory.to_path_buf(), look(directory)?)];
+        let (real, real_bounds) = bounds
+            .resolve(directory)
+            .map_err(|cause| failed_to_look(directory, cause))?;
+        let look = |bounds: &Bounds, path: &Path| match bounds.metadata(path) {
+            Ok(found) => Ok(Identity::of(&found)),
+            Err(cause) => Err(failed_to_look(path, cause)),
+        };
+        let mut synced = vec![(directory.to_path_buf(), look(bounds, directory)?)];
         // A directory whose real path cannot be found is synced once more.
         let created = created
             .iter()
-            .filter_map(|path| fs::canonicalize(path).ok());
+            .filter_map(|path| Some(bounds.resolve(path).ok()?.0));
         let created: Vec<PathBuf> = created.collect();
         for entry in real.ancestors() {
-            let (Some(parent), now) = (entry.parent(), look(entry)?) else {
+            let (Some(parent), now) = (entry.parent(), look(&real_bounds, entry)?) else {
                 break;
             };
             let is_created = created.iter().any(|created| created == entry);
-            if !is_created && self.is_known(entry, &now) || !now.is_on_the_device_of(&look(parent)?)
+            if !is_created && self.is_known(entry, &now)
+                || !now.is_on_the_device_of(&look(&real_bounds, parent)?)
             {
                 break;
             }
-            if !is_created && let Err(error) = Syncable::open(parent).and_then(Syncable::sync) {
+            if !is_created
+                && let Err(error) = Syncable::open_at(&real_bounds, parent).and_then(Syncable::sync)
+            {
                 self.log_once(entry, &error);
             }
             synced.push((entry.to_path_buf(), now));
@@ -247,6 +287,7 @@ impl Directories {
 /// The directories that a writer is creating. If it panics, those that exist by then are doubtful.
 struct Claims<'a> {
     directories: &'a Directories,
+    bounds: &'a Bounds,
     claimed: Vec<PathBuf>,
     created: Vec<PathBuf>,
 }
@@ -260,14 +301,16 @@ impl Claims<'_> {
                 Some(parent) if parent != Path::new("") => parent,
                 _ => Path::new("."),
             };
-            let parent = Syncable::open(parent)?;
-            match fs::create_dir(path) {
+            let parent = Syncable::open_at(self.bounds, parent)?;
+            match parent.directory.create_directory(path) {
                 Ok(()) => {
                     self.created.push(path.clone());
                     parents.push(parent);
                 }
                 // Another process came first, as no other clone creates a claimed directory.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => is_directory(path)?,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    is_directory(self.bounds, path)?;
+                }
                 Err(error) => return Err(failed_to_create(path, error)),
             }
         }
@@ -302,7 +345,7 @@ impl Claims<'_> {
     /// again.
     fn remove_created(mut self) {
         let created = std::mem::take(&mut self.created);
-        let stays = |created: PathBuf| Some((fs::remove_dir(&created).err()?, created));
+        let stays = |created: PathBuf| Some((self.bounds.remove(&created).err()?, created));
         let staying: Vec<_> = created.into_iter().rev().filter_map(stays).collect();
         self.abandon(staying.iter().map(|(_, path)| path.clone()).collect());
         for (cause, path) in staying {
