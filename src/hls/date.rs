@@ -96,6 +96,7 @@ fn days_in(month: u64, year: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::presentation::time::end_of_dates;
 
     #[test]
     fn dates_are_those_of_the_calendar_and_come_back() {

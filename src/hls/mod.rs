@@ -10,9 +10,9 @@
 mod attributes;
 pub(crate) mod config;
 pub(crate) mod date;
-pub(crate) mod format;
 #[cfg_attr(not(test), expect(dead_code, reason = "no playlist lists them yet"))]
 mod date_range;
+pub(crate) mod format;
 pub(crate) mod key;
 mod multivariant;
 pub(crate) mod parse;

@@ -2,16 +2,16 @@
 //! deletion, and the publisher.
 
 pub(crate) mod bitrate;
+mod catch_up;
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "the publisher does not follow the clock yet")
 )]
 pub(crate) mod clock;
-pub(crate) mod date_range;
-mod catch_up;
 pub(crate) mod common;
 pub(crate) mod config;
 pub(crate) mod core;
+pub(crate) mod date_range;
 pub(crate) mod deletion;
 pub(crate) mod driver;
 mod enter;

@@ -1,5 +1,12 @@
 //! The ways in which the actions of a presentation are carried out.
 
+#[cfg_attr(
+    any(not(test), shuttle),
+    expect(
+        dead_code,
+        reason = "the publisher does not use the driver for origins yet"
+    )
+)]
 pub(crate) mod document;
 pub(crate) mod inline;
 #[cfg_attr(
