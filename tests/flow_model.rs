@@ -30,6 +30,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use common::segments::segment;
+use common::thorough::{self, is_thorough};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, RngSeed, TestRunner};
 use segment_stream::sink::from_fn;
@@ -45,10 +46,6 @@ struct Cases {
     thoroughly: u32,
 }
 
-fn is_thorough() -> bool {
-    env::var_os("SEGMENT_STREAM_THOROUGH").is_some_and(|value| value == "1")
-}
-
 /// As many cases as `PROPTEST_CASES` says, else so many. They are the same on every run, so that
 /// what fails is what was changed; `PROPTEST_RNG_SEED` chooses others.
 fn config(cases: Cases) -> ProptestConfig {
@@ -59,11 +56,7 @@ fn config(cases: Cases) -> ProptestConfig {
         ..ProptestConfig::default()
     };
     if env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = if is_thorough() {
-            cases.thoroughly
-        } else {
-            cases.usually
-        };
+        config.cases = thorough::cases(cases.usually, cases.thoroughly);
     }
     if config.rng_seed == RngSeed::Random {
         config.rng_seed = RngSeed::Fixed(2190);

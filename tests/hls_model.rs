@@ -21,6 +21,9 @@ mod setup;
 mod steps;
 #[path = "hls_model/text.rs"]
 mod text;
+#[path = "common/thorough.rs"]
+#[expect(dead_code, unreachable_pub, reason = "a part of it is used here")]
+mod thorough;
 
 use std::env;
 
@@ -29,15 +32,16 @@ use proptest::test_runner::RngSeed;
 
 use setup::Kind;
 
-/// As many cases as `PROPTEST_CASES` says, else so many. They are the same on every run, so that
-/// what fails is what was changed; `PROPTEST_RNG_SEED` chooses others.
+/// As many cases as `PROPTEST_CASES` says, else so many, and ten times as many with
+/// `SEGMENT_STREAM_THOROUGH=1`. They are the same on every run, so that what fails is what was
+/// changed; `PROPTEST_RNG_SEED` chooses others.
 fn cases(cases: u32) -> ProptestConfig {
     let mut config = ProptestConfig {
         failure_persistence: None,
         ..ProptestConfig::default()
     };
     if env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = cases;
+        config.cases = thorough::cases(cases, 10 * cases);
     }
     if config.rng_seed == RngSeed::Random {
         config.rng_seed = RngSeed::Fixed(8216);
@@ -46,7 +50,7 @@ fn cases(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(cases(7_000))]
+    #![proptest_config(cases(700))]
 
     #[test]
     fn a_live_playlist_keeps_the_clauses(
@@ -58,7 +62,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(3_500))]
+    #![proptest_config(cases(350))]
 
     #[test]
     fn an_event_or_vod_playlist_keeps_the_clauses(

@@ -9,6 +9,8 @@
 
 mod common;
 
+#[path = "kills/crash.rs"]
+mod crash;
 #[path = "kills/live.rs"]
 mod live;
 #[path = "kills/positions.rs"]
@@ -17,8 +19,8 @@ mod positions;
 mod random;
 #[path = "kills/record.rs"]
 mod record;
-#[path = "kills/thorough.rs"]
-mod thorough;
+#[path = "kills/several.rs"]
+mod several;
 
 use std::fs;
 use std::path::Path;
@@ -28,12 +30,13 @@ use std::sync::Arc;
 use common::example::example;
 use common::folder::{in_memory, temps};
 use common::means::have_tools;
+use common::thorough::{cases, has_time, is_thorough};
 use common::threads::must_end;
 use live::{Ending, Live};
 use positions::{Position, Watched, run_until};
 use record::Record;
+use several::several;
 use tempfile::TempDir;
-use thorough::{is_thorough, several};
 
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sample.ts");
 
@@ -195,8 +198,7 @@ const DELETION: &str = if cfg!(feature = "confined") {
 #[test]
 fn a_live_session_killed_before_each_deletion() {
     let test = "a_live_session_killed_before_each_deletion";
-    if !positions::can_trace(test) || !is_thorough() {
-        println!("{test}: only with SEGMENT_STREAM_THOROUGH=1");
+    if !has_time(test) || !positions::can_trace(test) {
         return;
     }
     let live = Arc::new(Live::new(Ending::WithTheInput));
@@ -235,7 +237,7 @@ fn two_hundred_kills_at_random() {
     if !have_tools("two_hundred_kills_at_random", &["setpriv"]) {
         return;
     }
-    let kills = if is_thorough() { 100 } else { 10 };
+    let kills = cases(10, 100);
     random::kill_and_go_on("live_hls", &Arc::new(Live::new(Ending::BrokenOff)), kills);
     random::kill_and_go_on("record", &Arc::new(Record::new()), kills);
 }

@@ -21,9 +21,11 @@ mod restart;
 #[path = "live_hls/server.rs"]
 mod server;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use common::example::example;
 use common::means::have_tools;
@@ -70,14 +72,34 @@ fn text(bytes: &[u8]) -> String {
 /// Video and audio of so many seconds, with a random access point every fifth of a second, unless
 /// ffmpeg is missing.
 fn make(test: &str, format: Format, seconds: u32) -> Option<Vec<u8>> {
+    static ENCODED: Mutex<BTreeMap<u32, Vec<u8>>> = Mutex::new(BTreeMap::new());
     if !have_tools(test, &["ffmpeg"]) {
         return None;
     }
+    let folder = tempfile::tempdir().unwrap();
+    let (encoded, file) = (folder.path().join("encoded"), folder.path().join("input"));
+    {
+        let mut all = ENCODED.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_this_length = all.entry(seconds).or_insert_with(|| encode(seconds));
+        fs::write(&encoded, of_this_length).unwrap();
+    }
+    let made = output(
+        Command::new("ffmpeg")
+            .args(["-nostdin", "-v", "error", "-i"])
+            .arg(encoded)
+            .args(["-c", "copy"])
+            .args(format.arguments())
+            .arg(&file),
+    );
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    Some(fs::read(file).unwrap())
+}
+
+/// The streams that [`make`] puts into a format. It encodes each length once for all tests.
+fn encode(seconds: u32) -> Vec<u8> {
     let video = format!("testsrc2=size=320x180:rate=25:duration={seconds}");
     let audio = format!("sine=frequency=440:beep_factor=4:sample_rate=48000:duration={seconds}");
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("input");
-    let made = output(
+    let encoded = output(
         Command::new("ffmpeg")
             .args(["-nostdin", "-v", "error"])
             .args(["-f", "lavfi", "-i", &video, "-f", "lavfi", "-i", &audio])
@@ -86,11 +108,10 @@ fn make(test: &str, format: Format, seconds: u32) -> Option<Vec<u8>> {
             .args(["-g", "5", "-bf", "2", "-sc_threshold", "0"])
             // Noise that the decoder makes up depends on where it began.
             .args(["-c:a", "aac", "-b:a", "64k", "-aac_pns", "0"])
-            .args(format.arguments())
-            .arg(&file),
+            .args(["-f", "nut", "-"]),
     );
-    assert!(made.status.success(), "{}", text(&made.stderr));
-    Some(fs::read(file).unwrap())
+    assert!(encoded.status.success(), "{}", text(&encoded.stderr));
+    encoded.stdout
 }
 
 /// The names in a folder, without what begins with a dot.

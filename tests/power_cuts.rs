@@ -22,14 +22,15 @@ use std::path::{Path, PathBuf};
 
 use common::folder::in_memory;
 use common::segments::payload;
+use common::thorough::cases;
 use history::{Found, History, Wrong};
 use interposed::disk::Disk;
-use interposed::{Fault, Kind, Plan, alone, counted, is_thorough};
+use interposed::{Fault, Kind, Plan, alone, counted};
 use segment_stream::{DiskSink, Durability, Existing, ProducedSegment, SegmentSink, WriteContext};
 
 /// How many states are looked at after one call.
 fn most() -> usize {
-    if is_thorough() { 4_096 } else { 128 }
+    cases(128, 4_096)
 }
 
 /// Two pages and a part of one.
@@ -337,7 +338,7 @@ mod live {
                 }
                 fs::remove_dir_all(&root).unwrap();
             };
-            let seeds = if is_thorough() { 200 } else { 4 };
+            let seeds = cases(4, 200);
             for history in sessions(setup, seeds) {
                 all.add(history.cut_everywhere(most(), &mut look));
             }

@@ -1,6 +1,5 @@
-//! Real file systems in real trouble, beyond what `trouble.rs` has: a full ext4, a file system
-//! that is shut down in mid-run, a slow disk, a hung one, and several writers where not all can
-//! work or even start.
+//! Real trouble: full, read-only, slow and hung file systems, one that is shut down in mid-run, no
+//! permission, no descriptors, and several writers where not all can work or even start.
 //!
 //! Most of it takes root, for mounts. Each mount is made in a mount namespace of its own, which
 //! takes it away with the last process in it, whatever became of the test. Disks that are shut
@@ -22,6 +21,8 @@ mod hung;
 mod image;
 #[path = "endless/memory.rs"]
 mod memory;
+#[path = "real_trouble/one_writer.rs"]
+mod one_writer;
 #[path = "real_trouble/recreated.rs"]
 mod recreated;
 #[path = "real_trouble/refused.rs"]

@@ -1,7 +1,7 @@
 //! A soak: live HLS through the disk sink and the publisher, with retention, in which nothing may
 //! grow.
 //!
-//! 50,000 segments; a million of them, and what it took:
+//! 10,000 segments; a million of them, and what it took:
 //! `SEGMENT_STREAM_THOROUGH=1 cargo test --release --all-features --test soak -- --nocapture`.
 #![cfg(all(target_os = "linux", feature = "hls"))]
 
@@ -21,6 +21,7 @@ use common::again::{again, folder, must_pass};
 use common::folder::in_memory;
 use common::listing::Listing;
 use common::segments::payload;
+use common::thorough::cases;
 use common::threads::must_end;
 use look::Look;
 use segment_stream::hls::{MediaPlaylist, MediaPlaylistPublisher};
@@ -35,8 +36,7 @@ const WINDOW: u64 = 10;
 const PARTS: u64 = 100;
 
 fn sends() -> u64 {
-    let is_thorough = std::env::var_os("SEGMENT_STREAM_THOROUGH").is_some_and(|it| it == "1");
-    if is_thorough { 1_000_000 } else { 50_000 }
+    cases(10_000, 1_000_000)
 }
 
 #[test]

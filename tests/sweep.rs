@@ -15,6 +15,7 @@ use common::again::{again, folder, must_pass};
 use common::folder::{entries, temps};
 use common::means::have_tools;
 use common::segments::segment_at;
+use common::thorough::cases;
 use common::threads::must_end;
 use common::unprivileged::{Unprivileged, Unreadable};
 use segment_stream::{DiskSink, Durability, ProducedSegment, SegmentSink, WriteContext};
@@ -208,7 +209,7 @@ fn sweeping_all_the_time_disturbs_no_writer() {
         let root = work.path().to_path_buf();
         let writer = thread::spawn(move || {
             let mut sink = DiskSink::rooted(root);
-            for number in 0..5_000 {
+            for number in 0..cases(1_500, 5_000) {
                 let segment = segment_at(number, format!("{}.ts", number % 3));
                 sink.write(&segment, &WriteContext::default()).unwrap();
             }

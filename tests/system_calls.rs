@@ -36,7 +36,8 @@ use common::again::{again, folder, must_pass};
 use common::config::once;
 use common::folder::in_memory;
 use common::means::have_tools;
-use interposed::{Call, Fault, Kind, alone, counted, is_thorough};
+use common::thorough::{cases, is_thorough};
+use interposed::{Call, Fault, Kind, alone, counted};
 use libc::{EEXIST, EINTR, ENOENT, ENOSYS};
 use segment_stream::{
     DiskSink, Durability, RetryPolicy, SegmentSink, SegmentStreamConfig, SinkError, WriteContext,

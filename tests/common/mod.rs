@@ -17,6 +17,7 @@ pub mod muxer;
 pub mod segments;
 pub mod sinks;
 pub mod sync;
+pub mod thorough;
 pub mod threads;
 #[cfg(unix)]
 pub mod unprivileged;

@@ -161,11 +161,6 @@ fn session() -> MutexGuard<'static, Option<Session>> {
     SESSION.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether there is time for every case: with `SEGMENT_STREAM_THOROUGH=1`.
-pub fn is_thorough() -> bool {
-    std::env::var_os("SEGMENT_STREAM_THOROUGH").is_some_and(|value| value == "1")
-}
-
 /// Keeps other tests of this binary off the one session that there is.
 pub fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::common::means::skip;
-use super::thorough::is_thorough;
+use super::common::thorough::is_thorough;
 use super::{Victim, have_tools};
 
 /// All calls with which a program may change files and folders. What opens for reading is among

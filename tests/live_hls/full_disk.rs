@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::time::Duration;
 
 use segment_stream::hls::{MediaPlaylist, MediaPlaylistPublisher, Notice, Retention};
-use segment_stream::{DiskSink, ProducedSegment, SegmentStream, SegmentStreamConfig};
+use segment_stream::{DiskSink, ProducedSegment, RetryPolicy, SegmentStream, SegmentStreamConfig};
 
 use super::common::again::{again, folder, must_pass};
 use super::common::folder::temps;
@@ -81,8 +81,14 @@ fn fill_the_disk(root: &Path, retention: Retention) {
         .target_duration(Duration::from_secs(4))
         .retention(retention);
     let sink = playlist.reserve(DiskSink::rooted(root));
-    let (mut stream, sender) =
-        SegmentStream::with_sink(SegmentStreamConfig::default(), sink).unwrap();
+    let config = SegmentStreamConfig {
+        retry: RetryPolicy {
+            most: Duration::from_millis(100),
+            ..RetryPolicy::default()
+        },
+        ..SegmentStreamConfig::default()
+    };
+    let (mut stream, sender) = SegmentStream::with_sink(config, sink).unwrap();
     let mut store = |number| {
         sender.send(segment(number)).unwrap();
         stream.next().unwrap()

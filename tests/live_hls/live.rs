@@ -9,12 +9,16 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::common::listing::Listing;
+use super::common::thorough::cases;
 use super::common::threads::must_end;
 use super::frames::{Frames, decoder};
 use super::server::Server;
 use super::*;
 
-const SECONDS: u32 = 40;
+fn seconds() -> u32 {
+    cases(24, 40)
+}
+
 /// How far the input is ahead of what was packaged of it, at most.
 const AHEAD: usize = 24 * 1024;
 /// How many segments are listed that the player has not asked for, at most, but for those in
@@ -228,7 +232,7 @@ fn broadcast(input: Vec<u8>) {
 #[test]
 fn a_player_of_a_transport_stream_gets_every_frame_from_its_start_to_the_end() {
     let test = "a_player_of_a_transport_stream_gets_every_frame_from_its_start_to_the_end";
-    if let Some(input) = make(test, Format::TransportStream, SECONDS) {
+    if let Some(input) = make(test, Format::TransportStream, seconds()) {
         must_end(|| broadcast(input));
     }
 }
@@ -236,7 +240,7 @@ fn a_player_of_a_transport_stream_gets_every_frame_from_its_start_to_the_end() {
 #[test]
 fn a_player_of_a_fragmented_mp4_gets_every_frame_from_its_start_to_the_end() {
     let test = "a_player_of_a_fragmented_mp4_gets_every_frame_from_its_start_to_the_end";
-    if let Some(input) = make(test, Format::Mp4, SECONDS) {
+    if let Some(input) = make(test, Format::Mp4, seconds()) {
         must_end(|| broadcast(input));
     }
 }

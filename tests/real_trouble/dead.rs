@@ -16,6 +16,7 @@ use super::common::config::once;
 use super::common::folder::{entries, temps};
 use super::common::means::have_tools;
 use super::common::segments::payload;
+use super::common::thorough::cases;
 use super::common::threads::must_end;
 use super::image::{Image, writers};
 use super::{LENGTH, figures, segment};
@@ -40,8 +41,7 @@ fn shut_down(test: &str, maker: &[&str], megabytes: u64) {
     if !have_tools(test, &["xfs_io"]) {
         return;
     }
-    let is_thorough = std::env::var_os("SEGMENT_STREAM_THOROUGH").is_some_and(|it| it == "1");
-    for round in 0..if is_thorough { 10 } else { 1 } {
+    for round in 0..cases(1, 10) {
         for writers in [1, 4] {
             let Some(image) = Image::make(test, maker, megabytes) else {
                 return;

@@ -57,12 +57,12 @@ impl Recording {
         assert_eq!(packet_hashes(&joined), packet_hashes(&self.input));
         fs::remove_file(joined).unwrap();
 
-        for (index, name) in names(folder).iter().enumerate() {
-            if index > 0 {
-                joined::check_beginning(&segments[index], FIRST_PID);
-            }
-            check_alone(&folder.join(name), decoder);
+        for segment in &segments[1..] {
+            joined::check_beginning(segment, FIRST_PID);
         }
+        let alone: Vec<_> = names(folder).iter().map(|it| folder.join(it)).collect();
+        begin_with_access(&alone);
+        can_be_decoded(&alone, decoder);
         self.check_durations();
         with_tables
     }
@@ -98,42 +98,56 @@ impl Recording {
     }
 }
 
-/// A segment on its own: nothing to complain of, and a decoder can begin with it.
-fn check_alone(segment: &Path, decoder: Decoder) {
-    let name = segment.display();
-    let entries = ["-v", "warning", "-show_entries", "packet=codec_type,flags"];
-    let probed = output(
-        Command::new("ffprobe")
-            .args(entries)
-            .args(["-of", "csv=print_section=0"])
-            .arg(segment),
-    );
-    assert_eq!(text(&probed.stderr), "", "ffprobe on {name}");
-    // Of the video, and of the audio where there is none.
-    let packets = text(&probed.stdout);
-    let mut of_video = packets.lines().filter(|it| it.starts_with("video,"));
-    let first = of_video.next().or(packets.lines().next());
-    let flags = first.and_then(|it| it.split(',').nth(1)).expect("packets");
-    assert!(
-        flags.starts_with('K'),
-        "{name} begins with no random access point"
-    );
+/// ffmpeg, and each of these as an input of its own: its demuxer and its decoders are its own too.
+fn reading(segments: &[PathBuf], level: &str) -> Command {
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-nostdin", "-v", level]);
+    segments.iter().for_each(|segment| {
+        ffmpeg.arg("-i").arg(segment);
+    });
+    ffmpeg
+}
 
-    let arguments = ["-nostdin", "-v", "error", "-i"];
-    let decoding = output(
-        Command::new("ffmpeg")
-            .args(arguments)
-            .arg(segment)
-            .args(["-f", "null", "-"]),
-    );
-    let complaints = text(&decoding.stderr);
+/// Each segment begins with a random access point of its first stream, which is the video if there
+/// is one, and a demuxer has no remark on it.
+fn begin_with_access(segments: &[PathBuf]) {
+    let mut ffmpeg = reading(segments, "warning");
+    for input in 0..segments.len() {
+        ffmpeg.args(["-map", &format!("{input}:0")]);
+    }
+    // Without this option, ffmpeg would leave out what comes before the first key frame.
+    let read = output(ffmpeg.args(["-c", "copy", "-copyinkf", "-f", "framecrc", "-"]));
+    assert_eq!(text(&read.stderr), "");
+    assert!(read.status.success());
+    // A line for each packet, the number of the input in front; its flags are there if it is no
+    // key frame.
+    let packets = text(&read.stdout);
+    for (input, segment) in segments.iter().enumerate() {
+        let of = format!("{input},");
+        let first = packets.lines().find(|line| line.starts_with(&of));
+        assert!(
+            !first.expect("packets").contains(", F=0x"),
+            "{} begins with no random access point",
+            segment.display()
+        );
+    }
+}
+
+/// A decoder that begins with a segment has nothing to complain of.
+fn can_be_decoded(segments: &[PathBuf], decoder: Decoder) {
+    let mut ffmpeg = reading(segments, "error");
+    for input in 0..segments.len() {
+        ffmpeg.args(["-map", &input.to_string()]);
+    }
+    let decoded = output(ffmpeg.args(["-f", "null", "-"]));
+    let complaints = text(&decoded.stderr);
     let is_expected = |line: &str| {
         decoder == Decoder::MissesReferences
             && (line.contains("mmco: unref short failure")
                 || line.contains("Last message repeated"))
     };
-    assert!(complaints.lines().all(is_expected), "{name}: {complaints}");
-    assert!(decoding.status.success());
+    assert!(complaints.lines().all(is_expected), "{complaints}");
+    assert!(decoded.status.success());
 }
 
 /// A line for each packet of the first video stream, or of the first stream where there is none.

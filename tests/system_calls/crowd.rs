@@ -109,7 +109,7 @@ fn round(seed: u64) -> usize {
 fn what_one_of_several_writers_has_stored_stands_in_durable_folders() {
     let _alone = alone();
     must_end(|| {
-        let rounds = if is_thorough() { 20_000 } else { 400 };
+        let rounds = cases(400, 20_000);
         let stored: usize = (0..rounds).map(round).sum();
         let writes = usize::try_from(rounds * WRITERS).unwrap() * FOLDERS.len();
         eprintln!("several writers: {stored} of {writes} were stored");

@@ -1,27 +1,26 @@
-//! Real trouble: a full disk, no inodes, no permission, a read-only folder, no descriptors, no
-//! threads. The error says which, nothing half stays, and the next segment succeeds once it can.
-#![cfg(target_os = "linux")]
-
-mod common;
+//! One writer on a full disk, without inodes, permission, descriptors or threads, and on a read-only
+//! file system. The error says which, nothing half stays, and the next segment succeeds once it can.
 
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::Command;
 
-use common::again::{again, folder, must_pass};
-use common::config::once;
-use common::folder::{entries, temps};
-use common::means::{have_tools, skip};
-use common::segments::payload;
-use common::threads::must_end;
-use common::unprivileged::Unprivileged;
 use segment_stream::{
     DiskSink, Durability, ProducedSegment, SegmentSink, SegmentStream, SegmentStreamConfig,
     WriteContext, WriteError,
 };
 use tempfile::tempdir;
+
+use super::assert_says;
+use super::common::again::{again, folder, must_pass};
+use super::common::config::once;
+use super::common::folder::{entries, temps};
+use super::common::means::{have_tools, skip};
+use super::common::segments::payload;
+use super::common::thorough::cases;
+use super::common::threads::must_end;
+use super::common::unprivileged::Unprivileged;
 
 /// Runs a part of a test with a small tmpfs mounted on its folder.
 fn on_a_small_disk(test: &str, part: &str, options: &str) {
@@ -56,15 +55,9 @@ fn store(sink: DiskSink, segment: ProducedSegment) -> Result<ProducedSegment, Wr
     })
 }
 
-fn assert_says(error: &WriteError, operation: &str, path: &Path, code: i32) {
-    assert_eq!(error.operation(), operation, "{error}");
-    assert_eq!(error.path(), Some(path), "{error}");
-    assert_eq!(error.raw_os_error(), Some(code), "{error}");
-}
-
 #[test]
 fn a_full_disk() {
-    on_a_small_disk("a_full_disk", "fills_the_disk", "size=1m");
+    on_a_small_disk("a_full_disk", "one_writer::fills_the_disk", "size=1m");
 }
 
 #[test]
@@ -112,7 +105,11 @@ fn fills_the_disk() {
 
 #[test]
 fn no_inodes() {
-    on_a_small_disk("no_inodes", "uses_all_inodes", "size=1m,nr_inodes=6");
+    on_a_small_disk(
+        "no_inodes",
+        "one_writer::uses_all_inodes",
+        "size=1m,nr_inodes=6",
+    );
 }
 
 #[test]
@@ -146,7 +143,7 @@ fn uses_all_inodes() {
 fn a_read_only_file_system() {
     on_a_small_disk(
         "a_read_only_file_system",
-        "writes_while_read_only",
+        "one_writer::writes_while_read_only",
         "size=1m",
     );
 }
@@ -185,7 +182,10 @@ fn without_privileges(test: &str, part: &str) {
 
 #[test]
 fn a_folder_without_permission() {
-    without_privileges("a_folder_without_permission", "writes_without_permission");
+    without_privileges(
+        "a_folder_without_permission",
+        "one_writer::writes_without_permission",
+    );
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn no_descriptors() {
     let prefix = ["sh", "-c", "ulimit -n 40; exec \"$@\"", "sh"];
     must_pass(&mut again(
         &prefix,
-        "writes_without_descriptors",
+        "one_writer::writes_without_descriptors",
         work.path(),
     ));
 }
@@ -254,7 +254,7 @@ fn nothing_leaks_over_a_thousand_segments() {
     let work = tempdir().unwrap();
     must_pass(&mut again(
         &[],
-        "counts_descriptors_and_threads",
+        "one_writer::counts_descriptors_and_threads",
         work.path(),
     ));
 }
@@ -266,8 +266,7 @@ fn counts_descriptors_and_threads() {
     fs::create_dir(root.join("in the way")).unwrap();
     let open = |what: &str| fs::read_dir(format!("/proc/self/{what}")).unwrap().count();
     let before = (open("fd"), open("task"));
-    let is_thorough = std::env::var_os("SEGMENT_STREAM_THOROUGH").is_some_and(|it| it == "1");
-    let sends = if is_thorough { 5_000 } else { 500 };
+    let sends = cases(500, 5_000);
     for durability in [Durability::None, Durability::Full] {
         let sink = DiskSink::rooted(&root).durability(durability);
         let (mut stream, sender) =
@@ -294,7 +293,11 @@ fn no_threads() {
     let work = tempdir().unwrap();
     // No machine has the address space for such a stack.
     let prefix = ["env", "RUST_MIN_STACK=70368744177664"];
-    must_pass(&mut again(&prefix, "starts_without_threads", work.path()));
+    must_pass(&mut again(
+        &prefix,
+        "one_writer::starts_without_threads",
+        work.path(),
+    ));
 }
 
 #[test]

@@ -1,7 +1,4 @@
 //! A killed recorder leaves whole segments, and temp files that a sweep deletes.
-#![cfg(target_os = "linux")]
-
-mod common;
 
 use std::collections::hash_map::RandomState;
 use std::fs;
@@ -10,14 +7,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use common::example::example;
-use common::folder::{entries, temps};
-use common::means::have_tools;
-use common::threads::must_end;
 use segment_stream::DiskSink;
 use tempfile::{TempDir, tempdir};
 
-const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sample.ts");
+use super::SAMPLE;
+use super::common::example::example;
+use super::common::folder::{entries, temps};
+use super::common::means::have_tools;
+use super::common::threads::must_end;
 
 /// The undisturbed recording of the input.
 struct Reference {

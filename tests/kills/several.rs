@@ -1,13 +1,7 @@
-//! The number of cases.
+//! Cases side by side.
 
-use std::env;
 use std::sync::{Arc, Mutex};
 use std::thread;
-
-/// Whether everything is to be tried, and not a sample.
-pub(crate) fn is_thorough() -> bool {
-    env::var_os("SEGMENT_STREAM_THOROUGH").is_some_and(|value| value == "1")
-}
 
 /// Tries all of them, a few at a time, for what waits more than it works. The answers are in
 /// order.

@@ -1,7 +1,4 @@
-//! No reader ever sees part of a playlist, or one that names a missing file.
-#![cfg(feature = "hls")]
-
-mod common;
+//! Playlists: rewritten while a player reads them and what they name.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -11,12 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::folder::{entries, in_memory, temps};
-use common::listing::Listing;
-use common::segments::payload;
-use common::threads::must_end;
 use segment_stream::hls::{MediaPlaylist, MediaPlaylistPublisher};
 use segment_stream::{DiskSink, ProducedSegment, SegmentStream, SegmentStreamConfig};
+
+use super::common::folder::{entries, in_memory, temps};
+use super::common::listing::Listing;
+use super::common::segments::payload;
+use super::common::threads::must_end;
 
 const REWRITES: u64 = 10_000;
 const PLAYLIST: &str = "live/live.m3u8";
