@@ -1,16 +1,16 @@
 //! Losses, as a stream yields them.
 
-use std::cell::RefCell;
 use std::io;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use segment_stream::{
     ProducedSegment, RetryPolicy, SegmentSender, SegmentStream, SegmentStreamConfig, WriteError,
     sink,
 };
 
-thread_local! {
-    static FULL_DISK: RefCell<(SegmentStream, SegmentSender)> = RefCell::new(full_disk());
-}
+/// Not one for each thread: on Windows the drop of a thread's own stream would wait for ever.
+static FULL_DISK: LazyLock<Mutex<(SegmentStream, SegmentSender)>> =
+    LazyLock::new(|| Mutex::new(full_disk()));
 
 fn full_disk() -> (SegmentStream, SegmentSender) {
     let sink = sink::from_fn(|_| Err(io::Error::from(io::ErrorKind::StorageFull)));
@@ -23,8 +23,8 @@ fn full_disk() -> (SegmentStream, SegmentSender) {
 
 /// The segment as a stream yields it that could not write it.
 pub(crate) fn lost(segment: ProducedSegment) -> Result<ProducedSegment, WriteError> {
-    FULL_DISK.with_borrow_mut(|(stream, sender)| {
-        sender.send(segment).expect("the stream is open");
-        stream.next().expect("one segment was sent")
-    })
+    let mut disk = FULL_DISK.lock().unwrap_or_else(PoisonError::into_inner);
+    let (stream, sender) = &mut *disk;
+    sender.send(segment).expect("the stream is open");
+    stream.next().expect("one segment was sent")
 }

@@ -43,9 +43,9 @@ impl Committer {
     ) -> Result<Committed, SinkError> {
         let name = temp.path().to_path_buf();
         let path = &target.path;
-        let renamed = temp.persist_noclobber(path).or_else(|refused| {
+        let renamed = platform::rename_new(temp, path).or_else(|refused| {
             match may_replace(refused.error, path, existing) {
-                Ok(()) => refused.file.persist(path),
+                Ok(()) => platform::replace(refused.file, path),
                 Err(error) => Err(PersistError {
                     error,
                     file: refused.file,
@@ -63,7 +63,13 @@ impl Committer {
             return Ok(Committed::Gone);
         }
         temp::discard(temp);
-        Err(SinkError::during("rename the temp file to", path, cause))
+        let is_held_open = platform::is_held_open(&cause, path);
+        let error = SinkError::during("rename the temp file to", path, cause);
+        Err(if is_held_open {
+            SinkError::transient(error)
+        } else {
+            error
+        })
     }
 
     /// If the file system cannot rename without replacing, `tempfile` links the file to its final
@@ -95,11 +101,7 @@ fn is_gone(name: &Path) -> bool {
 /// Whether a plain rename may follow the one that did not replace. If not, returns the reason.
 fn may_replace(refusal: io::Error, target: &Path, existing: Existing) -> io::Result<()> {
     let in_the_way = refusal.kind() == io::ErrorKind::AlreadyExists;
-    // The answers of file systems that have neither such a rename nor hard links.
-    let cannot_tell = matches!(
-        refusal.kind(),
-        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied
-    );
+    let cannot_tell = platform::has_no_rename_new(&refusal);
     if !in_the_way && !cannot_tell {
         return Err(refusal);
     }

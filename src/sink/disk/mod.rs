@@ -32,6 +32,7 @@ use self::target::Target;
 use self::temp::TempFiles;
 use crate::error::SinkError;
 use crate::internal::log::log;
+use crate::internal::platform;
 use crate::segment::ProducedSegment;
 use crate::sink::{SegmentSink, WriteContext};
 
@@ -322,8 +323,7 @@ impl DiskSink {
         if self.durability != Durability::None {
             // A failed sync is final for this file: the kernel may drop the dirty pages, and the
             // next sync would succeed. A retry starts from memory, with a new file.
-            file.sync_all()
-                .map_err(|cause| SinkError::during("sync", target, cause))?;
+            platform::sync_file(file).map_err(|cause| SinkError::during("sync", target, cause))?;
         }
         Ok(())
     }
@@ -340,6 +340,10 @@ impl SegmentSink for DiskSink {
             return Ok(());
         };
         let target = self.target(hint)?;
+        if self.durability == Durability::Full {
+            platform::can_sync_directories()
+                .map_err(|cause| SinkError::during("store", &target.path, cause))?;
+        }
         for _ in 0..temp::TRIES {
             match self.store(&segment.data, &target)? {
                 Committed::Done => return Ok(()),

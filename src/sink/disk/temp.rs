@@ -9,6 +9,7 @@ use log::Level;
 use tempfile::NamedTempFile;
 
 use crate::internal::log::log;
+use crate::internal::platform;
 
 const PREFIX: &str = ".segment-";
 const SUFFIX: &str = ".tmp";
@@ -45,7 +46,7 @@ impl TempFiles {
                 .prefix(PREFIX)
                 .suffix(SUFFIX)
                 .rand_bytes(RANDOM)
-                .make_in(directory, create_new)?;
+                .make_in(platform::long(directory), create_new)?;
             match lock(temp.as_file()) {
                 Ok(()) => {}
                 // A sweep has it.
