@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
-use crate::internal::platform;
+use crate::internal::{paths, platform};
 
 /// All but the unreserved characters (RFC 3986 §2.3). So no name can end a quoted string, begin a
 /// comment, a query, a fragment or a scheme, or break a line.
@@ -65,9 +65,7 @@ pub(crate) fn plain(path: &Path) -> io::Result<PathBuf> {
     Steps::of(path).map(PathBuf::from)
 }
 
-/// Whether both may name the same file. File systems such as FAT, exFAT, NTFS and APFS ignore the
-/// case of a name, and some of them dots and spaces at its end: so both are ignored here, the case
-/// in ASCII.
+/// Whether both may name the same file, on a file system that takes some names for one.
 pub(crate) fn may_be_same(one: &Path, other: &Path) -> bool {
     let (Ok(one), Ok(other)) = (Steps::of(one), Steps::of(other)) else {
         return false;
@@ -78,14 +76,7 @@ pub(crate) fn may_be_same(one: &Path, other: &Path) -> bool {
             .names
             .iter()
             .zip(&other.names)
-            .all(|(one, other)| without_end(one).eq_ignore_ascii_case(without_end(other)))
-}
-
-/// A name without the dots and spaces at its end.
-fn without_end(name: &OsStr) -> &[u8] {
-    let name = name.as_encoded_bytes();
-    let end = name.iter().rposition(|byte| !b". ".contains(byte));
-    &name[..end.map_or(0, |last| last + 1)]
+            .all(|(one, other)| paths::may_be_same(one, other))
 }
 
 fn encode(name: &OsStr) -> io::Result<String> {

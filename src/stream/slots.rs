@@ -12,13 +12,14 @@
 mod model;
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Component, Path};
 use std::time::{Duration, Instant};
 
 use super::config::{SegmentStreamConfig, WhenFull};
 use super::stats::{StreamStats, Tally};
 use super::yielded::Yielded;
 use crate::error::{Loss, SinkError, WriteError, WriteErrorKind};
+use crate::internal::paths;
 use crate::segment::{ProducedSegment, SegmentInfo, Submission};
 
 /// Up to this many losses have a record each. Beyond it, neighbours share one: so there are never
@@ -294,7 +295,7 @@ impl Slots {
     }
 
     /// The oldest queued segment whose path no writer has: equal paths are written one after the
-    /// other, in the order of acceptance.
+    /// other, in the order of acceptance. Paths that some file system takes for one count as equal.
     pub(super) fn take(&mut self, now: Instant) -> Option<Job> {
         let at = self.take_passed_over().or_else(|| self.take_fresh())?;
         let entry = self.ring.get_mut(at)?;
@@ -364,7 +365,7 @@ impl Slots {
         let mut others = self.writing.iter();
         !others.any(|it| {
             let other = self.position(*it).and_then(path);
-            other.is_some_and(|other| plain(other) == plain(own))
+            other.is_some_and(|other| may_be_same(other, own))
         })
     }
 
@@ -610,7 +611,20 @@ impl Slots {
     }
 }
 
-/// A leading `.` is the only one that [`Path`] does not ignore when it compares.
-fn plain(path: &Path) -> &Path {
-    path.strip_prefix(".").unwrap_or(path)
+/// Whether both may be paths of one file. File names differ most, so the comparison begins there.
+fn may_be_same(one: &Path, other: &Path) -> bool {
+    // A leading `.` is the only one that `Path` does not ignore.
+    let names = |path| {
+        Path::components(path)
+            .rev()
+            .filter(|it| *it != Component::CurDir)
+    };
+    let (mut one, mut other) = (names(one), names(other));
+    loop {
+        match (one.next(), other.next()) {
+            (None, None) => return true,
+            (Some(one), Some(other)) if paths::may_be_same(one.as_os_str(), other.as_os_str()) => {}
+            _ => return false,
+        }
+    }
 }

@@ -53,6 +53,12 @@ use crate::sink::{SegmentSink, WriteContext};
 /// links of a replaced file are not carried over. A program that watches the directory sees a move
 /// and no close.
 ///
+/// **On Windows** a file is replaced while readers have it open, if they allow its deletion (as the
+/// standard library, browsers and most web servers do). Otherwise the write is a
+/// [transient](SinkError::is_transient) error, as on systems without such a rename (before
+/// Windows 10 1607, FAT, some network shares). On macOS a volume that refuses F_FULLFSYNC, as
+/// network volumes do, is synced with `fsync`.
+///
 /// **A segment without a path hint** has no destination: it passes as `Ok` and is counted apart.
 ///
 /// **After an error** the file does not exist and no temp file is left; a directory that was
@@ -122,7 +128,9 @@ impl DiskSink {
     ///
     /// A hint must be relative and name a file below the root. A hint is an error if it is empty,
     /// absolute, has a `..` in it, ends in `/` or `.`, or passes through a symbolic link below the
-    /// root. The root itself may be a link, and is created if it is missing.
+    /// root. The root itself may be a link, and is created if it is missing. On Windows each name
+    /// must also be one that Windows keeps as it is: without a colon, without a dot or space at its
+    /// end, and not that of a device (`nul`, `aux.ts`).
     ///
     /// A relative root is resolved here, so that a later change of the current directory does not
     /// move it. If the current directory is not known, each write is an error.
@@ -225,8 +233,9 @@ impl DiskSink {
     ///
     /// The sweep goes on after a directory that cannot be read (`lost+found`, `.snapshot`) and
     /// after a temp file that cannot be removed. Each is logged and returned in [`Swept::errors`].
-    /// On a file system without locks, temp files in use cannot be told from others, so each stays
-    /// and is such an error.
+    /// Without locks, temp files in use cannot be told from others, so each stays and is such an
+    /// error; the first one is logged. Some file systems have no locks, and the standard library
+    /// has none on Android.
     ///
     /// # Errors
     ///
