@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
-use crate::internal::platform;
+use crate::internal::{paths, platform};
 
 /// All but the unreserved characters (RFC 3986 §2.3). So no name can end a quoted string, begin a
 /// comment, a query, a fragment or a scheme, or break a line.
@@ -35,10 +35,10 @@ pub(crate) fn reference(from: &Path, to: &Path) -> io::Result<String> {
         .count();
     let mut reference = "../".repeat(from.names.len() - shared);
     for folder in &folders[shared..] {
-        reference.push_str(&encode(folder));
+        reference.push_str(&encode(folder)?);
         reference.push('/');
     }
-    reference.push_str(&encode(name));
+    reference.push_str(&encode(name)?);
     Ok(reference)
 }
 
@@ -65,9 +65,7 @@ pub(crate) fn plain(path: &Path) -> io::Result<PathBuf> {
     Steps::of(path).map(PathBuf::from)
 }
 
-/// Whether both may name the same file. File systems such as FAT, exFAT, NTFS and APFS ignore the
-/// case of a name, and some of them dots and spaces at its end: so both are ignored here, the case
-/// in ASCII.
+/// Whether both may name the same file, on a file system that takes some names for one.
 pub(crate) fn may_be_same(one: &Path, other: &Path) -> bool {
     let (Ok(one), Ok(other)) = (Steps::of(one), Steps::of(other)) else {
         return false;
@@ -78,26 +76,31 @@ pub(crate) fn may_be_same(one: &Path, other: &Path) -> bool {
             .names
             .iter()
             .zip(&other.names)
-            .all(|(one, other)| without_end(one).eq_ignore_ascii_case(without_end(other)))
+            .all(|(one, other)| paths::may_be_same(one, other))
 }
 
-/// A name without the dots and spaces at its end.
-fn without_end(name: &OsStr) -> &[u8] {
-    let name = name.as_encoded_bytes();
-    let end = name.iter().rposition(|byte| !b". ".contains(byte));
-    &name[..end.map_or(0, |last| last + 1)]
+fn encode(name: &OsStr) -> io::Result<String> {
+    if !platform::is_plain_name(name) {
+        return refuse("it has a name that this system takes for something else");
+    }
+    Ok(percent_encode(name.as_encoded_bytes(), RESERVED).to_string())
 }
 
-fn encode(name: &OsStr) -> String {
-    percent_encode(name.as_encoded_bytes(), RESERVED).to_string()
-}
-
+/// The name in one part of a reference: a single component of a path that leads nowhere else.
 fn decode(part: &str) -> io::Result<OsString> {
     let bytes: Vec<u8> = percent_decode_str(part).collect();
-    if bytes.contains(&b'/') || bytes.contains(&0) || bytes == b".." || bytes == b"." {
-        return refuse("it names no file");
+    if bytes.contains(&0) {
+        return refuse("it contains a NUL byte");
     }
-    platform::os_string(bytes)
+    let name = platform::os_string(bytes)?;
+    let mut components = Path::new(&name).components();
+    match (components.next(), components.next()) {
+        // Equal, as `Path` ignores a separator or a dot at the end.
+        (Some(Component::Normal(only)), None) if only == name && platform::is_plain_name(only) => {
+            Ok(name)
+        }
+        _ => refuse("it names no file"),
+    }
 }
 
 /// The steps of a path from where it starts.
@@ -155,18 +158,46 @@ mod tests {
             ("./live/.", "live//x/./0.ts", "x/0.ts"),
             ("/srv/live", "/srv/live/0.ts", "0.ts"),
             ("/srv/live", "/0.ts", "../../0.ts"),
-            (
-                "",
-                "a b/c:d#e?f%g\"h\n.ts",
-                "a%20b/c%3Ad%23e%3Ff%25g%22h%0A.ts",
-            ),
+            ("", "a b/c#d%e&f.ts", "a%20b/c%23d%25e%26f.ts"),
             ("", "Ünï.ts", "%C3%9Cn%C3%AF.ts"),
-            ("", "http:x", "http%3Ax"),
         ] {
             let found = reference(Path::new(from), Path::new(to)).unwrap();
             assert_eq!(found, expected);
             let back = resolve(Path::new(from), &found).unwrap();
             assert_eq!(back, plain(Path::new(to)).unwrap());
+        }
+    }
+
+    /// A Unix takes these for names, and Windows does not.
+    #[test]
+    fn a_name_is_one_component_of_a_path_by_the_rules_of_the_system() {
+        for (name, uri) in [
+            ("c:d?e\"f\n.ts", "c%3Ad%3Fe%22f%0A.ts"),
+            ("http:x", "http%3Ax"),
+            ("12:00:00.ts", "12%3A00%3A00.ts"),
+            ("C:\\Windows\\x", "C%3A%5CWindows%5Cx"),
+            ("..\\..\\x", "..%5C..%5Cx"),
+            ("\\\\host\\share\\x", "%5C%5Chost%5Cshare%5Cx"),
+            ("a\\b", "a%5Cb"),
+            ("nul", "nul"),
+            ("0.ts.", "0.ts."),
+            ("0.ts ", "0.ts%20"),
+        ] {
+            let from = Path::new("live");
+            let file = Path::new("live/video").join(name);
+            let (to_uri, to_file) = (
+                reference(from, &file),
+                resolve(from, &format!("video/{uri}")),
+            );
+            if platform::is_plain_name(OsStr::new(name)) {
+                assert_eq!(to_uri.unwrap(), format!("video/{uri}"));
+                assert_eq!(to_file.unwrap(), file);
+            } else {
+                assert!(to_file.is_err(), "{uri:?} {to_file:?}");
+                // Several components are several names.
+                let is_one = file.file_name() == Some(OsStr::new(name));
+                assert!(!is_one || to_uri.is_err(), "{name:?} {to_uri:?}");
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// count as the module.
 const ORDER: &[&str] = &[
     "internal::platform",
+    "internal::paths",
     "internal::unwind",
     "internal::log",
     "internal::sync",
@@ -132,6 +133,8 @@ const ORDER: &[&str] = &[
     "hls",
 ];
 
+const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
+
 /// The place of the listed module that this path is in or names something of.
 fn place(path: &str) -> Option<usize> {
     let within = |module: &str| {
@@ -251,6 +254,38 @@ fn no_module_imports_from_below_itself() {
         checked += 1;
     }
     assert!(checked >= ORDER.len(), "only {checked} modules found");
+}
+
+/// The targets in the list, each with its systems.
+fn listed() -> Vec<(String, String)> {
+    let list = fs::read_to_string(Path::new(TESTS).join("systems.txt")).unwrap();
+    let lines = list
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let (target, systems) = line.split_once(' ').expect("two words a line");
+            (target.to_owned(), systems.trim().to_owned())
+        })
+        .collect()
+}
+
+#[test]
+fn every_test_target_says_where_it_runs() {
+    let mut targets: Vec<String> = fs::read_dir(TESTS)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    targets.sort();
+    let listed = listed();
+    let names: Vec<_> = listed.iter().map(|(target, _)| target.clone()).collect();
+    assert_eq!(names, targets, "tests/systems.txt has others");
+    for (target, systems) in listed {
+        let known = ["any", "slow", "tools", "unix", "linux", "windows", "build"];
+        assert!(known.contains(&systems.as_str()), "{target}: {systems}");
+    }
 }
 
 #[test]

@@ -8,10 +8,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::gate::Gate;
+#[cfg(target_os = "linux")]
+use common::linux::{thread_number, wait_until_gone};
 use common::segments::segment;
 use common::sinks::{Recording, failing, gated};
 use common::sync::Mutex;
-use common::threads::{must_end, spawn_asleep, thread_number, wait_until_gone};
+use common::threads::{must_end, spawn_asleep};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use segment_stream::{
     ProducedSegment, RetryPolicy, SegmentSink, SegmentStream, SegmentStreamConfig, SinkError,

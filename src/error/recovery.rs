@@ -19,6 +19,8 @@ use crate::internal::platform;
 /// - space: `StorageFull`, `QuotaExceeded`, `OutOfMemory`, `WriteZero`
 /// - codes on Unix: an I/O error (EIO), too many open files (EMFILE, ENFILE); on Windows: a sharing
 ///   or lock violation, too many open files
+/// - on Windows also a rename of the disk sink that is denied because another program has the
+///   target open
 ///
 /// **Permanent, and tried once:** every other, for example
 ///

@@ -61,8 +61,9 @@ impl SegmentStream {
     /// times the number of writers.
     ///
     /// Segments with equal path hints are never written at the same time, and the later one is
-    /// written last. Paths are equal as [`Path`](std::path::Path)s, a leading `.` aside. Paths that
-    /// lead to the same file in other ways (a link, upper case, one of them absolute) are not.
+    /// written last. Paths are equal if some file system takes them for one: a leading `.`, the
+    /// case in ASCII, and dots and spaces at the end of a name do not count. Paths that lead to the
+    /// same file in other ways (a link, other letters in upper case, one of them absolute) are not.
     ///
     /// Each sink's [`finish`](SegmentSink::finish) is called when its writer has nothing left to
     /// do. When one sink panics the stream closes, the queued segments come out as `Err`, and the

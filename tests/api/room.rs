@@ -16,8 +16,9 @@ use segment_stream::{
 
 use crate::common::config::depth;
 use crate::common::gate::Gate;
+use crate::common::linux::{thread_number, wait_until_asleep};
 use crate::common::segments::segment;
-use crate::common::threads::{must_end, spawn_asleep, thread_number, wait_until_asleep};
+use crate::common::threads::{must_end, spawn_asleep};
 
 /// Each segment is worth this long, and the pauses are this long, or up to a half shorter.
 fn policy(budget: Duration, pause: Duration) -> RetryPolicy {

@@ -11,6 +11,8 @@ pub mod example;
 pub mod folder;
 pub mod gate;
 pub mod joined;
+#[cfg(target_os = "linux")]
+pub mod linux;
 pub mod listing;
 pub mod means;
 pub mod muxer;

@@ -1,7 +1,6 @@
 //! A watchdog, a look at whether a thread is really waiting, and a way to mix them.
 
 use std::env;
-use std::fs;
 use std::hint;
 use std::panic;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,6 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
+
+#[cfg(target_os = "linux")]
+use super::linux::{thread_number, wait_until_asleep};
 
 /// Far more than any test here needs. Only a hanging test waits this long.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -63,60 +65,28 @@ pub fn give_way(turns: u64) {
     }
 }
 
-/// The kernel's number of the calling thread.
-#[cfg(target_os = "linux")]
-pub fn thread_number() -> String {
-    let link = fs::read_link("/proc/thread-self").expect("/proc is mounted");
-    let number = link.file_name().expect("it ends in the thread's number");
-    number.to_str().expect("it is a number").to_owned()
-}
-
-/// Waits, without sleeping, until the kernel says that the thread sleeps. A thread that is known
-/// to be on its way into a blocking call has arrived there.
-#[cfg(target_os = "linux")]
-pub fn wait_until_asleep(thread_number: &str) {
-    loop {
-        let stat = fs::read_to_string(format!("/proc/self/task/{thread_number}/stat"))
-            .expect("the thread lives");
-        // "pid (name) state …", and a name may have spaces and brackets in it.
-        let state = stat
-            .rsplit(')')
-            .next()
-            .and_then(|rest| rest.trim().chars().next());
-        if state == Some('S') {
-            return;
-        }
-        thread::yield_now();
-    }
-}
-
-/// Waits, without sleeping, until the kernel knows no such thread any more.
-#[cfg(target_os = "linux")]
-pub fn wait_until_gone(thread_number: &str) {
-    let thread = format!("/proc/self/task/{thread_number}");
-    while fs::exists(&thread).expect("/proc is mounted") {
-        thread::yield_now();
-    }
-}
-
-/// Starts a thread whose call is going to block, and returns once it does.
+/// Starts a thread whose call is going to block, and returns once it does. (On systems other than
+/// Linux it returns once the thread has begun.)
 pub fn spawn_asleep<T: Send + 'static>(
     call: impl FnOnce() -> T + Send + 'static,
 ) -> thread::JoinHandle<T> {
     let (tell, told) = bounded(1);
     let thread = thread::spawn(move || {
-        #[cfg(target_os = "linux")]
         tell.send(thread_number())
-            .expect("its starter waits for this");
-        #[cfg(not(target_os = "linux"))]
-        tell.send(String::new())
             .expect("its starter waits for this");
         call()
     });
     let number = told.recv().expect("the thread says its number");
-    #[cfg(target_os = "linux")]
     wait_until_asleep(&number);
-    #[cfg(not(target_os = "linux"))]
-    drop(number);
     thread
+}
+
+#[cfg(not(target_os = "linux"))]
+fn thread_number() -> String {
+    String::new()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn wait_until_asleep(_: &str) {
+    thread::yield_now();
 }

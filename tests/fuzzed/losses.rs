@@ -1,8 +1,7 @@
 //! Losses, as a stream yields them.
 
-use std::cell::RefCell;
 use std::io;
-use std::sync::mpsc;
+use std::sync::{LazyLock, Mutex, PoisonError, mpsc};
 use std::thread;
 
 use segment_stream::{
@@ -12,9 +11,8 @@ use segment_stream::{
 
 pub(crate) type Item = Result<ProducedSegment, WriteError>;
 
-thread_local! {
-    static FULL_DISK: RefCell<(SegmentStream, SegmentSender)> = RefCell::new(full_disk());
-}
+static FULL_DISK: LazyLock<Mutex<(SegmentStream, SegmentSender)>> =
+    LazyLock::new(|| Mutex::new(full_disk()));
 
 fn full_disk() -> (SegmentStream, SegmentSender) {
     let sink = sink::from_fn(|_| Err(io::Error::from(io::ErrorKind::StorageFull)));
@@ -27,10 +25,10 @@ fn full_disk() -> (SegmentStream, SegmentSender) {
 
 /// The segment as a stream yields it that could not write it.
 pub(crate) fn lost(segment: ProducedSegment) -> Item {
-    FULL_DISK.with_borrow_mut(|(stream, sender)| {
-        sender.send(segment).unwrap();
-        stream.next().unwrap()
-    })
+    let mut disk = FULL_DISK.lock().unwrap_or_else(PoisonError::into_inner);
+    let (stream, sender) = &mut *disk;
+    sender.send(segment).unwrap();
+    stream.next().unwrap()
 }
 
 /// The items that a stream yields for these segments after a stall in which it had room for the

@@ -47,14 +47,15 @@ fn a_segment_that_is_too_long_is_listed_with_what_the_target_duration_allows() {
 
 #[test]
 fn names_are_encoded() {
+    // Windows has no names with the others.
+    let (odd, uri) = if cfg!(windows) {
+        ("#%&; ü", "%23%25%26%3B%20%C3%BC")
+    } else {
+        ("two\nlines\"#%?: ü", "two%0Alines%22%23%25%3F%3A%20%C3%BC")
+    };
     let mut bench = Bench::new(event());
-    let odd = "two\nlines\"#%?: ü";
     let _ = bench.push_segment(media(0, 2.0).with_path(odd));
-    assert!(
-        bench
-            .text()
-            .ends_with(",\ntwo%0Alines%22%23%25%3F%3A%20%C3%BC\n")
-    );
+    assert!(bench.text().ends_with(&format!(",\n{uri}\n")));
 }
 
 /// A client that does not know EXT-X-GAP loads what its URI names: not the playlist, as a segment.

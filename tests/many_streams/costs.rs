@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, bounded};
 
 use super::common::again::{again, must_pass};
+use super::common::linux::{thread_number, wait_until_asleep};
 use super::common::means::skip;
-use super::common::threads::{must_end, thread_number, wait_until_asleep};
+use super::common::threads::must_end;
 use super::count::{threads_and_descriptors, wait_until_all_sleep};
 use super::memory::resident_bytes;
 use super::{

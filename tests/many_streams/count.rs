@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::common::threads::{thread_number, wait_until_asleep};
+use super::common::linux::{thread_number, wait_until_asleep};
 
 fn entries(what: &str) -> Vec<String> {
     let folder = fs::read_dir(format!("/proc/self/{what}")).unwrap();

@@ -1,13 +1,14 @@
-//! Windows, and systems without file numbers.
+//! Systems that are neither Unix nor Windows.
 
+use std::ffi::OsStr;
 use std::fs::{File, FileType, Metadata};
 use std::io;
+use std::path::Path;
 
-/// Whether a system call that failed with this code may succeed later. On Windows these are
-/// `ERROR_TOO_MANY_OPEN_FILES`, `ERROR_SHARING_VIOLATION` and `ERROR_LOCK_VIOLATION`: another
-/// process, such as a virus scanner, has the file open.
-pub(crate) fn is_transient_code(code: i32) -> bool {
-    cfg!(windows) && matches!(code, 4 | 32 | 33)
+use tempfile::{NamedTempFile, PersistError};
+
+pub(crate) fn is_transient_code(_: i32) -> bool {
+    false
 }
 
 pub(crate) fn device(_: &Metadata) -> io::Result<u64> {
@@ -27,8 +28,46 @@ pub(crate) fn special_file(_: FileType) -> Option<&'static str> {
     None
 }
 
+pub(crate) fn is_plain_name(_: &OsStr) -> bool {
+    true
+}
+
+pub(crate) fn long(path: &Path) -> &Path {
+    path
+}
+
+pub(crate) fn rename_new(
+    temp: NamedTempFile<File>,
+    target: &Path,
+) -> Result<File, PersistError<File>> {
+    temp.persist_noclobber(target)
+}
+
+pub(crate) fn replace(
+    temp: NamedTempFile<File>,
+    target: &Path,
+) -> Result<File, PersistError<File>> {
+    temp.persist(target)
+}
+
+pub(crate) fn has_no_rename_new(refusal: &io::Error) -> bool {
+    refusal.kind() == io::ErrorKind::Unsupported
+}
+
+pub(crate) fn is_held_open(_: &io::Error, _: &Path) -> bool {
+    false
+}
+
+pub(crate) fn sync_file(file: &File) -> io::Result<()> {
+    file.sync_all()
+}
+
+pub(crate) fn can_sync_directories() -> io::Result<()> {
+    unsupported("directories can be synced on Unix only, so Durability::Full is not supported here")
+}
+
 pub(crate) fn sync_directory(_: &File) -> io::Result<()> {
-    unsupported("directories can be synced on Unix only")
+    can_sync_directories()
 }
 
 /// A file name of these bytes, which must be UTF-8.

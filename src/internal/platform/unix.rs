@@ -1,8 +1,12 @@
 //! Unix.
 
+use std::ffi::OsStr;
 use std::fs::{File, FileType, Metadata};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
+
+use tempfile::{NamedTempFile, PersistError};
 
 /// Whether a system call that failed with this code may succeed later. EIO, ENFILE and EMFILE have
 /// the same numbers on every Unix.
@@ -39,9 +43,76 @@ pub(crate) fn special_file(found: FileType) -> Option<&'static str> {
     }
 }
 
+/// Whether a component of a path names exactly the file of this name. The caller has split the
+/// path, so it is neither empty, `.` or `..`, and has no separator.
+pub(crate) fn is_plain_name(_: &OsStr) -> bool {
+    true
+}
+
+/// The path as `tempfile` can use it, whatever its length.
+pub(crate) fn long(path: &Path) -> &Path {
+    path
+}
+
+/// Renames the temp file, unless the target exists.
+pub(crate) fn rename_new(
+    temp: NamedTempFile<File>,
+    target: &Path,
+) -> Result<File, PersistError<File>> {
+    temp.persist_noclobber(target)
+}
+
+/// Renames the temp file, and replaces what is at the target.
+pub(crate) fn replace(
+    temp: NamedTempFile<File>,
+    target: &Path,
+) -> Result<File, PersistError<File>> {
+    temp.persist(target)
+}
+
+/// Whether [`rename_new`] failed because the file system has neither such a rename nor hard links.
+pub(crate) fn has_no_rename_new(refusal: &io::Error) -> bool {
+    matches!(
+        refusal.kind(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied
+    ) || is_other_unsupported(refusal)
+}
+
+#[cfg(target_vendor = "apple")]
+fn is_other_unsupported(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(super::apple::ENOTSUP)
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn is_other_unsupported(_: &io::Error) -> bool {
+    false
+}
+
+/// Whether a rename failed because another process has one of the two files open.
+pub(crate) fn is_held_open(_: &io::Error, _: &Path) -> bool {
+    false
+}
+
+/// Syncs the content of a file.
+#[cfg(not(target_vendor = "apple"))]
+pub(crate) fn sync_file(file: &File) -> io::Result<()> {
+    file.sync_all()
+}
+
+#[cfg(target_vendor = "apple")]
+pub(crate) fn sync_file(file: &File) -> io::Result<()> {
+    super::apple::synced(file.sync_all(), || Ok(rustix::fs::fsync(file)?))
+}
+
+/// Fails if the system cannot sync the names that a directory holds.
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it fails")]
+pub(crate) fn can_sync_directories() -> io::Result<()> {
+    Ok(())
+}
+
 /// Syncs the names that a directory holds.
 pub(crate) fn sync_directory(directory: &File) -> io::Result<()> {
-    directory.sync_all()
+    sync_file(directory)
 }
 
 /// A file name of these bytes.

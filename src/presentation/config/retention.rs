@@ -21,6 +21,9 @@ pub enum Retention {
     /// list may contain files that are deleted already. [`SegmentNames`](crate::hls::SegmentNames)
     /// never gives a name twice.
     ///
+    /// Names must differ in more than their case if the file system ignores it, as those of Windows
+    /// and macOS do: retention takes `A.ts` and `a.ts` for two files, and deletes either.
+    ///
     /// A ring of names must be longer than three numbers together: the listed segments, the
     /// segments that wait for deletion, and the stream's `channel_depth`. A segment is stored
     /// before it is pushed, so the depth counts.

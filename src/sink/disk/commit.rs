@@ -64,7 +64,13 @@ impl Committer {
             return Ok(Committed::Gone);
         }
         temp::discard(temp);
-        Err(SinkError::during("rename the temp file to", path, cause))
+        let is_held_open = platform::is_held_open(&cause, path);
+        let error = SinkError::during("rename the temp file to", path, cause);
+        Err(if is_held_open {
+            SinkError::transient(error)
+        } else {
+            error
+        })
     }
 
     /// If the file system cannot rename without replacing, `tempfile` links the file to its final
@@ -101,11 +107,7 @@ fn may_replace(
     existing: Existing,
 ) -> io::Result<()> {
     let in_the_way = refusal.kind() == io::ErrorKind::AlreadyExists;
-    // The answers of file systems that have neither such a rename nor hard links.
-    let cannot_tell = matches!(
-        refusal.kind(),
-        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied
-    );
+    let cannot_tell = platform::has_no_rename_new(&refusal);
     if !in_the_way && !cannot_tell {
         return Err(refusal);
     }

@@ -32,6 +32,7 @@ use self::target::Target;
 use self::temp::{Temp, TempFiles};
 use crate::error::SinkError;
 use crate::internal::log::log;
+use crate::internal::platform;
 use crate::segment::ProducedSegment;
 use crate::sink::{SegmentSink, WriteContext};
 
@@ -51,6 +52,12 @@ use crate::sink::{SegmentSink, WriteContext};
 /// **The new file** has mode 0666 less the umask. Owner, ACL, extended attributes, labels and hard
 /// links of a replaced file are not carried over. A program that watches the directory sees a move
 /// and no close.
+///
+/// **On Windows** a file is replaced while readers have it open, if they allow its deletion (as the
+/// standard library, browsers and most web servers do). Otherwise the write is a
+/// [transient](SinkError::is_transient) error, as on systems without such a rename (before
+/// Windows 10 1607, FAT, some network shares). On macOS a volume that refuses F_FULLFSYNC, as
+/// network volumes do, is synced with `fsync`.
 ///
 /// **A segment without a path hint** has no destination: it passes as `Ok` and is counted apart.
 ///
@@ -121,7 +128,9 @@ impl DiskSink {
     ///
     /// A hint must be relative and name a file below the root. A hint is an error if it is empty,
     /// absolute, has a `..` in it, ends in `/` or `.`, or passes through a symbolic link below the
-    /// root. The root itself may be a link, and is created if it is missing.
+    /// root. The root itself may be a link, and is created if it is missing. On Windows each name
+    /// must also be one that Windows keeps as it is: without a colon, without a dot or space at its
+    /// end, and not that of a device (`nul`, `aux.ts`).
     ///
     /// A relative root is resolved here, so that a later change of the current directory does not
     /// move it. If the current directory is not known, each write is an error.
@@ -235,8 +244,9 @@ impl DiskSink {
     ///
     /// The sweep goes on after a directory that cannot be read (`lost+found`, `.snapshot`) and
     /// after a temp file that cannot be removed. Each is logged and returned in [`Swept::errors`].
-    /// On a file system without locks, temp files in use cannot be told from others, so each stays
-    /// and is such an error.
+    /// Without locks, temp files in use cannot be told from others, so each stays and is such an
+    /// error; the first one is logged. Some file systems have no locks, and the standard library
+    /// has none on Android.
     ///
     /// # Errors
     ///
@@ -333,8 +343,7 @@ impl DiskSink {
         if self.durability != Durability::None {
             // A failed sync is final for this file: the kernel may drop the dirty pages, and the
             // next sync would succeed. A retry starts from memory, with a new file.
-            file.sync_all()
-                .map_err(|cause| SinkError::during("sync", target, cause))?;
+            platform::sync_file(file).map_err(|cause| SinkError::during("sync", target, cause))?;
         }
         Ok(())
     }
@@ -351,6 +360,10 @@ impl SegmentSink for DiskSink {
             return Ok(());
         };
         let target = self.target(hint)?;
+        if self.durability == Durability::Full {
+            platform::can_sync_directories()
+                .map_err(|cause| SinkError::during("store", &target.path, cause))?;
+        }
         for _ in 0..temp::TRIES {
             match self.store(&segment.data, &target)? {
                 Committed::Done => return Ok(()),

@@ -23,7 +23,8 @@ pub enum Durability {
     /// systems) a replaced directory is not recognisable, so the directories above are synced for
     /// each segment.
     ///
-    /// Unix only: elsewhere each write is an error.
+    /// Unix only: elsewhere each write is an error of kind
+    /// [`Unsupported`](std::io::ErrorKind::Unsupported), and nothing is created.
     Full,
 }
 

@@ -28,8 +28,7 @@ pub struct Swept {
 pub(super) fn sweep(root: &Path) -> Result<Swept, SinkError> {
     let mut sweep = Sweep {
         bounds: Bounds::of(Some(root)),
-        found: Swept::default(),
-        directories: Vec::new(),
+        ..Sweep::default()
     };
     // Without the root nothing was swept. Below it each directory is one of many.
     if let Err(error) = sweep.look_into(root) {
@@ -44,12 +43,14 @@ pub(super) fn sweep(root: &Path) -> Result<Swept, SinkError> {
     Ok(sweep.found)
 }
 
+#[derive(Default)]
 struct Sweep {
     bounds: Bounds,
     found: Swept,
     /// The directories still to be read. A stack and no recursion, as directories may be nested to
     /// any depth.
     directories: Vec<PathBuf>,
+    logged_missing_locks: bool,
 }
 
 impl Sweep {
@@ -107,9 +108,7 @@ impl Sweep {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return self.found.in_use.push(path),
-            Err(TryLockError::Error(error)) => {
-                return self.note(SinkError::during("lock the temp file", &path, error));
-            }
+            Err(TryLockError::Error(error)) => return self.note_missing_lock(&path, error),
         }
         match directory.remove_file(&path) {
             Ok(()) => self.found.removed.push(path),
@@ -117,6 +116,23 @@ impl Sweep {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => self.note(SinkError::during("remove the temp file", &path, error)),
         }
+    }
+
+    fn note_missing_lock(&mut self, path: &Path, cause: io::Error) {
+        let error = SinkError::during("lock the temp file", path, cause);
+        if self.is_to_be_logged(&error) {
+            warn(&error);
+        }
+        self.found.errors.push(error);
+    }
+
+    /// Whether this error of a lock is another one than before. If the system or the file system
+    /// has no locks, each temp file fails so.
+    fn is_to_be_logged(&mut self, error: &SinkError) -> bool {
+        let is_missing = error.io_kind() == io::ErrorKind::Unsupported;
+        let is_known = is_missing && self.logged_missing_locks;
+        self.logged_missing_locks |= is_missing;
+        !is_known
     }
 
     fn note(&mut self, error: SinkError) {
@@ -127,4 +143,30 @@ impl Sweep {
 
 fn warn(error: &SinkError) {
     log(Level::Warn, format_args!("sweep: {error}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As on Android, whose standard library has no locks.
+    #[test]
+    fn missing_locks_are_logged_once_and_each_file_is_an_error() {
+        let mut sweep = Sweep::default();
+        for (number, kind, is_logged) in [
+            (0, io::ErrorKind::Unsupported, true),
+            (1, io::ErrorKind::Unsupported, false),
+            (2, io::ErrorKind::StaleNetworkFileHandle, true),
+            (3, io::ErrorKind::StaleNetworkFileHandle, true),
+            (4, io::ErrorKind::Unsupported, false),
+        ] {
+            let path = PathBuf::from(format!("{number}.tmp"));
+            let error = SinkError::during("lock the temp file", &path, kind.into());
+            assert_eq!(sweep.is_to_be_logged(&error), is_logged, "{number}");
+            sweep.note_missing_lock(&path, kind.into());
+        }
+        let paths = sweep.found.errors.iter().filter_map(SinkError::path);
+        let expected = ["0.tmp", "1.tmp", "2.tmp", "3.tmp", "4.tmp"];
+        assert!(paths.eq(expected.map(Path::new)));
+    }
 }

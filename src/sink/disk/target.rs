@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::directory::{Bounds, Directory};
 use super::temp;
+use crate::internal::platform;
 
 /// A file that the sink may write, read or remove, and the directory that it is in.
 pub(super) struct Target {
@@ -74,6 +75,9 @@ fn ends_like_a_directory(text: &[u8]) -> bool {
 fn stays_below(hint: &Path) -> io::Result<()> {
     for component in hint.components() {
         match component {
+            Component::Normal(name) if !platform::is_plain_name(name) => {
+                return refuse("it has a name that this system takes for something else");
+            }
             Component::Normal(_) | Component::CurDir => {}
             Component::ParentDir => return refuse("it contains \"..\", which may leave the root"),
             Component::RootDir | Component::Prefix(_) => {

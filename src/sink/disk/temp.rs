@@ -11,7 +11,7 @@ use tempfile::{NamedTempFile, PersistError};
 
 use super::directory::{self, Directory};
 use crate::internal::log::log;
-use crate::internal::platform::Handle;
+use crate::internal::platform::{self, Handle};
 
 const PREFIX: &str = ".segment-";
 const SUFFIX: &str = ".tmp";
@@ -110,7 +110,9 @@ impl<'a> Temp<'a> {
             .prefix(PREFIX)
             .suffix(SUFFIX)
             .rand_bytes(RANDOM)
-            .make_in(directory.path(), |path| directory.create_file(path))?;
+            .make_in(platform::long(directory.path()), |path| {
+                directory.create_file(path)
+            })?;
         let named = match directory.handle() {
             None => Named::ByPath(temp),
             Some(handle) => {
@@ -146,7 +148,7 @@ impl<'a> Temp<'a> {
     /// Renames it to a path in the same directory. If there is a file, that is an error.
     pub(super) fn persist_noclobber(self, path: &Path) -> Result<File, Refused<'a>> {
         self.rename(
-            |temp| temp.persist_noclobber(path),
+            |temp| platform::rename_new(temp, path),
             |handle, old| handle.rename_new(old, directory::name(path)),
         )
     }
@@ -154,7 +156,7 @@ impl<'a> Temp<'a> {
     /// Renames it to a path in the same directory, and replaces a file there.
     pub(super) fn persist(self, path: &Path) -> Result<File, Refused<'a>> {
         self.rename(
-            |temp| temp.persist(path),
+            |temp| platform::replace(temp, path),
             |handle, old| handle.rename(old, directory::name(path)),
         )
     }

@@ -3,14 +3,13 @@
 //! are a matter of seconds.
 
 use std::cell::Cell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 
 use super::losses::SEPARATE_LOSSES;
-use super::take::plain;
 use super::{Destination, Outcome, Slots};
 use crate::error::{Loss, SinkError, WriteError, WriteErrorKind};
 use crate::segment::{ProducedSegment, SegmentInfo, Submission};
@@ -47,8 +46,23 @@ enum Ends {
     Failed,
 }
 
-const PATHS: [Option<&str>; 4] = [None, Some("a"), Some("./a"), Some("b")];
+const PATHS: [Option<&str>; 7] = [
+    None,
+    Some("a"),
+    Some("./a"),
+    Some("A. "),
+    Some("x/a"),
+    Some("X/A"),
+    Some("b"),
+];
 const LINE: &str = "#LINE";
+
+/// The same text for all paths that may be one file.
+fn folded(path: &Path) -> String {
+    let text = path.to_str().unwrap().to_lowercase();
+    let text = text.strip_prefix("./").unwrap_or(&text);
+    text.trim_end_matches(['.', ' ']).to_owned()
+}
 
 fn step() -> impl Strategy<Value = Step> {
     let ends = prop_oneof![
@@ -174,7 +188,7 @@ impl Model {
     }
 
     fn take(&mut self) -> Option<u64> {
-        let path = |it: &Ref| it.path.as_deref().map(|path| plain(path).to_owned());
+        let path = |it: &Ref| it.path.as_deref().map(folded);
         let busy: Vec<_> = self
             .list
             .iter()
@@ -186,7 +200,7 @@ impl Model {
                 && it
                     .path
                     .as_deref()
-                    .is_none_or(|own| !busy.contains(&plain(own).to_owned()))
+                    .is_none_or(|own| !busy.contains(&folded(own)))
         };
         let entry = self.list.iter_mut().find(is_free)?;
         entry.is = Is::Writing;

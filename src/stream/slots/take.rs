@@ -1,14 +1,15 @@
 //! Which segment a writer gets next.
 
-use std::path::Path;
+use std::path::{Component, Path};
 use std::time::Instant;
 
 use super::{Job, Slot, Slots, Writing};
+use crate::internal::paths;
 use crate::segment::ProducedSegment;
 
 impl Slots {
     /// The oldest queued segment whose path no writer has: equal paths are written one after the
-    /// other, in the order of acceptance.
+    /// other, in the order of acceptance. Paths that some file system takes for one count as equal.
     pub(in super::super) fn take(&mut self, now: Instant) -> Option<Job> {
         let at = self.take_passed_over().or_else(|| self.take_fresh())?;
         let entry = self.ring.get_mut(at)?;
@@ -78,12 +79,25 @@ impl Slots {
         let mut others = self.writing.iter();
         !others.any(|it| {
             let other = self.position(*it).and_then(path);
-            other.is_some_and(|other| plain(other) == plain(own))
+            other.is_some_and(|other| may_be_same(other, own))
         })
     }
 }
 
-/// A leading `.` is the only one that [`Path`] does not ignore when it compares.
-pub(super) fn plain(path: &Path) -> &Path {
-    path.strip_prefix(".").unwrap_or(path)
+/// Whether both may be paths of one file. File names differ most, so the comparison begins there.
+fn may_be_same(one: &Path, other: &Path) -> bool {
+    // A leading `.` is the only one that `Path` does not ignore.
+    let names = |path| {
+        Path::components(path)
+            .rev()
+            .filter(|it| *it != Component::CurDir)
+    };
+    let (mut one, mut other) = (names(one), names(other));
+    loop {
+        match (one.next(), other.next()) {
+            (None, None) => return true,
+            (Some(one), Some(other)) if paths::may_be_same(one.as_os_str(), other.as_os_str()) => {}
+            _ => return false,
+        }
+    }
 }
