@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{cmaf, mpegts};
+use segmenter::{cmaf, mpegts};
 
 /// The first byte of every packet of a transport stream. ISO/IEC 13818-1, 2.4.3.2.
 const SYNC_BYTE: u8 = 0x47;

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use segment_stream::ProducedSegment;
+use segmenter::mpegts::{Cut, Cutter};
 
-use crate::mpegts::{Cut, Cutter};
 use crate::names::segment_name;
 use crate::support::producer::Packager;
 

@@ -19,11 +19,15 @@ const SHORTEST: Duration = Duration::from_nanos(1);
 
 /// One segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Cut {
+pub enum Cut {
     /// What a decoder needs before any of the media segments up to the next one of these.
-    Initialisation { data: Vec<u8> },
+    Initialisation {
+        /// Whole boxes.
+        data: Vec<u8>,
+    },
     /// Whole fragments.
     Media {
+        /// Whole boxes.
         data: Vec<u8>,
         /// From its first decode time to that of the next segment, in the track that decides where
         /// to cut; of the last one, to the end of its last sample.
@@ -32,7 +36,7 @@ pub(crate) enum Cut {
 }
 
 /// Cuts a fragmented MP4 at the sync samples of its first video track, or of audio alone.
-pub(crate) struct Cutter {
+pub struct Cutter {
     target: Duration,
     capacity: usize,
     intake: Intake,
@@ -44,7 +48,8 @@ pub(crate) struct Cutter {
 
 impl Cutter {
     /// A cutter whose segments last at least `target`, but for the last one of a stream.
-    pub(crate) fn new(target: Duration) -> Self {
+    #[must_use]
+    pub fn new(target: Duration) -> Self {
         Self {
             target: target.max(SHORTEST),
             capacity: DEFAULT_CAPACITY,
@@ -58,7 +63,8 @@ impl Cutter {
     /// Never holds more than this many bytes and the header of a box, 256 MiB if it is not said. A
     /// segment that has come half as far is cut before it reaches its duration; one that would not
     /// fit is an error.
-    pub(crate) fn capacity(self, bytes: usize) -> Self {
+    #[must_use]
+    pub fn capacity(self, bytes: usize) -> Self {
         Self {
             capacity: bytes,
             intake: Intake::new(bytes),
@@ -74,7 +80,7 @@ impl Cutter {
     /// The input is no fragmented MP4, or cannot be cut. The segments before the fault are in
     /// `cuts`; the last of them comes from [`finish`](Self::finish). Every later call fails
     /// likewise.
-    pub(crate) fn push(&mut self, bytes: &[u8], cuts: &mut Vec<Cut>) -> Result<(), CutError> {
+    pub fn push(&mut self, bytes: &[u8], cuts: &mut Vec<Cut>) -> Result<(), CutError> {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
@@ -90,14 +96,15 @@ impl Cutter {
     ///
     /// That of [`push`](Self::push), if there was one; else the input ended too early, or has
     /// nothing to cut at.
-    pub(crate) fn finish(mut self, cuts: &mut Vec<Cut>) -> Result<(), CutError> {
+    pub fn finish(mut self, cuts: &mut Vec<Cut>) -> Result<(), CutError> {
         let outcome = self.end(cuts);
         cuts.extend(self.stop());
         outcome
     }
 
     /// Ends in the middle: hands out what is held, in whole fragments.
-    pub(crate) fn stop(mut self) -> Option<Cut> {
+    #[must_use]
+    pub fn stop(mut self) -> Option<Cut> {
         let stream = self.stream?;
         let whole = self.marks.whole;
         if whole == 0 || !matches!(stream.progress, Progress::Cutting) {

@@ -1,8 +1,6 @@
-//! The cutter of `examples/record.rs`, without files and without threads.
+//! The cutter of transport streams, without files and without threads.
 
 mod common;
-#[path = "../examples/mpegts/mod.rs"]
-mod mpegts;
 
 #[path = "mpegts/access.rs"]
 mod access;
@@ -19,7 +17,7 @@ use std::time::Duration;
 
 use common::joined;
 use common::muxer::{H264, Muxer, Pes, RANDOM_ACCESS, Stream};
-use mpegts::{Cut, CutError, Cutter};
+use segmenter::mpegts::{Cut, CutError, Cutter};
 
 const PMT: u16 = 0x1000;
 const VIDEO: u16 = 0x100;

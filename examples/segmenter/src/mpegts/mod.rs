@@ -3,11 +3,6 @@
 //! No I/O: [`Cutter::push`] takes bytes as they come, and hands out the segments they complete.
 //! Joined, the segments are the input, byte for byte, but for the two tables that are put in front
 //! of a segment which did not begin with them, and for the continuity counters of those.
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "each program that includes this uses a part of it"
-)]
 
 mod audio;
 mod clock;
@@ -22,5 +17,5 @@ mod section;
 mod tables;
 mod track;
 
-pub(crate) use cutter::{Cut, Cutter};
-pub(crate) use error::CutError;
+pub use cutter::{Cut, Cutter};
+pub use error::CutError;

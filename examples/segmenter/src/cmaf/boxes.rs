@@ -148,7 +148,7 @@ pub(crate) fn outermost(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Whether these bytes, the first eight or more of an input, are those of an MP4 file or of a
 /// segment of one.
-pub(crate) fn looks_like_mp4(start: &[u8]) -> bool {
+pub fn looks_like_mp4(start: &[u8]) -> bool {
     let name = start.get(4..).and_then(<[u8]>::first_chunk);
     name.is_some_and(|name| Kind(*name).begins_file())
 }

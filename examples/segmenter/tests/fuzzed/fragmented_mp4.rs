@@ -1,12 +1,9 @@
-//! Any bytes as a fragmented MP4 for the cutter of `examples/cmaf`.
+//! Any bytes as a fragmented MP4 for its cutter.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-#[path = "../../examples/cmaf/mod.rs"]
-mod cmaf;
-
-use cmaf::{Cut, CutError, Cutter};
+use segmenter::cmaf::{Cut, CutError, Cutter};
 
 const TARGET: Duration = Duration::from_millis(500);
 const CAPACITY: usize = 2048;

@@ -6,7 +6,11 @@ use super::packet::{PACKET_LEN, SYNC_BYTE};
 
 /// Why an input cannot be cut, or not any further. Offsets count the bytes of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CutError {
+#[expect(
+    missing_docs,
+    reason = "each field is named for what it is, and printed by the message"
+)]
+pub enum CutError {
     /// There is no input.
     Empty,
     /// It does not even begin as a transport stream.

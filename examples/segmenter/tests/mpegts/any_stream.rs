@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::common::muxer::picture as content;
 use super::*;
 
-const SAMPLE: &[u8] = include_bytes!("../data/sample.ts");
+const SAMPLE: &[u8] = include_bytes!("../../../../tests/data/sample.ts");
 
 /// The next part of a stream.
 #[derive(Clone, Debug)]

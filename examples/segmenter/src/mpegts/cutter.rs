@@ -26,15 +26,15 @@ const LONGEST_TABLES: usize = 64;
 
 /// One segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Cut {
+pub struct Cut {
     /// Whole packets.
-    pub(crate) data: Vec<u8>,
+    pub data: Vec<u8>,
     /// From its random access point to the next one, or to the end of the last picture.
-    pub(crate) duration: Duration,
+    pub duration: Duration,
 }
 
 /// Cuts a transport stream at the random access points of its video, or of audio alone.
-pub(crate) struct Cutter {
+pub struct Cutter {
     target: Ticks,
     capacity: usize,
     /// The segment that grows, and what of the input was not looked at yet.
@@ -68,7 +68,8 @@ enum Progress {
 
 impl Cutter {
     /// A cutter whose segments last at least `target`, but for the last one.
-    pub(crate) fn new(target: Duration) -> Self {
+    #[must_use]
+    pub fn new(target: Duration) -> Self {
         Self {
             target: to_ticks(target).max(1),
             capacity: DEFAULT_CAPACITY,
@@ -88,7 +89,8 @@ impl Cutter {
     /// Never holds much more than this many bytes, 256 MiB if it is not said. A segment that has
     /// come half as far is cut before it reaches its duration; one that comes all the way is an
     /// error.
-    pub(crate) fn capacity(self, bytes: usize) -> Self {
+    #[must_use]
+    pub fn capacity(self, bytes: usize) -> Self {
         Self {
             capacity: bytes,
             ..self
@@ -96,14 +98,15 @@ impl Cutter {
     }
 
     /// The number of programs in the stream, once known. One of them is cut, all are recorded.
-    pub(crate) fn programs(&self) -> Option<usize> {
+    #[must_use]
+    pub fn programs(&self) -> Option<usize> {
         self.finder.tables.current().map(|tables| tables.programs)
     }
 
     /// Takes the payload of a segment that nobody needs any more, for one that comes. The memory of
     /// a new one would be cleared by the system page by page, which takes as long as to read what
     /// goes into it.
-    pub(crate) fn recycle(&mut self, mut payload: Vec<u8>) {
+    pub fn recycle(&mut self, mut payload: Vec<u8>) {
         if self.spares.len() < MOST_SPARES {
             payload.clear();
             self.spares.push(payload);
@@ -118,7 +121,7 @@ impl Cutter {
     /// The input is no transport stream, or cannot be cut. The segments before the fault are in
     /// `cuts`; the last of them comes from [`finish`](Self::finish). Every later call fails
     /// likewise.
-    pub(crate) fn push(&mut self, bytes: &[u8], cuts: &mut Vec<Cut>) -> Result<(), CutError> {
+    pub fn push(&mut self, bytes: &[u8], cuts: &mut Vec<Cut>) -> Result<(), CutError> {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
@@ -135,7 +138,7 @@ impl Cutter {
     ///
     /// That of [`push`](Self::push), if there was one; else the input ended too early, or has
     /// nothing to cut at.
-    pub(crate) fn finish(self, cuts: &mut Vec<Cut>) -> Result<(), CutError> {
+    pub fn finish(self, cuts: &mut Vec<Cut>) -> Result<(), CutError> {
         let outcome = self.judge();
         if !matches!(self.progress, Progress::Seeking) {
             cuts.extend(self.stop());
@@ -144,7 +147,8 @@ impl Cutter {
     }
 
     /// Ends in the middle: hands out what is held, in whole packets, whatever it is.
-    pub(crate) fn stop(mut self) -> Option<Cut> {
+    #[must_use]
+    pub fn stop(mut self) -> Option<Cut> {
         let end = self.index(self.examined);
         self.pending.truncate(end);
         if let Some(tables) = self.tables.take() {

@@ -23,13 +23,10 @@ use segment_stream::{
     WriteContext,
 };
 
-mod mpegts;
-#[path = "record/names.rs"]
 mod names;
-#[path = "record/options.rs"]
 mod options;
-#[path = "record/recorder.rs"]
 mod recorder;
+#[path = "../support/mod.rs"]
 mod support;
 
 use options::{HELP, Options};

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Four characters that tell what a box is. ISO/IEC 14496-12, 4.2.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Kind(pub(crate) [u8; 4]);
+pub struct Kind(pub [u8; 4]);
 
 impl Kind {
     pub(crate) const EMSG: Self = Self(*b"emsg");

@@ -9,7 +9,7 @@ use super::common::means::have_tools;
 use super::*;
 
 /// H.264 and AAC, 20 s, with B-frames, and pictures to begin with 0.8 to 1.4 s apart.
-pub(crate) const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sample.ts");
+pub(crate) const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/sample.ts");
 const VIDEO: &str = "testsrc2=size=192x108:rate=25:duration=7";
 const AUDIO: &str = "sine=frequency=440:beep_factor=4:sample_rate=48000:duration=7";
 pub(crate) const FRAGMENTED: &str = "+frag_keyframe+empty_moov+default_base_moof";

@@ -1,12 +1,9 @@
-//! Any bytes as a transport stream for the cutter of `examples/record.rs`.
+//! Any bytes as a transport stream for its cutter.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-#[path = "../../examples/mpegts/mod.rs"]
-mod mpegts;
-
-use mpegts::{Cut, CutError, Cutter};
+use segmenter::mpegts::{Cut, CutError, Cutter};
 
 const PACKET_LEN: usize = 188;
 const PAT_PID: u16 = 0;

@@ -5,11 +5,6 @@
 //! Joined, the segments are the input, byte for byte, but for what no longer holds once it is cut:
 //! the index of the whole file (`mfra`), a `sidx` that counts bytes beyond its segment, and the
 //! repetition of an initialisation segment that is in force anyway.
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "each program that includes this uses a part of it"
-)]
 
 mod boxes;
 mod cutter;
@@ -25,7 +20,7 @@ mod movie;
 mod stream;
 mod timeline;
 
-pub(crate) use boxes::looks_like_mp4;
-pub(crate) use cutter::{Cut, Cutter};
-pub(crate) use error::CutError;
-pub(crate) use kind::Kind;
+pub use boxes::looks_like_mp4;
+pub use cutter::{Cut, Cutter};
+pub use error::CutError;
+pub use kind::Kind;

@@ -1,7 +1,5 @@
 //! The cutter for fragmented MP4, without files and without threads.
 
-#[path = "../examples/cmaf/mod.rs"]
-mod cmaf;
 mod common;
 
 #[path = "cmaf/any_stream.rs"]
@@ -33,7 +31,7 @@ mod time;
 
 use std::time::Duration;
 
-use cmaf::{Cut, CutError, Cutter, Kind, looks_like_mp4};
+use segmenter::cmaf::{Cut, CutError, Cutter, Kind, looks_like_mp4};
 
 const SECOND: Duration = Duration::from_secs(1);
 

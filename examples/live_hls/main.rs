@@ -24,18 +24,12 @@ use std::time::Duration;
 
 use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig, WriteError};
 
-mod cmaf;
-#[path = "live_hls/format.rs"]
 mod format;
-mod mpegts;
-#[path = "live_hls/options.rs"]
 mod options;
-#[path = "live_hls/packager.rs"]
 mod packager;
-#[path = "live_hls/player.rs"]
 mod player;
-#[path = "live_hls/publication.rs"]
 mod publication;
+#[path = "../support/mod.rs"]
 mod support;
 
 use options::{HELP, Options, Restart, Speed};
