@@ -22,9 +22,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig, WriteError};
+use segment_stream::{
+    ProducedSegment, SegmentInfo, SegmentStream, SegmentStreamConfig, Submission, WriteError,
+};
+use segmenter::Segmenter;
 
-mod format;
 mod options;
 mod packager;
 mod player;
@@ -100,7 +102,8 @@ fn package(
     let (mut stream, sender) = SegmentStream::with_sink(config, publication.segment_sink())?;
     let handle = stream.handle();
 
-    let packager = Packager::new(options.target, publication.next_sequence());
+    let segmenter = Segmenter::new(options.target).for_players(options.program);
+    let packager = Packager::new(segmenter, publication.next_sequence());
     let pace = match options.speed {
         Speed::Full => Pace::Unpaced,
         Speed::Realtime => Pace::realtime(),
@@ -120,6 +123,7 @@ fn package(
 
     iterate(&mut stream, &producer, &mut publication, display);
     let rest = producer.stop();
+    display.notes(producer.take_notices());
     finish(stream, &mut publication, display);
     let stored = store_and_list(rest.segments, &mut publication, display);
     folder.keep_if(display.has_stored());
@@ -157,20 +161,11 @@ fn iterate(
     display: &mut Display,
 ) {
     let handle = stream.handle();
-    let mut programs = None;
-    for item in stream {
-        list(&item, publication, display);
-        if let Ok(segment) = item {
+    for item in stream.with_info() {
+        display.notes(producer.take_notices());
+        list(&item.result, &item.info, publication, display);
+        if let Ok(segment) = item.result {
             producer.recycle(segment.data);
-        }
-        if programs.is_none() {
-            programs = producer.programs();
-            if let Some(count @ 2..) = programs {
-                display.complain(format_args!(
-                    "note: all {count} programs are packaged, cut by one of them; HLS expects one \
-                     program (RFC 8216 §3.2)"
-                ));
-            }
         }
         display.progress(&handle.stats());
     }
@@ -179,10 +174,11 @@ fn iterate(
 /// Enters an item of the stream into the playlists.
 fn list(
     item: &Result<ProducedSegment, WriteError>,
+    info: &SegmentInfo,
     publication: &mut Publication,
     display: &mut Display,
 ) {
-    publication.push(item, display);
+    publication.push(item, info, display);
     match item {
         Ok(segment) => display.stored(segment),
         Err(error) => display.failed(error),
@@ -194,7 +190,8 @@ fn finish(stream: SegmentStream, publication: &mut Publication, display: &mut Di
     let Err(error) = stream.finish() else { return };
     let report = error.into_report();
     for error in report.failed {
-        list(&Err(error), publication, display);
+        let info = error.info().clone();
+        list(&Err(error), &info, publication, display);
     }
     for error in report.sink_errors {
         display.complain(error);
@@ -203,7 +200,7 @@ fn finish(stream: SegmentStream, publication: &mut Publication, display: &mut Di
 
 /// Writes the segments that a closed stream refused, through another stream.
 fn store_and_list(
-    segments: impl IntoIterator<Item = ProducedSegment>,
+    segments: impl IntoIterator<Item = Submission>,
     publication: &mut Publication,
     display: &mut Display,
 ) -> Result<(), Box<dyn Error>> {
@@ -212,8 +209,8 @@ fn store_and_list(
     for segment in segments {
         // One at a time, because this thread both sends and iterates.
         sender.send(segment)?;
-        if let Some(item) = stream.next() {
-            list(&item, publication, display);
+        if let Some(item) = stream.with_info().next() {
+            list(&item.result, &item.info, publication, display);
         }
     }
     stream.finish()?;

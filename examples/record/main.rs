@@ -102,7 +102,6 @@ fn record(
         move || producer.run(input, &sender)
     })?;
 
-    let mut programs = None;
     for item in &mut stream {
         match item {
             Ok(segment) => {
@@ -111,19 +110,14 @@ fn record(
             }
             Err(error) => display.failed(error),
         }
-        if programs.is_none() {
-            programs = producer.programs();
-            if let Some(count @ 2..) = programs {
-                display.complain(format_args!(
-                    "note: all {count} programs are recorded, cut by one of them"
-                ));
-            }
-        }
+        display.notes(producer.take_notices());
         display.progress(&handle.stats());
     }
     let rest = producer.stop();
+    display.notes(producer.take_notices());
     finish(stream, display);
-    store(rest.segments, disk, display);
+    let segments = rest.segments.into_iter().map(|it| it.segment);
+    store(segments, disk, display);
 
     folder.keep_if(display.has_stored());
     if rest.reader_has_ended && reader.join().is_err() {

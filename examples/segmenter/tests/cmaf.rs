@@ -31,12 +31,13 @@ mod time;
 
 use std::time::Duration;
 
-use segmenter::cmaf::{Cut, CutError, Cutter, Kind, looks_like_mp4};
+use segmenter::cmaf::{CutError, Cutter, Kind, looks_like_mp4};
+use segmenter::{Segment, SegmentKind};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Cuts an input that comes in pieces of these lengths, over and over.
-fn cut_in(bytes: &[u8], pieces: &[usize], cutter: Cutter) -> (Vec<Cut>, Result<(), CutError>) {
+fn cut_in(bytes: &[u8], pieces: &[usize], cutter: Cutter) -> (Vec<Segment>, Result<(), CutError>) {
     let mut cutter = cutter;
     let mut cuts = Vec::new();
     let mut rest = bytes;
@@ -57,12 +58,12 @@ fn cut_in(bytes: &[u8], pieces: &[usize], cutter: Cutter) -> (Vec<Cut>, Result<(
 }
 
 /// Cuts an input that comes in one piece.
-fn try_cut(bytes: &[u8], target: Duration) -> (Vec<Cut>, Result<(), CutError>) {
+fn try_cut(bytes: &[u8], target: Duration) -> (Vec<Segment>, Result<(), CutError>) {
     cut_in(bytes, &[usize::MAX], Cutter::new(target))
 }
 
 /// Cuts an input without a fault, and checks that nothing is lost.
-fn cut(bytes: &[u8], target: Duration) -> Vec<Cut> {
+fn cut(bytes: &[u8], target: Duration) -> Vec<Segment> {
     let (cuts, outcome) = try_cut(bytes, target);
     assert_eq!(outcome, Ok(()));
     joined::check(bytes, &cuts);
@@ -74,29 +75,26 @@ fn cut_at_seconds(bytes: &[u8], target: u64) -> Vec<f64> {
 }
 
 /// How long the media segments last.
-fn durations(cuts: &[Cut]) -> Vec<Duration> {
-    let of = |cut: &Cut| match cut {
-        Cut::Initialisation { .. } => None,
-        Cut::Media { duration, .. } => Some(*duration),
-    };
-    cuts.iter().filter_map(of).collect()
+fn durations(cuts: &[Segment]) -> Vec<Duration> {
+    cuts.iter()
+        .filter(|cut| cut.kind == SegmentKind::Media)
+        .map(Segment::length)
+        .collect()
 }
 
-fn seconds(cuts: &[Cut]) -> Vec<f64> {
+fn seconds(cuts: &[Segment]) -> Vec<f64> {
     durations(cuts).iter().map(Duration::as_secs_f64).collect()
 }
 
-fn data(cut: &Cut) -> &[u8] {
-    match cut {
-        Cut::Initialisation { data } | Cut::Media { data, .. } => data,
-    }
+fn data(cut: &Segment) -> &[u8] {
+    &cut.data
 }
 
-fn joined(cuts: &[Cut]) -> Vec<u8> {
+fn joined(cuts: &[Segment]) -> Vec<u8> {
     cuts.iter().flat_map(data).copied().collect()
 }
 
 /// The names of the boxes in each segment.
-fn names(cuts: &[Cut]) -> Vec<Vec<String>> {
+fn names(cuts: &[Segment]) -> Vec<Vec<String>> {
     cuts.iter().map(|cut| joined::names(data(cut))).collect()
 }

@@ -17,7 +17,8 @@ use std::time::Duration;
 
 use common::joined;
 use common::muxer::{H264, Muxer, Pes, RANDOM_ACCESS, Stream};
-use segmenter::mpegts::{Cut, CutError, Cutter};
+use segmenter::mpegts::{CutError, Cutter};
+use segmenter::{Notice, Segment};
 
 const PMT: u16 = 0x1000;
 const VIDEO: u16 = 0x100;
@@ -60,16 +61,16 @@ fn pictures(muxer: &mut Muxer, count: u64) {
     }
 }
 
-fn seconds(cuts: &[Cut]) -> Vec<f64> {
-    cuts.iter().map(|cut| cut.duration.as_secs_f64()).collect()
+fn seconds(cuts: &[Segment]) -> Vec<f64> {
+    cuts.iter().map(|cut| cut.length().as_secs_f64()).collect()
 }
 
-fn data(cuts: &[Cut]) -> Vec<Vec<u8>> {
+fn data(cuts: &[Segment]) -> Vec<Vec<u8>> {
     cuts.iter().map(|cut| cut.data.clone()).collect()
 }
 
 /// Cuts the whole input, given in one piece.
-fn try_cut(bytes: &[u8], target: Duration) -> (Vec<Cut>, Result<(), CutError>) {
+fn try_cut(bytes: &[u8], target: Duration) -> (Vec<Segment>, Result<(), CutError>) {
     let mut cutter = Cutter::new(target);
     let mut cuts = Vec::new();
     let pushed = cutter.push(bytes, &mut cuts);
@@ -81,7 +82,7 @@ fn try_cut(bytes: &[u8], target: Duration) -> (Vec<Cut>, Result<(), CutError>) {
 }
 
 /// Cuts an input without a fault, and checks that nothing is lost.
-fn cut(bytes: &[u8], target: Duration) -> Vec<Cut> {
+fn cut(bytes: &[u8], target: Duration) -> Vec<Segment> {
     let (cuts, outcome) = try_cut(bytes, target);
     assert_eq!(outcome, Ok(()));
     joined::check(bytes, &data(&cuts));

@@ -11,29 +11,12 @@ use super::intake::{Intake, Step};
 use super::kind::Kind;
 use super::marks::{Incomplete, Marks};
 use super::stream::{Progress, Stream};
+use crate::segment::Segment;
 
 /// What the cutter holds at most, unless told otherwise.
 const DEFAULT_CAPACITY: usize = 256 << 20;
 /// What a segment lasts at least: one that lasts no time would say nothing.
 const SHORTEST: Duration = Duration::from_nanos(1);
-
-/// One segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cut {
-    /// What a decoder needs before any of the media segments up to the next one of these.
-    Initialisation {
-        /// Whole boxes.
-        data: Vec<u8>,
-    },
-    /// Whole fragments.
-    Media {
-        /// Whole boxes.
-        data: Vec<u8>,
-        /// From its first decode time to that of the next segment, in the track that decides where
-        /// to cut; of the last one, to the end of its last sample.
-        duration: Duration,
-    },
-}
 
 /// Cuts a fragmented MP4 at the sync samples of its first video track, or of audio alone.
 pub struct Cutter {
@@ -80,7 +63,7 @@ impl Cutter {
     /// The input is no fragmented MP4, or cannot be cut. The segments before the fault are in
     /// `cuts`; the last of them comes from [`finish`](Self::finish). Every later call fails
     /// likewise.
-    pub fn push(&mut self, bytes: &[u8], cuts: &mut Vec<Cut>) -> Result<(), CutError> {
+    pub fn push(&mut self, bytes: &[u8], cuts: &mut Vec<Segment>) -> Result<(), CutError> {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
@@ -96,7 +79,7 @@ impl Cutter {
     ///
     /// That of [`push`](Self::push), if there was one; else the input ended too early, or has
     /// nothing to cut at.
-    pub fn finish(mut self, cuts: &mut Vec<Cut>) -> Result<(), CutError> {
+    pub fn finish(mut self, cuts: &mut Vec<Segment>) -> Result<(), CutError> {
         let outcome = self.end(cuts);
         cuts.extend(self.stop());
         outcome
@@ -104,7 +87,7 @@ impl Cutter {
 
     /// Ends in the middle: hands out what is held, in whole fragments.
     #[must_use]
-    pub fn stop(mut self) -> Option<Cut> {
+    pub fn stop(mut self) -> Option<Segment> {
         let stream = self.stream?;
         let whole = self.marks.whole;
         if whole == 0 || !matches!(stream.progress, Progress::Cutting) {
@@ -112,13 +95,12 @@ impl Cutter {
         }
         self.intake.held.leave_out(whole);
         let lasted = self.marks.incomplete.map(|incomplete| incomplete.lasted);
-        Some(Cut::Media {
-            data: self.intake.held.into_segment(),
-            duration: lasted.unwrap_or_else(|| stream.timeline.end()),
-        })
+        let lasted = lasted.unwrap_or_else(|| stream.timeline.end());
+        let data = self.intake.held.into_segment();
+        Some(stream.timeline.segment(data, lasted))
     }
 
-    fn examine(&mut self, mut bytes: &[u8], cuts: &mut Vec<Cut>) -> Result<(), CutError> {
+    fn examine(&mut self, mut bytes: &[u8], cuts: &mut Vec<Segment>) -> Result<(), CutError> {
         while !bytes.is_empty() || self.intake.is_whole() {
             match self.intake.take(&mut bytes)? {
                 Step::Nothing => {}
@@ -158,7 +140,7 @@ impl Cutter {
     }
 
     /// Puts a whole box where it belongs.
-    fn take_box(&mut self, header: Header, cuts: &mut Vec<Cut>) -> Result<(), CutError> {
+    fn take_box(&mut self, header: Header, cuts: &mut Vec<Segment>) -> Result<(), CutError> {
         let len = self.intake.taken();
         if header.kind.begins_media() {
             self.end_initialisation();
@@ -180,7 +162,7 @@ impl Cutter {
             .note(kind, self.intake.at, self.intake.held.len());
     }
 
-    fn take_movie(&mut self, header: Header, cuts: &mut Vec<Cut>) -> Result<(), CutError> {
+    fn take_movie(&mut self, header: Header, cuts: &mut Vec<Segment>) -> Result<(), CutError> {
         let moov = self.intake.last(header);
         let start = self.marks.renewal.unwrap_or(self.intake.at);
         if let Some(stream) = &self.stream {
@@ -191,10 +173,8 @@ impl Cutter {
             self.check_content()?;
         }
         if let Some(ended) = self.stream.replace(Stream::new(moov)?) {
-            cuts.push(Cut::Media {
-                data: self.intake.take_before(start).into_segment(),
-                duration: ended.timeline.end(),
-            });
+            let data = self.intake.take_before(start).into_segment();
+            cuts.push(ended.timeline.segment(data, ended.timeline.end()));
         }
         self.marks = Marks::default();
         Ok(())
@@ -225,7 +205,7 @@ impl Cutter {
         }
     }
 
-    fn take_fragment(&mut self, header: Header, cuts: &mut Vec<Cut>) -> Result<(), CutError> {
+    fn take_fragment(&mut self, header: Header, cuts: &mut Vec<Segment>) -> Result<(), CutError> {
         let Some(stream) = &mut self.stream else {
             return Ok(());
         };
@@ -247,13 +227,13 @@ impl Cutter {
     }
 
     /// Cuts before a fragment that a decoder can begin with, if the segment has lasted long enough.
-    fn consider(&mut self, start: usize, cuts: &mut Vec<Cut>) {
+    fn consider(&mut self, start: usize, cuts: &mut Vec<Segment>) {
         let Some(stream) = &mut self.stream else {
             return;
         };
         if matches!(stream.progress, Progress::Seeking) {
             let data = stream.initialisation.clone();
-            cuts.push(Cut::Initialisation { data });
+            cuts.push(Segment::initialisation(data));
             stream.progress = Progress::Cutting;
             // What came before this fragment is no segment without it.
             self.marks.whole = 0;
@@ -262,10 +242,10 @@ impl Cutter {
         let is_full = start >= self.capacity / 2;
         let wanted = if is_full { SHORTEST } else { self.target };
         if stream.timeline.has_lasted(wanted) {
-            let duration = stream.timeline.elapsed();
-            stream.timeline.restart();
             let data = self.intake.take_before(start).into_segment();
-            cuts.push(Cut::Media { data, duration });
+            let lasted = stream.timeline.elapsed();
+            cuts.push(stream.timeline.segment(data, lasted));
+            stream.timeline.restart();
             self.marks.whole = 0;
         }
     }
@@ -302,7 +282,7 @@ impl Cutter {
     }
 
     /// Ends the input, and judges it.
-    fn end(&mut self, cuts: &mut Vec<Cut>) -> Result<(), CutError> {
+    fn end(&mut self, cuts: &mut Vec<Segment>) -> Result<(), CutError> {
         if let Some(fault) = self.fault {
             return Err(fault);
         }

@@ -1,7 +1,5 @@
 //! Where in what is held the things are that a cut has to go by.
 
-use std::time::Duration;
-
 use super::kind::Kind;
 
 /// Positions in what is held.
@@ -22,7 +20,7 @@ pub(crate) struct Marks {
 pub(crate) struct Incomplete {
     pub(crate) offset: u64,
     /// How long the segment lasts without it.
-    pub(crate) lasted: Duration,
+    pub(crate) lasted: u64,
 }
 
 impl Marks {

@@ -21,6 +21,6 @@ mod stream;
 mod timeline;
 
 pub use boxes::looks_like_mp4;
-pub use cutter::{Cut, Cutter};
+pub use cutter::Cutter;
 pub use error::CutError;
 pub use kind::Kind;

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::fragment::Fragment;
+use crate::segment::Segment;
 
 const NANOSECONDS: u32 = 1_000_000_000;
 /// A gap of more than this is not time that passed: the stream began anew, on another clock.
@@ -15,6 +16,8 @@ pub(crate) struct Timeline {
     last: Option<Fragment>,
     /// Up to the start of the last fragment, in ticks.
     elapsed: u64,
+    /// The decode time of the segment's first fragment.
+    start: u64,
 }
 
 impl Timeline {
@@ -23,6 +26,7 @@ impl Timeline {
             timescale,
             last: None,
             elapsed: 0,
+            start: 0,
         }
     }
 
@@ -36,6 +40,8 @@ impl Timeline {
             let is_step = step > 0 && gap <= longest;
             let passed = if is_step { step } else { last.duration };
             self.elapsed = self.elapsed.saturating_add(passed);
+        } else {
+            self.start = fragment.start;
         }
         self.last = Some(fragment);
     }
@@ -43,17 +49,23 @@ impl Timeline {
     /// The next segment begins with the last fragment.
     pub(crate) fn restart(&mut self) {
         self.elapsed = 0;
+        self.start = self.last.map_or(0, |last| last.start);
     }
 
-    /// How long the segment lasts up to the last fragment.
-    pub(crate) fn elapsed(&self) -> Duration {
-        self.to_duration(self.elapsed)
+    /// The segment with this data, which lasts so many ticks.
+    pub(crate) fn segment(&self, data: Vec<u8>, lasted: u64) -> Segment {
+        Segment::media(data, self.start, lasted, self.timescale.get())
     }
 
-    /// How long it lasts, the last fragment included.
-    pub(crate) fn end(&self) -> Duration {
+    /// How long the segment lasts up to the last fragment, in ticks.
+    pub(crate) fn elapsed(&self) -> u64 {
+        self.elapsed
+    }
+
+    /// How long it lasts, the last fragment included, in ticks.
+    pub(crate) fn end(&self) -> u64 {
         let last = self.last.map_or(0, |last| last.duration);
-        self.to_duration(self.elapsed.saturating_add(last))
+        self.elapsed.saturating_add(last)
     }
 
     /// Whether the segment lasts that long up to the last fragment. Exact, where a [`Duration`]
@@ -63,12 +75,5 @@ impl Timeline {
             >= target
                 .as_nanos()
                 .saturating_mul(u128::from(self.timescale.get()))
-    }
-
-    fn to_duration(&self, ticks: u64) -> Duration {
-        let rate = u64::from(self.timescale.get());
-        // Less than 2^32 times less than 2^30.
-        let nanoseconds = ticks % rate * u64::from(NANOSECONDS) / rate;
-        Duration::from_secs(ticks / rate) + Duration::from_nanos(nanoseconds)
     }
 }

@@ -13,9 +13,9 @@ pub(crate) struct Counters(BTreeMap<u16, Counter>);
 
 #[derive(Default)]
 struct Counter {
-    /// How many packets were inserted, modulo 16.
+    /// The number of inserted packets, modulo 16.
     inserted: u8,
-    /// What the latest packet got.
+    /// The counter of the latest packet.
     latest: u8,
 }
 
@@ -30,40 +30,58 @@ impl Counters {
         }
     }
 
-    /// The tables as packets, to be put where everything before has been rewritten.
-    pub(crate) fn insert(&mut self, tables: &Tables) -> Vec<u8> {
-        let mut packets = Vec::new();
+    /// Writes the tables as packets.
+    pub(crate) fn insert(&mut self, tables: &Tables, out: &mut Vec<u8>) {
         for section in &tables.pat {
-            self.insert_section(PAT_PID, section, &mut packets);
+            self.insert_section(PAT_PID, section, out);
         }
-        self.insert_section(tables.pmt_pid, &tables.pmt, &mut packets);
-        packets
+        self.insert_section(tables.pmt_pid, &tables.pmt, out);
     }
 
-    fn insert_section(&mut self, pid: u16, section: &Section, out: &mut Vec<u8>) {
+    /// Writes a section as packets.
+    pub(crate) fn insert_section(&mut self, pid: u16, section: &Section, out: &mut Vec<u8>) {
         let counter = self.0.entry(pid).or_default();
         let count = section.write_packets(pid, counter.latest + 1, out);
         counter.latest = counter.latest.wrapping_add(count) & 0x0F;
         counter.inserted = counter.inserted.wrapping_add(count) & 0x0F;
     }
 
-    /// Rewrites the packets in `bytes`, which come next, on the PIDs that have got packets
-    /// inserted, and takes note of the counters on those that may: the PIDs of the tables.
-    pub(crate) fn rewrite(&mut self, bytes: &mut [u8], tables: &Tables) {
-        for bytes in bytes.chunks_exact_mut(PACKET_LEN) {
-            let Some(packet) = Packet::new(bytes) else {
+    /// Rewrites a packet that comes next, of a PID that may get packets inserted.
+    pub(crate) fn rewrite(&mut self, bytes: &mut [u8]) {
+        let Some(packet) = Packet::new(bytes) else {
+            return;
+        };
+        let (pid, counter) = (packet.pid(), packet.counter());
+        let known = self.0.entry(pid).or_default();
+        known.latest = counter.wrapping_add(known.inserted) & 0x0F;
+        advance_counter(bytes, known.inserted);
+    }
+
+    /// Takes back a packet that was rewritten, as if it had not come yet.
+    pub(crate) fn restore(&self, bytes: &mut [u8]) {
+        let Some(packet) = Packet::new(bytes) else {
+            return;
+        };
+        if let Some(known) = self.0.get(&packet.pid()) {
+            advance_counter(bytes, 16 - known.inserted);
+        }
+    }
+
+    /// Forgets that the packets in `rest` came, which follow those in `before`.
+    pub(crate) fn rewind(&mut self, before: &[u8], rest: &[u8]) {
+        for (pid, known) in &mut self.0 {
+            let mut of_pid = Packet::all_in(rest).filter(|packet| packet.pid() == *pid);
+            let Some(first) = of_pid.next() else {
                 continue;
             };
-            let pid = packet.pid();
-            let counter = if pid == PAT_PID || pid == tables.pmt_pid {
-                self.0.entry(pid).or_default()
-            } else if let Some(counter) = self.0.get_mut(&pid) {
-                counter
-            } else {
-                continue;
-            };
-            counter.latest = packet.counter().wrapping_add(counter.inserted) & 0x0F;
-            advance_counter(bytes, counter.inserted);
+            let before = before.rchunks_exact(PACKET_LEN).filter_map(Packet::new);
+            let latest = before
+                .map(|packet| (packet.pid(), packet.counter()))
+                .find(|(of, _)| of == pid);
+            known.latest = latest.map_or_else(
+                || first.counter().wrapping_add(known.inserted).wrapping_sub(1) & 0x0F,
+                |(_, counter)| counter,
+            );
         }
     }
 }

@@ -14,9 +14,7 @@ pub enum CutError {
     /// There is no input.
     Empty,
     /// It does not even begin as a transport stream.
-    NotTransportStream { offset: u64, found: u8 },
-    /// It began as one, and at this byte it is none.
-    LostSync { offset: u64, found: u8 },
+    NotTransportStream { found: u8 },
     /// The last packet, which begins at this byte, is cut short.
     EndsInsidePacket { offset: u64, len: usize },
     /// Nothing says what programs there are.
@@ -27,23 +25,16 @@ pub enum CutError {
     NoTrack,
     /// The stream that decides where to cut never lets a decoder in.
     NoRandomAccess { pid: u16, bytes: u64 },
-    /// It has not let a decoder in for longer than a segment can be held.
-    TooLong { pid: u16, offset: u64, bytes: usize },
 }
 
 impl fmt::Display for CutError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Empty => write!(f, "the input is empty"),
-            Self::NotTransportStream { offset, found } => write!(
+            Self::NotTransportStream { found } => write!(
                 f,
-                "not an MPEG transport stream: byte {offset} is {found:#04x} where a packet \
-                 should begin with {SYNC_BYTE:#04x}"
-            ),
-            Self::LostSync { offset, found } => write!(
-                f,
-                "the stream is damaged: byte {offset} is {found:#04x} where a packet \
-                 should begin with {SYNC_BYTE:#04x}"
+                "not an MPEG transport stream: it begins with {found:#04x}, and no packets begin \
+                 with {SYNC_BYTE:#04x}"
             ),
             Self::EndsInsidePacket { offset, len } => write!(
                 f,
@@ -63,10 +54,6 @@ impl fmt::Display for CutError {
             Self::NoRandomAccess { pid, bytes } => {
                 write!(f, "no random access point in {bytes} bytes (PID {pid:#x})")
             }
-            Self::TooLong { pid, offset, bytes } => write!(
-                f,
-                "no random access point to cut at in the {bytes} bytes from byte {offset} (PID {pid:#x})"
-            ),
         }
     }
 }

@@ -5,17 +5,24 @@
 //! of a segment which did not begin with them, and for the continuity counters of those.
 
 mod audio;
-mod clock;
 mod counters;
 mod cutter;
 mod error;
-mod finder;
+mod lanes;
+mod output;
 mod packet;
 mod pes;
-mod random_access;
+mod pids;
+mod scan;
 mod section;
+mod sequence;
+mod stage;
+mod sync;
 mod tables;
+mod timeline;
 mod track;
+mod units;
 
-pub use cutter::{Cut, Cutter};
+pub use cutter::Cutter;
 pub use error::CutError;
+pub use sync::looks_like_transport_stream;

@@ -20,6 +20,18 @@ impl Section {
         (current && crc32(bytes) == 0).then(|| Self(bytes.into()))
     }
 
+    /// This section of a PAT, as if there were one program. ISO/IEC 13818-1, 2.4.4.3.
+    pub(crate) fn with_one_program(&self, number: u16, pmt_pid: u16) -> Self {
+        let mut bytes = self.0[..HEADER_LEN + 5].to_vec();
+        // 13 bytes follow the length; this is section 0 of 0.
+        bytes[1] &= 0xF0;
+        (bytes[2], bytes[6], bytes[7]) = (13, 0, 0);
+        bytes.extend(number.to_be_bytes());
+        bytes.extend((pmt_pid | 0xE000).to_be_bytes());
+        bytes.extend(crc32(&bytes).to_be_bytes());
+        Self(bytes.into())
+    }
+
     pub(crate) fn table_id(&self) -> u8 {
         self.0[0]
     }

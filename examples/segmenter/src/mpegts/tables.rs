@@ -16,10 +16,15 @@ pub(crate) struct Tables {
     pub(crate) pat: Vec<Section>,
     pub(crate) pmt: Section,
     pub(crate) pmt_pid: u16,
-    pub(crate) pcr_pid: u16,
+    pub(crate) map: ProgramMap,
+    /// The stream that decides where to cut.
     pub(crate) track: Track,
+    /// The number of the program.
+    pub(crate) program: u16,
     /// How many programs the stream has, this one included.
     pub(crate) programs: usize,
+    /// The PAT is not the stream's: it lists this program only.
+    pub(crate) is_reduced: bool,
 }
 
 impl Tables {
@@ -52,6 +57,14 @@ struct Program {
     pmt: Option<(Section, ProgramMap)>,
 }
 
+/// The programs that the segments hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Scope {
+    #[default]
+    All,
+    One,
+}
+
 /// Follows the tables through a stream, whatever they change to.
 #[derive(Default)]
 pub(crate) struct TableReader {
@@ -65,10 +78,20 @@ pub(crate) struct TableReader {
     /// A PMT came a second time, so each program that is there at all has shown its own.
     came_round: bool,
     chosen: Option<u16>,
+    /// The only program of interest.
+    wanted: Option<u16>,
+    /// Whether the PAT is to list only the program that is cut.
+    scope: Scope,
     current: Option<Arc<Tables>>,
 }
 
 impl TableReader {
+    /// Reads of one program only: this one, or else the first that can be cut.
+    pub(crate) fn want_one(&mut self, program: Option<u16>) {
+        self.wanted = program;
+        self.scope = Scope::One;
+    }
+
     /// The latest tables that belong together, of the program that is cut.
     pub(crate) fn current(&self) -> Option<&Arc<Tables>> {
         self.current.as_ref()
@@ -82,9 +105,16 @@ impl TableReader {
         self.programs.iter().any(|program| program.pmt.is_some())
     }
 
-    /// Whether a program has its PMT there.
-    pub(crate) fn is_listed(&self, pid: u16) -> bool {
-        self.pmt_readers.contains_key(&pid)
+    /// The PIDs of all program map tables.
+    pub(crate) fn pmt_pids(&self) -> impl Iterator<Item = u16> {
+        self.pmt_readers.keys().copied()
+    }
+
+    /// Whether a program names it as that of an elementary stream.
+    pub(crate) fn is_elementary(&self, pid: u16) -> bool {
+        let maps = self.programs.iter().filter_map(|it| it.pmt.as_ref());
+        maps.flat_map(|(_, map)| &map.streams)
+            .any(|stream| stream.pid == pid)
     }
 
     /// Takes the next packet, of whatever PID.
@@ -195,10 +225,14 @@ impl TableReader {
     /// Stays with the program that was chosen as long as it can be cut. Else takes the first one
     /// with video, or the first one with audio once it is known that none has video.
     fn choose(&mut self) {
-        let cuttable =
-            |program: &&Program| matches!(&program.pmt, Some((_, map)) if map.track.is_some());
-        let with_video =
-            |program: &&Program| matches!(&program.pmt, Some((_, map)) if map.has_video());
+        let is_wanted =
+            |program: &&Program| self.wanted.is_none_or(|wanted| wanted == program.number);
+        let cuttable = |program: &&Program| {
+            is_wanted(program) && matches!(&program.pmt, Some((_, map)) if map.track().is_some())
+        };
+        let with_video = |program: &&Program| {
+            is_wanted(program) && matches!(&program.pmt, Some((_, map)) if map.has_video())
+        };
         let waiting = |program: &Program| program.pmt.is_none();
 
         let chosen = self
@@ -219,13 +253,21 @@ impl TableReader {
         self.chosen = chosen.map(|program| program.number);
         self.current = chosen.and_then(|program| {
             let (pmt, map) = program.pmt.as_ref()?;
+            let pat = match (self.scope, self.programs.len(), self.pat.first()) {
+                (Scope::One, 2.., Some(first)) => {
+                    vec![first.with_one_program(program.number, program.pmt_pid)]
+                }
+                _ => self.pat.clone(),
+            };
             Some(Arc::new(Tables {
-                pat: self.pat.clone(),
+                pat,
                 pmt: pmt.clone(),
                 pmt_pid: program.pmt_pid,
-                pcr_pid: map.pcr_pid,
-                track: map.track?,
+                map: map.clone(),
+                track: map.track()?,
+                program: program.number,
                 programs: self.programs.len(),
+                is_reduced: self.scope == Scope::One && self.programs.len() > 1,
             }))
         });
     }

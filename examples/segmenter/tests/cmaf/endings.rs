@@ -27,7 +27,7 @@ fn stream_and_ends() -> (Vec<u8>, Vec<usize>) {
     (whole, ends)
 }
 
-fn cut_and_stop(bytes: &[u8]) -> Vec<Cut> {
+fn cut_and_stop(bytes: &[u8]) -> Vec<Segment> {
     let mut cutter = Cutter::new(2 * SECOND);
     let mut cuts = Vec::new();
     cutter.push(bytes, &mut cuts).expect("good so far");

@@ -3,7 +3,9 @@
 
 use std::ops::Range;
 
-use super::{Cut, data};
+use segmenter::SegmentKind;
+
+use super::{Segment, data};
 
 /// A box of the outermost level.
 #[derive(Clone, Debug)]
@@ -53,17 +55,17 @@ fn counted(sidx: &[u8]) -> u64 {
 
 /// Checks that the segments are the boxes of the input, each whole and in its place, and that what
 /// is missing is what has to be. Returns the names of what is missing.
-pub(crate) fn check(input: &[u8], cuts: &[Cut]) -> Vec<String> {
+pub(crate) fn check(input: &[u8], cuts: &[Segment]) -> Vec<String> {
     let mut missing = Vec::new();
     let mut indexes = Vec::new();
     let mut initialisation: &[u8] = &[];
     let mut outers = boxes(input).into_iter();
     for cut in cuts {
         let segment = data(cut);
-        if matches!(cut, Cut::Initialisation { .. }) {
+        if cut.kind == SegmentKind::Initialisation {
             initialisation = segment;
         }
-        check_form(segment, matches!(cut, Cut::Initialisation { .. }));
+        check_form(segment, cut.kind == SegmentKind::Initialisation);
         let first_index = indexes.len();
         let mut rest = segment;
         let mut end = 0;

@@ -227,7 +227,7 @@ fn fragments_of_audio_before_the_video_stay_with_the_segment_before() {
     }
     let cuts = cut(&stream, 2 * SECOND);
     assert_eq!(seconds(&cuts), [2.0, 2.0]);
-    let fragments = |cut: &Cut| joined::names(data(cut)).len() / 2;
+    let fragments = |cut: &Segment| joined::names(data(cut)).len() / 2;
     assert_eq!(fragments(&cuts[1]), 5);
     assert_eq!(fragments(&cuts[2]), 3);
     assert_eq!(track_of_first(data(&cuts[1])), AUDIO);

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use segmenter::cmaf::{Cut, CutError, Cutter};
+use segmenter::cmaf::{CutError, Cutter};
+use segmenter::{Segment, SegmentKind};
 
 const TARGET: Duration = Duration::from_millis(500);
 const CAPACITY: usize = 2048;
@@ -23,7 +24,7 @@ pub(crate) fn check(data: &[u8]) {
     }
 }
 
-fn cut(data: &[u8], piece: usize, mut cutter: Cutter) -> (Vec<Cut>, Result<(), CutError>) {
+fn cut(data: &[u8], piece: usize, mut cutter: Cutter) -> (Vec<Segment>, Result<(), CutError>) {
     let mut cuts = Vec::new();
     let pushed = data
         .chunks(piece)
@@ -33,15 +34,13 @@ fn cut(data: &[u8], piece: usize, mut cutter: Cutter) -> (Vec<Cut>, Result<(), C
     (cuts, finished)
 }
 
-fn bytes(cut: &Cut) -> &[u8] {
-    match cut {
-        Cut::Initialisation { data } | Cut::Media { data, .. } => data,
-    }
+fn bytes(cut: &Segment) -> &[u8] {
+    &cut.data
 }
 
 /// Checks that the joined segments are the boxes of the input, whole and in their order, but for
 /// indexes and for the repetition of what is in force; all of them, unless there is a fault.
-fn check_cuts(input: &[u8], (cuts, outcome): &(Vec<Cut>, Result<(), CutError>)) {
+fn check_cuts(input: &[u8], (cuts, outcome): &(Vec<Segment>, Result<(), CutError>)) {
     cuts.iter().for_each(check_form);
     let joined: Vec<u8> = cuts.iter().flat_map(bytes).copied().collect();
     // How far the joined segments may go with the boxes so far: one that is like another may be
@@ -71,24 +70,24 @@ fn is_index(outer: &[u8]) -> bool {
         .any(|it| *it == kind(outer))
 }
 
-fn is_repeated(outer: &[u8], cuts: &[Cut]) -> bool {
+fn is_repeated(outer: &[u8], cuts: &[Segment]) -> bool {
     cuts.iter()
-        .filter(|cut| matches!(cut, Cut::Initialisation { .. }))
+        .filter(|cut| cut.kind == SegmentKind::Initialisation)
         .any(|cut| Boxes(bytes(cut)).any(|known| known == outer))
 }
 
 /// An initialisation segment ends before any media; a media segment has nothing else, and
 /// fragments.
-fn check_form(cut: &Cut) {
+fn check_form(cut: &Segment) {
     let boxes = || Boxes(bytes(cut));
     let has = |wanted: &[u8]| boxes().any(|outer| kind(outer) == wanted);
     assert_eq!(boxes().map(<[u8]>::len).sum::<usize>(), bytes(cut).len());
-    match cut {
-        Cut::Initialisation { .. } => {
+    match cut.kind {
+        SegmentKind::Initialisation => {
             assert_eq!(boxes().filter(|outer| kind(outer) == b"moov").count(), 1);
             assert!(![b"moof", b"mdat", b"sidx"].iter().any(|it| has(*it)));
         }
-        Cut::Media { .. } => assert!(!has(b"moov") && has(b"moof") && has(b"mdat")),
+        _ => assert!(!has(b"moov") && has(b"moof") && has(b"mdat")),
     }
 }
 

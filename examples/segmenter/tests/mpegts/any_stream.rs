@@ -84,7 +84,11 @@ fn mux(pieces: &[Piece]) -> (Vec<u8>, u64) {
     (muxer.bytes, pictures)
 }
 
-fn cut_in(bytes: &[u8], chunks: &[usize], target: Duration) -> (Vec<Cut>, Result<(), CutError>) {
+fn cut_in(
+    bytes: &[u8],
+    chunks: &[usize],
+    target: Duration,
+) -> (Vec<Segment>, Result<(), CutError>) {
     let mut cutter = Cutter::new(target);
     let mut cuts = Vec::new();
     let mut rest = bytes;
@@ -118,9 +122,9 @@ proptest! {
             joined::check_beginning(&cut.data, VIDEO);
         }
         let (last, others) = cuts.split_last().unwrap();
-        prop_assert!(others.iter().all(|cut| cut.duration >= target));
-        prop_assert!(last.duration > Duration::ZERO);
-        let total: Duration = cuts.iter().map(|cut| cut.duration).sum();
+        prop_assert!(others.iter().all(|cut| cut.length() >= target));
+        prop_assert!(last.length() > Duration::ZERO);
+        let total: Duration = cuts.iter().map(Segment::length).sum();
         let expected = Duration::from_millis(40) * u32::try_from(pictures).unwrap();
         prop_assert!(total.abs_diff(expected) < Duration::from_micros(1), "{total:?} of {expected:?}");
     }
@@ -154,7 +158,7 @@ proptest! {
         let (cuts, outcome) = cut_in(&stream, &chunks, Duration::from_secs(2));
         prop_assert_eq!(outcome, Ok(()));
         joined::check(&stream, &data(&cuts));
-        let total: Duration = cuts.iter().map(|cut| cut.duration).sum();
+        let total: Duration = cuts.iter().map(Segment::length).sum();
         prop_assert!(total < Duration::from_secs(60), "{total:?}");
     }
 

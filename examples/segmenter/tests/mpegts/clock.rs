@@ -66,40 +66,6 @@ fn the_first_segment_begins_with_what_is_shown_first() {
 }
 
 #[test]
-fn time_goes_on_by_one_frame_where_the_stamps_jump() {
-    for jump in [
-        11 * 90_000,
-        3_600 * 90_000,
-        WRAP / 2 + 5,
-        WRAP - 5 * 90_000,
-        WRAP - 3_600 * 90_000,
-    ] {
-        assert_five_times_two(&seconds_with(|index| {
-            let jump = if index < 77 { 0 } else { jump };
-            Pes {
-                presented: Some((START * 100_000 + index * FRAME + jump) % WRAP),
-                ..picture(0, 0)
-            }
-        }));
-    }
-}
-
-#[test]
-fn an_announced_jump_may_be_small() {
-    assert_five_times_two(&seconds_with(|index| {
-        let (jump, flags) = match index {
-            0..77 => (0, 0),
-            77 => (90_000 * 3, DISCONTINUITY),
-            _ => (90_000 * 3, 0),
-        };
-        Pes {
-            presented: Some(START + index * FRAME + jump),
-            ..picture(0, flags)
-        }
-    }));
-}
-
-#[test]
 fn an_announcement_without_a_jump_changes_nothing() {
     assert_five_times_two(&seconds_with(|index| {
         let flags = if index % 40 == 0 { DISCONTINUITY } else { 0 };

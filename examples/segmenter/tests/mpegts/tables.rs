@@ -218,7 +218,7 @@ fn until_the_map_table_has_moved_the_old_tables_hold() {
     second(&mut muxer, 2, VIDEO);
     let cuts = cut(&muxer.bytes, SECOND);
     assert_eq!(cuts.len(), 3);
-    let pids = |cut: &Cut| {
+    let pids = |cut: &Segment| {
         joined::packets(&cut.data)
             .take(3)
             .map(joined::pid)
@@ -274,7 +274,13 @@ fn the_first_program_with_video_is_cut_and_audio_only_where_there_is_none() {
     cutter
         .push(&muxer.bytes, &mut cuts)
         .expect("one program is enough");
-    assert_eq!(cutter.programs(), Some(3));
+    assert_eq!(
+        cutter.take_notices(),
+        [Notice::SeveralPrograms {
+            count: 3,
+            kept: None
+        }]
+    );
     assert_eq!(cuts.len(), 1);
 
     // The program that never shows its PMT might have had video.
@@ -309,7 +315,7 @@ fn a_pat_may_have_several_sections() {
         joined::check_beginning(&cuts[1].data[188..], VIDEO).start,
         376
     );
-    let parts = |cut: &Cut| -> Vec<(u8, u8)> {
+    let parts = |cut: &Segment| -> Vec<(u8, u8)> {
         cut.data
             .chunks(188)
             .take(2)
