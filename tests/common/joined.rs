@@ -132,6 +132,36 @@ pub fn check(input: &[u8], segments: &[Vec<u8>]) -> usize {
     segments_with_tables
 }
 
+/// Checks that the joined segments hold the packets of the input that are no tables, of each PID in
+/// the same order.
+pub fn check_each(input: &[u8], segments: &[Vec<u8>]) {
+    let tables: BTreeSet<u16> = pmt_pids(input).into_iter().chain([PAT_PID]).collect();
+    let of = |bytes: &[u8]| {
+        let mut by_pid: BTreeMap<u16, Vec<Vec<u8>>> = BTreeMap::new();
+        for packet in packets(bytes).filter(|packet| !tables.contains(&pid(packet))) {
+            by_pid.entry(pid(packet)).or_default().push(packet.to_vec());
+        }
+        by_pid
+    };
+    assert!(of(input) == of(&segments.concat()));
+}
+
+/// The presentation times of the PES packets of a PID.
+pub fn stamps(segment: &[u8], of: u16) -> Vec<u64> {
+    let starts = packets(segment).filter(|packet| pid(packet) == of && starts_unit(packet));
+    let stamps = starts.filter_map(|packet| {
+        let start = match packet[3] & 0x20 {
+            0 => 4,
+            _ => 5 + usize::from(packet[4]),
+        };
+        let pes = packet.get(start..start + 14)?;
+        let bits = |bytes: &[u8]| u64::from(u16::from_be_bytes([bytes[0], bytes[1]]) >> 1);
+        (pes[7] & 0x80 != 0)
+            .then(|| u64::from(pes[9] >> 1 & 7) << 30 | bits(&pes[10..]) << 15 | bits(&pes[12..]))
+    });
+    stamps.collect()
+}
+
 /// Checks that a segment begins with a PAT, a PMT and then the start of a picture, or of audio;
 /// returns where that packet is.
 pub fn check_beginning(segment: &[u8], track_pid: u16) -> Range<usize> {

@@ -134,6 +134,17 @@ impl Muxer {
         }
     }
 
+    /// The program clock in a packet without payload.
+    pub fn clock(&mut self, pid: u16, pcr: u64) {
+        let mut field = adaptation(0, Some(pcr));
+        field.resize(PACKET_LEN - 4, 0xFF);
+        field[0] = u8::try_from(field.len() - 1).unwrap();
+        let counter = self.counters.entry(pid).or_default().wrapping_sub(1) & 0x0F;
+        let [high, low] = pid.to_be_bytes();
+        self.bytes.extend([0x47, high, low, 0x20 | counter]);
+        self.bytes.extend(field);
+    }
+
     pub fn null(&mut self) {
         self.packet(0x1FFF, 0, &[], &[0xFF; PACKET_LEN - 4]);
     }

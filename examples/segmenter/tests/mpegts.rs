@@ -8,8 +8,14 @@ mod access;
 mod any_stream;
 #[path = "mpegts/clock.rs"]
 mod clock;
+#[path = "mpegts/damage.rs"]
+mod damage;
 #[path = "mpegts/faults.rs"]
 mod faults;
+#[path = "mpegts/interleaving.rs"]
+mod interleaving;
+#[path = "mpegts/jumps.rs"]
+mod jumps;
 #[path = "mpegts/tables.rs"]
 mod tables;
 

@@ -447,20 +447,21 @@ impl Passing {
         if Arc::ptr_eq(tables, &self.current) {
             return;
         }
-        if self.current.track != tables.track {
+        let old: Vec<Track> = self.current.map.tracks().collect();
+        let new: Vec<Track> = tables.map.tracks().collect();
+        let has_new_codec = old.iter().any(|old| {
+            new.iter()
+                .any(|new| new.pid == old.pid && new.codec != old.codec)
+        });
+        let is_broken = self.current.track != tables.track || has_new_codec;
+        if is_broken {
             self.conclude(reader, policy, notices, segments);
         }
         let before = mem::replace(&mut self.current, Arc::clone(tables));
         if *before == **tables {
             return;
         }
-        let old: Vec<Track> = before.map.tracks().collect();
-        let new: Vec<Track> = tables.map.tracks().collect();
-        let has_new_codec = old.iter().any(|old| {
-            new.iter()
-                .any(|new| new.pid == old.pid && new.codec != old.codec)
-        });
-        if before.track != tables.track || has_new_codec {
+        if is_broken {
             note(notices, Notice::NewTracks);
             let mark = self
                 .output
@@ -524,7 +525,7 @@ impl Passing {
             }
         } else {
             if let (Some(lane), Role::Plain) = (part.lane, part.role) {
-                self.output.lanes[usize::from(lane)].note(packet);
+                self.output.lanes[usize::from(lane)].note(packet, None);
             }
             self.output.append(bytes, part.role);
         }
@@ -639,6 +640,8 @@ impl Passing {
         let fallback = self.fallback.as_ref().and_then(Main::oldest_mark);
         let oldest = self.main.oldest_mark().into_iter().chain(fallback).min();
         self.output.forget_before(oldest);
+        let reference = self.deciding().timeline.reference();
+        self.output.main_stamp = reference.map(|(stamp, _)| stamp);
         self.output
             .release(self.deciding().timeline.now(), segments);
         self.report_dropped(notices);
@@ -708,6 +711,14 @@ impl Passing {
         let time = *time;
         if let Some(jump) = jump {
             note(notices, Notice::Jump { ticks: jump.by });
+            match self.stage {
+                Stage::Seeking => {
+                    self.stage = Stage::Orphan(Some(jump.start));
+                    self.independent = false;
+                }
+                Stage::First => self.stage = Stage::Later(jump.start),
+                _ => {}
+            }
             let border = Border::Jump {
                 end: to_stamp(jump.end),
                 start: to_stamp(time),

@@ -9,6 +9,8 @@ use super::timeline::{SECOND, Ticks, difference};
 pub(crate) const LONGEST_HOLD: Ticks = 3 * SECOND / 2;
 /// A clock that steps further has lost time, or jumped.
 const LONGEST_STEP: Ticks = 2 * SECOND;
+/// A stream whose stamps step further has jumped.
+const LONGEST_AHEAD: Ticks = 10 * SECOND;
 /// `PES_packet_length` counts from behind itself.
 const PES_PREFIX: usize = 6;
 
@@ -40,6 +42,29 @@ pub(crate) struct Lane {
     /// The bytes that the PES packet still lacks.
     pub(crate) missing: usize,
     pub(crate) bytes: u64,
+    /// Packets after a jump that the stream that decides where to cut has not made yet.
+    pub(crate) early: Early,
+}
+
+/// Packets that wait for a jump.
+#[derive(Default)]
+pub(crate) struct Early {
+    pub(crate) packets: Vec<u8>,
+    /// The latest stamp before them.
+    before: Option<u64>,
+    /// When they began, on the line of the stream that decides where to cut.
+    pub(crate) since: Option<Ticks>,
+}
+
+impl Early {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.packets.is_empty()
+    }
+
+    /// Takes the packets, as they wait no more.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(self).packets
+    }
 }
 
 /// Where a segment ends, in stamps.
@@ -63,8 +88,7 @@ impl Border {
                 !(-10 * SECOND..0).contains(&behind)
             }
             Self::Jump { end, start } => {
-                let (to_start, to_end) = (difference(stamp, start), difference(stamp, end));
-                to_start.abs() <= to_end.abs() && to_start >= 0 || to_end > 10 * SECOND
+                difference(stamp, start).abs() <= difference(stamp, end).abs()
             }
             Self::Tracks => true,
         }
@@ -87,11 +111,13 @@ impl Lane {
             segment: 0,
             missing: 0,
             bytes: 0,
+            early: Early::default(),
         }
     }
 
-    /// Takes note of the next packet.
-    pub(crate) fn note(&mut self, packet: Packet<'_>) {
+    /// Takes note of the next packet. `main` is the latest stamp of the stream that decides where to
+    /// cut.
+    pub(crate) fn note(&mut self, packet: Packet<'_>, main: Option<u64>) {
         let payload = packet.payload();
         self.bytes += payload.len() as u64;
         if !packet.starts_unit() {
@@ -106,8 +132,17 @@ impl Lane {
             declared => (declared + PES_PREFIX).saturating_sub(payload.len()),
         };
         if let Some(stamp) = stamp(packet) {
+            let before = self.early.before.or(self.clock.latest);
+            let is_far = |from| difference(stamp, from).abs() > LONGEST_AHEAD;
+            let is_ahead = main.is_some_and(is_far);
+            self.early.before = before.filter(|before| is_ahead && is_far(*before));
             self.clock.note(stamp);
         }
+    }
+
+    /// Whether its packets have jumped.
+    pub(crate) fn has_jumped(&self) -> bool {
+        self.early.before.is_some()
     }
 
     /// Moves on to the segment that this packet belongs to. `border` tells where one ends, if it

@@ -14,6 +14,8 @@ use crate::segment::Segment;
 
 /// The number of payloads that are kept for the next segments.
 const MOST_SPARES: usize = 3;
+/// The bytes that wait for a jump.
+const LONGEST_EARLY: usize = 1 << 20;
 /// How far the tables before a random access point are looked for, in packets.
 const LONGEST_TABLES: usize = 64;
 
@@ -69,6 +71,8 @@ pub(crate) struct Output {
     /// Packets in the last segment, in order.
     marks: VecDeque<(Mark, usize)>,
     next_mark: Mark,
+    /// The latest stamp of the stream that decides where to cut.
+    pub(crate) main_stamp: Option<u64>,
     /// The bytes of segments that were left out.
     pub(crate) dropped: u64,
 }
@@ -146,12 +150,28 @@ impl Output {
 
     /// Adds the next packet.
     pub(crate) fn append(&mut self, bytes: &[u8; PACKET_LEN], role: Role) {
-        if let Role::Lane(index) = role
-            && let Some(packet) = Packet::new(bytes)
-        {
-            self.lanes[index].note(packet);
+        let (Role::Lane(index), Some(packet)) = (role, Packet::new(bytes)) else {
+            self.put(bytes, role);
+            return;
+        };
+        let lane = &mut self.lanes[index];
+        lane.note(packet, self.main_stamp);
+        if lane.has_jumped() && lane.early.packets.len() < LONGEST_EARLY {
+            lane.early.packets.extend_from_slice(bytes);
+            return;
         }
+        self.put_early(index);
         self.put(bytes, role);
+    }
+
+    /// Puts the packets of a lane that waited for a jump.
+    fn put_early(&mut self, index: usize) {
+        let early = self.lanes[index].early.take();
+        for packet in early.chunks_exact(PACKET_LEN) {
+            if let Ok(packet) = packet.try_into() {
+                self.put(packet, Role::Lane(index));
+            }
+        }
     }
 
     fn put(&mut self, bytes: &[u8; PACKET_LEN], role: Role) {
@@ -228,6 +248,9 @@ impl Output {
             next.inserted = next.data.len();
         }
         self.put_again(&rest, at, role);
+        if let Border::Jump { .. } = end.border {
+            (0..self.lanes.len()).for_each(|index| self.put_early(index));
+        }
     }
 
     /// Puts packets again that stood in the last segment from `at` on.
@@ -274,6 +297,15 @@ impl Output {
     /// Hands out the segments that are complete, `now` on the line of the stream that decides where
     /// to cut.
     pub(crate) fn release(&mut self, now: Option<Ticks>, segments: &mut Vec<Segment>) {
+        for index in 0..self.lanes.len() {
+            let early = &mut self.lanes[index].early;
+            let since = early.since.or(now).filter(|_| !early.is_empty());
+            early.since = since;
+            let waited = now.zip(since).map(|(now, since)| (now - since).abs());
+            if !early.is_empty() && waited.is_none_or(|waited| waited > LONGEST_HOLD) {
+                self.put_early(index);
+            }
+        }
         while let Some(end) = self.open.front().and_then(|front| front.end) {
             let is_late = now.is_none_or(|now| (now - end.time).abs() > LONGEST_HOLD);
             let number = self.first;
@@ -305,6 +337,7 @@ impl Output {
 
     /// Ends the last segment and hands everything out.
     pub(crate) fn finish(&mut self, end: End, segments: &mut Vec<Segment>) {
+        (0..self.lanes.len()).for_each(|index| self.put_early(index));
         if let Some(last) = self.open.back_mut() {
             if last.data.len() > last.inserted {
                 last.end = Some(end);

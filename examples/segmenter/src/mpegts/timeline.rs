@@ -35,6 +35,8 @@ pub(crate) struct Placed {
 /// The stamps of a unit do not continue those before.
 #[derive(Clone, Copy)]
 pub(crate) struct Jump {
+    /// The presentation time of the first unit since the jump before, on the old line.
+    pub(crate) start: Ticks,
     /// The end of the last unit before, on the old line.
     pub(crate) end: Ticks,
     /// The step that is none.
@@ -173,10 +175,10 @@ impl Timeline {
             (Some(stamp), Some(last)) => difference(stamp.value, last.stamp.value),
             _ => 0,
         };
-        let end = self.end(unit.measure_before);
+        let (start, end) = (self.start(), self.end(unit.measure_before));
         self.last = None;
         self.shown = None;
-        out.push(self.place(unit, Some(Jump { end, by })));
+        out.push(self.place(unit, Some(Jump { start, end, by })));
     }
 
     /// What tells the time of a unit.

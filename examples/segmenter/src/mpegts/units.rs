@@ -276,6 +276,13 @@ impl Tracker {
     /// Looks for the first slice of a picture.
     fn look(&mut self, units: &mut Vec<Unit>) {
         let is_indicated = self.open.as_ref().is_some_and(|open| open.is_indicated);
+        if is_indicated && !self.scan.has_units() && !may_begin_unit(&self.bytes) {
+            // Nothing that can be read, so there is nothing but the indicator.
+            self.state = State::Idle;
+            self.scan.reset();
+            self.emit(Entry::Yes, units);
+            return;
+        }
         let answer = self.scan.look(&self.bytes, is_indicated);
         self.decide(answer, units);
     }
@@ -322,6 +329,15 @@ impl Tracker {
             measure_before: std::mem::replace(&mut self.measure, next),
             before: open.before,
         });
+    }
+}
+
+/// Whether the first bytes may be those of a start code.
+fn may_begin_unit(bytes: &[u8]) -> bool {
+    match bytes {
+        [] | [0] | [0, 0] => true,
+        [first, second, third, ..] => *first == 0 && *second == 0 && *third <= 1,
+        _ => false,
     }
 }
 
