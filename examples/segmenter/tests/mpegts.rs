@@ -16,6 +16,8 @@ mod faults;
 mod interleaving;
 #[path = "mpegts/jumps.rs"]
 mod jumps;
+#[path = "mpegts/sets.rs"]
+mod sets;
 #[path = "mpegts/tables.rs"]
 mod tables;
 

@@ -57,6 +57,12 @@ impl Counters {
         advance_counter(bytes, known.inserted);
     }
 
+    /// So many packets of a PID were inserted.
+    pub(crate) fn shift(&mut self, pid: u16, added: u8) {
+        let counter = self.0.entry(pid).or_default();
+        counter.inserted = counter.inserted.wrapping_add(added) & 0x0F;
+    }
+
     /// Takes back a packet that was rewritten, as if it had not come yet.
     pub(crate) fn restore(&self, bytes: &mut [u8]) {
         let Some(packet) = Packet::new(bytes) else {

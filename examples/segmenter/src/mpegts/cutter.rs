@@ -68,6 +68,8 @@ struct Passing {
     /// The first lane's time when audio came after the latest picture.
     quiet_since: Option<Ticks>,
     said_not_alone: bool,
+    /// A stream that got packets inserted.
+    counted: Option<u16>,
     units: Vec<Unit>,
     placed: Vec<Placed>,
 }
@@ -412,6 +414,7 @@ impl Passing {
             breaks: false,
             quiet_since: None,
             said_not_alone: false,
+            counted: None,
             units: Vec::new(),
             placed: Vec::new(),
         };
@@ -432,7 +435,8 @@ impl Passing {
         }
         let fallback = self.fallback.as_ref().map(|it| it.tracker.track.pid);
         let lanes = self.output.lanes.iter().map(|lane| lane.pid);
-        self.pids.assign(reader, &self.current, lanes, fallback);
+        self.pids
+            .assign(reader, &self.current, lanes, fallback, self.counted);
     }
 
     /// Goes on with the tables that are in force now. The last packet completed them.
@@ -666,7 +670,7 @@ impl Passing {
             if self.fallback.is_some() && !is_fallback {
                 self.come_back(&placed, reader, policy, notices);
             } else {
-                self.decide_on(&placed, policy, notices);
+                self.decide_on(&placed, reader, policy, notices);
             }
         }
     }
@@ -706,7 +710,13 @@ impl Passing {
         self.begin(time, true);
     }
 
-    fn decide_on(&mut self, placed: &Placed, policy: Policy, notices: &mut Vec<Notice>) {
+    fn decide_on(
+        &mut self,
+        placed: &Placed,
+        reader: &TableReader,
+        policy: Policy,
+        notices: &mut Vec<Notice>,
+    ) {
         let Placed { unit, time, jump } = placed;
         let time = *time;
         if let Some(jump) = jump {
@@ -745,6 +755,7 @@ impl Passing {
                 let keeps_on = policy.undecodable == Fate::Segment;
                 let media = self.has_media_before(unit.mark);
                 if media {
+                    self.take_sets(unit, reader);
                     self.cut_at(unit.mark, Border::Time(to_stamp(time)), time, time, policy);
                     if !keeps_on {
                         self.output.set_discontinuity();
@@ -757,6 +768,7 @@ impl Passing {
                 let is_full = self.output.len_before(unit.mark) >= policy.capacity / 2;
                 let is_due = lasted >= policy.target || is_full || self.breaks;
                 if is_due && lasted > 0 {
+                    self.take_sets(unit, reader);
                     self.cut_at(unit.mark, Border::Time(to_stamp(time)), time, time, policy);
                     self.begin(time, independent);
                 }
@@ -788,6 +800,10 @@ impl Passing {
                 Some(true)
             }
             Entry::WithEarlierSets => {
+                if self.has_sets_before(unit) {
+                    self.complete_points = (self.complete_points + 1).min(2);
+                    return Some(true);
+                }
                 if !self.main.tracker.knows_sets() {
                     return None;
                 }
@@ -802,6 +818,27 @@ impl Passing {
                 }
                 Some(false)
             }
+        }
+    }
+
+    /// Whether the PES packet before a unit ends with its parameter sets.
+    fn has_sets_before(&self, unit: &Unit) -> bool {
+        let track = self.main.tracker.track;
+        unit.before
+            .zip(unit.stamps)
+            .is_some_and(|(before, _)| self.output.ends_with_sets(before, unit.mark, track))
+    }
+
+    /// Moves the parameter sets at the end of the PES packet before a unit to the unit.
+    fn take_sets(&mut self, unit: &Unit, reader: &TableReader) {
+        let track = self.main.tracker.track;
+        if unit.entry == Entry::WithEarlierSets
+            && let (Some(before), Some(stamps)) = (unit.before, unit.stamps)
+            && self.output.split(before, unit.mark, track, stamps)
+            && self.counted != Some(track.pid)
+        {
+            self.counted = Some(track.pid);
+            self.assign(reader);
         }
     }
 

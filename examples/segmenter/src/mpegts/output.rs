@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use super::counters::Counters;
 use super::lanes::{Border, LONGEST_HOLD, Lane};
-use super::packet::{PACKET_LEN, PAT_PID, Packet};
+use super::packet::{PACKET_LEN, PAT_PID, Packet, advance_counter};
+use super::pes::Stamps;
 use super::section::Section;
+use super::split;
 use super::tables::Tables;
 use super::timeline::{TICKS_PER_SECOND, Ticks};
+use super::track::Track;
 use super::units::Mark;
 use crate::segment::Segment;
 
@@ -210,6 +213,47 @@ impl Output {
         if let Some(last) = self.open.back_mut() {
             self.counters.insert_section(pid, section, &mut last.data);
         }
+    }
+
+    /// Whether the PES packet of a track between two marks ends with parameter sets.
+    pub(crate) fn ends_with_sets(&self, before: Mark, mark: Mark, track: Track) -> bool {
+        let last = self.open.back();
+        let range = self.position(before).zip(self.position(mark));
+        last.zip(range)
+            .and_then(|(last, (from, to))| last.data.get(from..to))
+            .is_some_and(|packets| split::ends_with_sets(packets, track))
+    }
+
+    /// Splits the PES packet between two marks before the parameter sets at its end, which the
+    /// second mark then has. The packets of the track have to be counted from now on. Returns
+    /// whether it was split.
+    pub(crate) fn split(&mut self, before: Mark, mark: Mark, track: Track, stamps: Stamps) -> bool {
+        let range = self.position(before).zip(self.position(mark));
+        let (Some(last), Some((from, to))) = (self.open.back_mut(), range) else {
+            return false;
+        };
+        let packets = last.data.get(from..to);
+        let Some(split) = packets.and_then(|packets| split::split(packets, track, stamps)) else {
+            return false;
+        };
+        self.counters.shift(track.pid, split.added);
+        for packet in last.data[to..].chunks_exact_mut(PACKET_LEN) {
+            if pid(packet) == track.pid {
+                advance_counter(packet, split.added);
+            }
+        }
+        let new_to = from + split.before.len();
+        let new_end = new_to + split.sets.len();
+        last.data
+            .splice(from..to, split.before.into_iter().chain(split.sets));
+        for (known, at) in &mut self.marks {
+            if *known == mark {
+                *at = new_to;
+            } else if *at >= to {
+                *at = *at - to + new_end;
+            }
+        }
+        true
     }
 
     /// Ends the last segment before a mark, and begins the next one, with the tables in front. `role`

@@ -56,6 +56,34 @@ impl Header {
     }
 }
 
+impl Header {
+    /// The header of a PES packet of video with stamps.
+    pub(crate) fn write(stream_id: u8, stamps: Stamps) -> Vec<u8> {
+        let has_both = stamps.decoded != stamps.presented;
+        let (flags, len) = if has_both { (0xC0, 10) } else { (0x80, 5) };
+        let mut header = vec![0, 0, 1, stream_id, 0, 0, 0x80, flags, len];
+        write_stamp(
+            stamps.presented,
+            if has_both { 0x30 } else { 0x20 },
+            &mut header,
+        );
+        if has_both {
+            write_stamp(stamps.decoded, 0x10, &mut header);
+        }
+        header
+    }
+}
+
+/// As [`stamp`] reads it, with four bits in front.
+fn write_stamp(stamp: u64, prefix: u8, out: &mut Vec<u8>) {
+    let part = |shift: u32| (stamp >> shift & 0x7FFF) << 1 | 1;
+    let high = u8::try_from(stamp >> 30 & 0x07).unwrap_or(0);
+    out.push(prefix | high << 1 | 1);
+    for shift in [15, 0] {
+        out.extend_from_slice(&part(shift).to_be_bytes()[6..]);
+    }
+}
+
 /// 33 bits in five bytes, with a marker bit after each of the three parts.
 fn stamp(bytes: &[u8]) -> Option<u64> {
     let bytes = bytes.first_chunk::<STAMP_LEN>()?;

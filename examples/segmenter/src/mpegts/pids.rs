@@ -82,13 +82,14 @@ impl Pids {
     }
 
     /// Gives out the parts. `lanes` are the streams beside the main one, `fallback` is the one that
-    /// decides in its place.
+    /// decides in its place, and of `counted` packets were inserted.
     pub(crate) fn assign(
         &mut self,
         reader: &TableReader,
         tables: &Tables,
         lanes: impl Iterator<Item = u16>,
         fallback: Option<u16>,
+        counted: Option<u16>,
     ) {
         let map = &tables.map;
         let foreign = Part {
@@ -119,5 +120,8 @@ impl Pids {
             }
         }
         self.part_mut(tables.track.pid).flags |= MAIN;
+        if let Some(pid) = counted {
+            self.part_mut(pid).role = Role::Counted;
+        }
     }
 }

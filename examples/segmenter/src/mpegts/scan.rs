@@ -25,11 +25,11 @@ pub(crate) enum Answer {
 /// Looks through the start of one picture, as far as its first slice, in one PES packet or several.
 pub(crate) struct Scan {
     codec: Codec,
-    /// What stands before this in the PES packet was looked at.
+    /// What stands before this was looked at.
     at: usize,
     seen: Seen,
-    /// The units in this PES packet.
-    units: usize,
+    /// Start codes were found.
+    has_units: bool,
     /// Complete parameter sets have come at any time.
     knows_sets: bool,
     /// The latest sequence parameter set or header, and whether it is news.
@@ -78,7 +78,7 @@ impl Scan {
             codec,
             at: 0,
             seen: Seen::default(),
-            units: 0,
+            has_units: false,
             knows_sets: false,
             sequence: Vec::new(),
             is_new: false,
@@ -88,18 +88,18 @@ impl Scan {
     /// Forgets the picture.
     pub(crate) fn reset(&mut self) {
         self.seen = Seen::default();
-        self.units = 0;
+        self.has_units = false;
     }
 
-    /// The next bytes are the first ones of a PES packet.
-    pub(crate) fn begin_packet(&mut self) {
+    /// The next bytes are the first ones of a picture.
+    pub(crate) fn begin(&mut self) {
         self.at = 0;
-        self.units = 0;
+        self.has_units = false;
     }
 
-    /// Whether the PES packet has any units.
+    /// Whether there are any units.
     pub(crate) fn has_units(&self) -> bool {
-        self.units > 0
+        self.has_units
     }
 
     /// Whether complete parameter sets have come at any time.
@@ -112,17 +112,8 @@ impl Scan {
         std::mem::take(&mut self.is_new).then_some(&self.sequence)
     }
 
-    /// Looks at a PES packet, of which `bytes` are there. Answers as soon as it is known.
+    /// Looks at a picture, of which `bytes` are there. Answers as soon as it is known.
     pub(crate) fn look(&mut self, bytes: &[u8], is_indicated: bool) -> Answer {
-        self.look_at(bytes, is_indicated, false)
-    }
-
-    /// Looks at the last unit of a PES packet, which no start code ends.
-    pub(crate) fn end_packet(&mut self, bytes: &[u8], is_indicated: bool) -> Answer {
-        self.look_at(bytes, is_indicated, true)
-    }
-
-    fn look_at(&mut self, bytes: &[u8], is_indicated: bool, is_whole: bool) -> Answer {
         loop {
             let Some(start) = start_code(bytes, self.at) else {
                 // The last two bytes may be the beginning of a start code.
@@ -131,13 +122,9 @@ impl Scan {
             };
             let next = start_code(bytes, start);
             let unit = &bytes[start..next.map_or(bytes.len(), |next| next - 3)];
-            self.units += 1;
-            match self
-                .seen
-                .look_at(self.codec, unit, is_whole || next.is_some())
-            {
+            self.has_units = true;
+            match self.seen.look_at(self.codec, unit, next.is_some()) {
                 Unit::Incomplete => {
-                    self.units -= 1;
                     self.at = start - 3;
                     break;
                 }
@@ -201,6 +188,50 @@ fn sets_of(codec: Codec) -> &'static [Part] {
         Codec::H264 | Codec::Vvc => &[SequenceParameters, PictureParameters],
         Codec::Hevc => &[VideoParameters, SequenceParameters, PictureParameters],
         _ => &[SequenceParameters],
+    }
+}
+
+/// What a unit is to the picture beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    Picture,
+    /// Parameter sets of the next picture.
+    Sets,
+    /// Something else that leads the next picture.
+    Leading,
+    /// Something that ends the picture before.
+    Trailing,
+}
+
+/// The class of a unit, by its first byte behind the start code.
+pub(crate) fn classify(codec: Codec, unit: &[u8]) -> Class {
+    let first = unit.first().copied().unwrap_or(0);
+    match codec {
+        Codec::H264 => match first & 0x1F {
+            1..=5 => Class::Picture,
+            7 => Class::Sets,
+            6 | 8 | 9 | 14 | 15 => Class::Leading,
+            _ => Class::Trailing,
+        },
+        Codec::Hevc => match first >> 1 & 0x3F {
+            0..=31 => Class::Picture,
+            33 => Class::Sets,
+            32 | 34 | 35 | 39 => Class::Leading,
+            _ => Class::Trailing,
+        },
+        Codec::Mpeg2 => match first {
+            0x00..=0xAF => Class::Picture,
+            0xB3 => Class::Sets,
+            0xB2 | 0xB5 | 0xB8 => Class::Leading,
+            _ => Class::Trailing,
+        },
+        Codec::Mpeg4 => match first {
+            0xB6 => Class::Picture,
+            0x20..=0x2F => Class::Sets,
+            0x00..=0x1F | 0xB0 | 0xB3 | 0xB5 => Class::Leading,
+            _ => Class::Trailing,
+        },
+        _ => Class::Picture,
     }
 }
 

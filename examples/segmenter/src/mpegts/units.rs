@@ -69,8 +69,11 @@ pub(crate) struct Tracker {
     pub(crate) track: Track,
     last_counter: Option<u8>,
     state: State,
-    /// The bytes of the PES packet, as far as they are looked at.
+    /// The bytes of the picture, as far as they are looked at: of one PES packet, or of several if
+    /// the first ones hold nothing but parameter sets.
     bytes: Vec<u8>,
+    /// Where in them the header of the latest PES packet begins.
+    header_at: usize,
     scan: Scan,
     /// The picture or PES packet that is not decided on.
     open: Option<Open>,
@@ -105,6 +108,7 @@ impl Tracker {
             last_counter: None,
             state: State::Idle,
             bytes: Vec::new(),
+            header_at: 0,
             scan: Scan::new(track.codec),
             open: None,
             latest: None,
@@ -184,7 +188,11 @@ impl Tracker {
     fn begin(&mut self, packet: Packet<'_>, place: Place) {
         self.before = self.latest.replace(place.mark);
         self.state = State::Header;
-        self.bytes.clear();
+        if self.open.is_none() {
+            self.bytes.clear();
+            self.scan.begin();
+        }
+        self.header_at = self.bytes.len();
         let is_indicated = packet.is_random_access();
         match &mut self.open {
             // The parameter sets came in a PES packet of their own.
@@ -206,11 +214,6 @@ impl Tracker {
 
     /// Decides on a PES packet that ends without an answer from its bitstream.
     fn end_packet(&mut self, units: &mut Vec<Unit>) {
-        if self.state == State::Content {
-            let is_indicated = self.open.as_ref().is_some_and(|open| open.is_indicated);
-            let answer = self.scan.end_packet(&self.bytes, is_indicated);
-            self.decide(answer, units);
-        }
         match (self.state, &self.open) {
             (State::Idle, _) | (_, None) => {}
             // Parameter sets in a PES packet of their own: the picture follows.
@@ -246,12 +249,12 @@ impl Tracker {
     }
 
     fn read_header(&mut self, units: &mut Vec<Unit>) {
-        let (stamps, len) = match Header::read(&self.bytes) {
+        let bytes = &self.bytes[self.header_at..];
+        let (stamps, len, is_readable) = match Header::read(bytes) {
             Header::Incomplete => return,
-            Header::Unreadable => (None, self.bytes.len()),
-            Header::Read { stamps, len } => (stamps, len),
+            Header::Unreadable => (None, bytes.len(), false),
+            Header::Read { stamps, len } => (stamps, len, true),
         };
-        let is_readable = len < self.bytes.len() || stamps.is_some();
         if let Some(open) = &mut self.open {
             open.stamps = stamps.or(open.stamps);
         }
@@ -259,7 +262,7 @@ impl Tracker {
             self.state = State::Idle;
             self.emit(Entry::yes_if(stamps.is_some()), units);
             let bytes = std::mem::take(&mut self.bytes);
-            self.count(&bytes[len..]);
+            self.count(&bytes[self.header_at + len..]);
             self.bytes = bytes;
             return;
         }
@@ -268,8 +271,7 @@ impl Tracker {
             return;
         }
         self.state = State::Content;
-        self.bytes.drain(..len);
-        self.scan.begin_packet();
+        self.bytes.drain(self.header_at..self.header_at + len);
         self.look(units);
     }
 
