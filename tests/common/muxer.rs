@@ -68,6 +68,17 @@ impl Muxer {
         self.section(pid, &pmt(program, version, streams));
     }
 
+    /// A PMT whose program is registered for splice information (SCTE 35, 8.1).
+    pub fn cueing_pmt(&mut self, pid: u16, program: u16, streams: &[Stream]) {
+        let mut section = pmt(program, 0, streams);
+        section.truncate(section.len() - 4);
+        let registration = [0x05, 4, b'C', b'U', b'E', b'I'];
+        section.splice(12..12, registration);
+        section[11] += 6;
+        section[2] += 6;
+        self.section(pid, &seal(section));
+    }
+
     /// Writes a section into packets of its own.
     pub fn section(&mut self, pid: u16, section: &[u8]) {
         let mut rest = &[&[0], section].concat()[..];

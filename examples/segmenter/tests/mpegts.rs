@@ -16,8 +16,12 @@ mod faults;
 mod interleaving;
 #[path = "mpegts/jumps.rs"]
 mod jumps;
+#[path = "mpegts/programs.rs"]
+mod programs;
 #[path = "mpegts/sets.rs"]
 mod sets;
+#[path = "mpegts/silence.rs"]
+mod silence;
 #[path = "mpegts/tables.rs"]
 mod tables;
 

@@ -193,12 +193,15 @@ impl Cutter {
         let end = sync.finish(&mut |found| self.take(&found, segments));
         self.sync = sync;
         self.conclude(segments);
-        let outcome = self.judge(end);
         let is_seeking = self
             .passed
             .as_ref()
             .is_some_and(|it| matches!(it.stage, Stage::Seeking));
-        if is_seeking && self.undecodable == Fate::Dropped {
+        let is_worthless = is_seeking
+            && (self.undecodable == Fate::Dropped
+                || self.passed.as_mut().is_some_and(|it| !it.has_media()));
+        let outcome = self.judge(end, is_worthless);
+        if is_worthless {
             self.passed = None;
         }
         if let Some(passed) = &mut self.passed {
@@ -349,7 +352,7 @@ impl Cutter {
     }
 
     /// What is to be said of the input when it ends.
-    fn judge(&self, end: sync::End) -> Result<(), CutError> {
+    fn judge(&self, end: sync::End, is_worthless: bool) -> Result<(), CutError> {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
@@ -366,8 +369,7 @@ impl Cutter {
         }
         self.check_tables()?;
         if let Some(passed) = &self.passed
-            && matches!(passed.stage, Stage::Seeking)
-            && self.undecodable == Fate::Dropped
+            && is_worthless
         {
             return Err(CutError::NoRandomAccess {
                 pid: passed.current.track.pid,
@@ -840,6 +842,12 @@ impl Passing {
             self.counted = Some(track.pid);
             self.assign(reader);
         }
+    }
+
+    /// Whether the growing segment has media.
+    fn has_media(&mut self) -> bool {
+        let end = self.output.mark();
+        self.has_media_before(end)
     }
 
     fn has_media_before(&self, mark: Mark) -> bool {

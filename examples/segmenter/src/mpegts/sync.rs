@@ -120,7 +120,8 @@ impl Sync {
                 offset: since,
                 len: offset + len as u64 - since,
             }),
-            // Less than a packet before a gap's end, or after a search.
+            // The input as a whole is the fault, or what is behind the last packet.
+            (State::Unknown, _) => {}
             _ if self.gap > 0 => {}
             _ => out(Found::Skipped {
                 offset,
