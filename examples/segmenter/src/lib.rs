@@ -7,12 +7,15 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used)]
 
+mod bits;
 pub mod cmaf;
 pub mod mpegts;
 mod notice;
 mod segment;
 mod segmenter;
+mod track;
 
 pub use notice::Notice;
 pub use segment::{Segment, SegmentKind};
 pub use segmenter::{Error, Format, Segmenter};
+pub use track::{Track, TrackKind};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::notice::Notice;
 use crate::segment::Segment;
+use crate::track::Track;
 use crate::{cmaf, mpegts};
 
 /// The first bytes that tell an MP4: the size and the name of its first box.
@@ -134,6 +135,15 @@ impl Segmenter {
             Cutter::TransportStream(_) => Format::TransportStream,
             Cutter::Mp4(_) => Format::Mp4,
         })
+    }
+
+    /// The video and audio of a transport stream, as far as they are known.
+    #[must_use]
+    pub fn tracks(&self) -> Vec<Track> {
+        match &self.cutter {
+            Some(Cutter::TransportStream(cutter)) => cutter.tracks(),
+            _ => Vec::new(),
+        }
     }
 
     /// Takes the notices that came since the last call.

@@ -1,5 +1,6 @@
 //! The cutter: passes packets on to the segments, and decides where these end.
 
+use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,15 +9,21 @@ use super::error::CutError;
 use super::lanes::{Border, Clock, Lane};
 use super::output::{End, Fate, Output, Role};
 use super::packet::{PACKET_LEN, PAT_PID, Packet};
+use super::pes::Header;
 use super::pids::Pids;
+use super::sequence::Sequence;
+use super::sound::Sound;
 use super::stage::Stage;
 use super::sync::{self, Found, Sync};
 use super::tables::{TableReader, Tables};
-use super::timeline::{OTHERS, Placed, SECOND, Ticks, Timeline, to_stamp, to_ticks};
+use super::timeline::{
+    OTHERS, Placed, SECOND, TICKS_PER_SECOND, Ticks, Timeline, to_stamp, to_ticks,
+};
 use super::track::Track;
 use super::units::{Entry, Mark, Place, Tracker, Unit};
 use crate::notice::Notice;
 use crate::segment::Segment;
+use crate::track::TrackKind;
 
 /// What the cutter holds at most, unless told otherwise.
 const DEFAULT_CAPACITY: usize = 256 << 20;
@@ -62,7 +69,12 @@ struct Passing {
     independent: bool,
     /// The access points with parameter sets so far, two at most.
     complete_points: u8,
-    size: Option<(u32, u32)>,
+    sequence: Option<Sequence>,
+    /// The audio streams that were looked into.
+    sounds: BTreeMap<u16, Sound>,
+    /// The bytes and the time of the main stream.
+    main_bytes: u64,
+    main_clock: Clock,
     /// The next access point begins a segment that does not continue the one before.
     breaks: bool,
     /// The first lane's time when audio came after the latest picture.
@@ -156,6 +168,12 @@ impl Cutter {
         mem::take(&mut self.notices)
     }
 
+    /// The video and audio of the program that is cut, as far as they are known.
+    #[must_use]
+    pub fn tracks(&self) -> Vec<crate::Track> {
+        self.passed.as_ref().map_or_else(Vec::new, Passing::tracks)
+    }
+
     /// Takes the payload of a segment that nobody needs any more, for one that comes. The system
     /// clears new memory page by page, which takes as long as filling it.
     pub fn recycle(&mut self, payload: Vec<u8>) {
@@ -229,7 +247,7 @@ impl Cutter {
             passed.finish(Fate::Segment, segments);
         } else if !self.prelude.is_empty() {
             let data = mem::take(&mut self.prelude);
-            let mut segment = Segment::media(data, 0, 0, super::timeline::TICKS_PER_SECOND);
+            let mut segment = Segment::media(data, 0, 0, TICKS_PER_SECOND);
             segment.independent = false;
             segments.push(segment);
         }
@@ -412,7 +430,10 @@ impl Passing {
             stage: Stage::Seeking,
             independent: true,
             complete_points: 0,
-            size: None,
+            sequence: None,
+            sounds: BTreeMap::new(),
+            main_bytes: 0,
+            main_clock: Clock::default(),
             breaks: false,
             quiet_since: None,
             said_not_alone: false,
@@ -477,7 +498,9 @@ impl Passing {
             let reference = self.deciding().timeline.reference();
             self.fallback = None;
             self.quiet_since = None;
-            self.size = None;
+            self.sequence = None;
+            self.sounds.clear();
+            (self.main_bytes, self.main_clock) = (0, Clock::default());
             self.complete_points = 0;
             self.main = Main::new(tables.track, Timeline::beside(reference));
         } else if old != new {
@@ -510,6 +533,9 @@ impl Passing {
             if let Some(stamp) = packet.pcr() {
                 self.clock.clock.note(stamp);
             }
+        }
+        if packet.starts_unit() && (part.lane.is_some() || part.is_main()) {
+            self.listen(packet);
         }
         if self.output.len() + PACKET_LEN > policy.capacity {
             self.cut_anywhere(policy, notices, segments);
@@ -548,8 +574,64 @@ impl Passing {
         }
     }
 
+    /// Looks into audio that was not looked into.
+    fn listen(&mut self, packet: Packet<'_>) {
+        let pid = packet.pid();
+        if self.sounds.contains_key(&pid) {
+            return;
+        }
+        let mut tracks = self.current.map.tracks();
+        let track = tracks.find(|track| track.pid == pid && !track.codec.is_video());
+        if let (Some(track), Header::Read { len, .. }) = (track, Header::read(packet.payload()))
+            && let Some(sound) = Sound::read(track.codec, &packet.payload()[len..])
+        {
+            self.sounds.insert(pid, sound);
+        }
+    }
+
+    fn tracks(&self) -> Vec<crate::Track> {
+        let described = |track: Track| {
+            let is_main = track.pid == self.current.track.pid;
+            let lane = self.output.lanes.iter().find(|lane| lane.pid == track.pid);
+            let measured = match lane {
+                _ if is_main => Some((self.main_bytes, self.main_clock)),
+                Some(lane) => Some((lane.bytes, lane.clock)),
+                None => None,
+            };
+            let kind = if track.codec.is_video() {
+                TrackKind::Video
+            } else {
+                TrackKind::Audio
+            };
+            let mut described = crate::Track::new(track.pid.into(), kind);
+            if let Some(sequence) = self.sequence.as_ref().filter(|_| is_main) {
+                described.codec = Some(sequence.codec.clone());
+                described.size = Some(sequence.size);
+                described.rate = sequence.rate.or_else(|| self.main.timeline.rate());
+            }
+            if let Some(sound) = self.sounds.get(&track.pid) {
+                described.codec = Some(sound.codec.clone());
+                described.rate = Some(sound.rate.into());
+                described.channels = sound.channels;
+            }
+            described.bandwidth = measured.and_then(|(bytes, clock)| {
+                let passed = u64::try_from(clock.passed).ok().filter(|it| *it > 0)?;
+                let bits = bytes.saturating_mul(8);
+                Some(bits.saturating_mul(TICKS_PER_SECOND.into()) / passed)
+            });
+            let mut streams = self.current.map.streams.iter();
+            let language = streams.find(|it| it.pid == track.pid)?.language;
+            described.language = language.and_then(|code| String::from_utf8(code.to_vec()).ok());
+            Some(described)
+        };
+        self.current.map.tracks().filter_map(described).collect()
+    }
+
     /// Lets a tracker see a packet that comes next.
     fn track(&mut self, packet: Packet<'_>, is_fallback: bool) {
+        if !is_fallback {
+            self.main_bytes += packet.payload().len() as u64;
+        }
         if packet.starts_unit() && !is_fallback {
             self.quiet_since = None;
         }
@@ -623,13 +705,17 @@ impl Passing {
         notices: &mut Vec<Notice>,
         segments: &mut Vec<Segment>,
     ) {
-        if let Some(size) = self.main.tracker.take_size() {
-            let before = self.size.replace(size);
-            self.breaks |= before.is_some_and(|before| before != size);
+        if let Some(sequence) = self.main.tracker.take_sequence() {
+            let size = sequence.size;
+            let before = self.sequence.replace(sequence);
+            self.breaks |= before.is_some_and(|before| before.size != size);
         }
         let mut units = mem::take(&mut self.units);
         let mut placed = mem::take(&mut self.placed);
         for unit in units.drain(..) {
+            if let Some(stamps) = unit.stamps.filter(|_| !is_fallback) {
+                self.main_clock.note(stamps.decoded);
+            }
             let main = match &mut self.fallback {
                 Some(fallback) if is_fallback => fallback,
                 _ => &mut self.main,

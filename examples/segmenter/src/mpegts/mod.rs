@@ -16,6 +16,7 @@ mod pids;
 mod scan;
 mod section;
 mod sequence;
+mod sound;
 mod split;
 mod stage;
 mod sync;

@@ -399,7 +399,7 @@ fn sei_number(bytes: &mut impl Iterator<Item = u8>) -> Option<usize> {
 }
 
 /// Takes out the bytes that keep start codes from appearing in a unit (H.264, 7.4.1).
-fn unescape(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn unescape(bytes: &[u8]) -> Vec<u8> {
     let mut zeros = 0;
     let mut plain = Vec::with_capacity(bytes.len());
     for &byte in bytes {

@@ -115,6 +115,14 @@ impl Timeline {
         self.last.map(|last| last.time)
     }
 
+    /// Units in a second.
+    pub(crate) fn rate(&self) -> Option<f64> {
+        let rate = self.rate.filter(|rate| rate.ticks > 0)?;
+        // Both are small enough to be exact.
+        let [measure, ticks] = [rate.measure, rate.ticks].map(|it| i32::try_from(it).ok());
+        Some(f64::from(measure?) * f64::from(TICKS_PER_SECOND) / f64::from(ticks?))
+    }
+
     /// The latest step.
     pub(crate) fn step(&self) -> Option<Ticks> {
         self.step

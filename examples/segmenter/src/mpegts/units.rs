@@ -128,11 +128,11 @@ impl Tracker {
         self.scan.knows_sets()
     }
 
-    /// The size of the pictures, if the stream has said it since the last call.
-    pub(crate) fn take_size(&mut self) -> Option<(u32, u32)> {
+    /// The pictures, if the stream has told of them anew since the last call.
+    pub(crate) fn take_sequence(&mut self) -> Option<Sequence> {
         let codec = self.track.codec;
         let sequence = self.scan.take_sequence()?;
-        Sequence::read(codec, sequence).map(|sequence| sequence.size)
+        Sequence::read(codec, sequence)
     }
 
     /// The oldest packet that a unit to come may begin with.
