@@ -137,12 +137,13 @@ impl Segmenter {
         })
     }
 
-    /// The video and audio of a transport stream, as far as they are known.
+    /// The video and audio tracks, as far as they are known. None of an MP4 after its end.
     #[must_use]
     pub fn tracks(&self) -> Vec<Track> {
         match &self.cutter {
+            None => Vec::new(),
             Some(Cutter::TransportStream(cutter)) => cutter.tracks(),
-            _ => Vec::new(),
+            Some(Cutter::Mp4(cutter)) => cutter.tracks(),
         }
     }
 

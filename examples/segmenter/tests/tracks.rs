@@ -10,6 +10,11 @@ use segmenter::{Segment, Segmenter, Track, TrackKind};
 
 /// Two seconds of pictures and sound, encoded with these arguments, unless ffmpeg is missing.
 fn make(test: &str, size: &str, rate: &str, layout: &str, arguments: &[&str]) -> Option<Vec<u8>> {
+    let format = if arguments.contains(&"-movflags") {
+        "mp4"
+    } else {
+        "mpegts"
+    };
     if !have_tools(test, &["ffmpeg"]) {
         return None;
     }
@@ -28,7 +33,7 @@ fn make(test: &str, size: &str, rate: &str, layout: &str, arguments: &[&str]) ->
         .args(["-pix_fmt", "yuv420p", "-g", "25"])
         .args(["-metadata:s:a:0", "language=deu"])
         .args(arguments)
-        .args(["-f", "mpegts", "-"])
+        .args(["-f", format, "-"])
         .output()
         .unwrap();
     assert!(
@@ -154,6 +159,74 @@ fn codec_size_rate_channels_and_bandwidth() {
         // Opus says it nowhere in its packets.
         let expected = (audio != "opus").then_some(channels);
         assert_eq!(heard.channels, expected, "{heard:?}");
+        assert_eq!(heard.language.as_deref(), Some("deu"));
+        let bits: u64 = tracks.iter().filter_map(|it| it.bandwidth).sum();
+        let all = bytes.len() as u64 * 8 / 2;
+        assert!(bits > all / 2 && bits < all * 2, "{bits} of {all}");
+    }
+}
+
+#[test]
+fn the_same_of_a_fragmented_mp4() {
+    let test = "the_same_of_a_fragmented_mp4";
+    let cases: [(&[&str], &str, &str, u32); 4] = [
+        (
+            &[
+                "-c:v",
+                "libx264",
+                "-profile:v",
+                "high",
+                "-level",
+                "3.1",
+                "-c:a",
+                "aac",
+            ],
+            "avc1.64001F",
+            "mp4a.40.2",
+            2,
+        ),
+        (
+            &[
+                "-c:v",
+                "libx265",
+                "-x265-params",
+                "log-level=error",
+                "-tag:v",
+                "hvc1",
+                "-c:a",
+                "ac3",
+            ],
+            "hvc1.1.6.L",
+            "ac-3",
+            2,
+        ),
+        (
+            &["-c:v", "libx264", "-c:a", "libopus"],
+            "avc1.64",
+            "opus",
+            2,
+        ),
+        (&["-c:v", "libx264", "-c:a", "eac3"], "avc1.64", "ec-3", 2),
+    ];
+    for (arguments, video, audio, channels) in cases {
+        let flags = ["-movflags", "+frag_keyframe+delay_moov+default_base_moof"];
+        let arguments = [arguments, &flags].concat();
+        let Some(bytes) = make(test, "426x240", "30", "stereo", &arguments) else {
+            return;
+        };
+        let mut segmenter = Segmenter::new(Duration::from_secs(1));
+        let mut segments = Vec::new();
+        segmenter.push(&bytes, &mut segments).unwrap();
+        let tracks = segmenter.tracks();
+        let [seen, heard] = &tracks[..] else {
+            panic!("{tracks:?}");
+        };
+        assert!(seen.codec.as_ref().unwrap().starts_with(video), "{seen:?}");
+        assert_eq!(heard.codec.as_deref(), Some(audio));
+        assert_eq!(seen.size, Some((426, 240)));
+        assert!((seen.rate.unwrap() - 30.0).abs() < 0.01, "{seen:?}");
+        assert_eq!(heard.rate, Some(48_000.0));
+        assert_eq!(heard.channels, Some(channels));
         assert_eq!(heard.language.as_deref(), Some("deu"));
         let bits: u64 = tracks.iter().filter_map(|it| it.bandwidth).sum();
         let all = bytes.len() as u64 * 8 / 2;

@@ -12,6 +12,7 @@ use super::kind::Kind;
 use super::marks::{Incomplete, Marks};
 use super::stream::{Progress, Stream};
 use crate::segment::Segment;
+use crate::track::Track;
 
 /// What the cutter holds at most, unless told otherwise.
 const DEFAULT_CAPACITY: usize = 256 << 20;
@@ -70,6 +71,12 @@ impl Cutter {
         let outcome = self.examine(bytes, cuts);
         self.fault = outcome.err();
         outcome
+    }
+
+    /// The video and audio tracks of the latest `moov`, as far as they are known.
+    #[must_use]
+    pub fn tracks(&self) -> Vec<Track> {
+        self.stream.as_ref().map_or_else(Vec::new, Stream::tracks)
     }
 
     /// Ends the input: adds the last segment to `cuts`, unless there never was a fragment to begin
@@ -209,7 +216,7 @@ impl Cutter {
         let Some(stream) = &mut self.stream else {
             return Ok(());
         };
-        let fragment = Fragment::read(self.intake.last(header), &stream.movie)?;
+        let fragment = Fragment::read(self.intake.last(header), &stream.movie, &mut stream.totals)?;
         // The data of the one before may come after this one.
         let follows_a_whole_one = self.marks.incomplete.is_none();
         let lasted = stream.timeline.end();

@@ -1,6 +1,7 @@
 //! What a `moof` says of one track: when it is decoded, how long it lasts, and how it begins.
 
 use super::boxes::WholeBox;
+use super::description::Totals;
 use super::error::CutError;
 use super::kind::Kind;
 use super::movie::{Defaults, Movie};
@@ -49,15 +50,19 @@ pub(crate) enum Beginning {
 }
 
 impl Fragment {
-    /// Reads a `moof`. None if it has no samples of the track that decides where to cut.
-    pub(crate) fn read(moof: WholeBox<'_>, movie: &Movie) -> Result<Option<Self>, CutError> {
+    /// Reads a `moof`, and counts its samples. None if it has no samples of the track that decides where to cut.
+    pub(crate) fn read(
+        moof: WholeBox<'_>,
+        movie: &Movie,
+        totals: &mut Totals,
+    ) -> Result<Option<Self>, CutError> {
         let mut whole: Option<Self> = None;
         for child in moof.children() {
             let child = child?;
             if child.kind != Kind::TRAF {
                 continue;
             }
-            let (track, part) = Self::read_part(moof, child, movie)?;
+            let (track, part) = Self::read_part(moof, child, movie, totals)?;
             let Some(part) = part.filter(|_| track == movie.track.id) else {
                 continue;
             };
@@ -79,6 +84,7 @@ impl Fragment {
         moof: WholeBox<'_>,
         traf: WholeBox<'_>,
         movie: &Movie,
+        totals: &mut Totals,
     ) -> Result<(u32, Option<Self>), CutError> {
         let offset = moof.offset;
         let tfhd = traf.required(Kind::TFHD)?;
@@ -101,6 +107,10 @@ impl Fragment {
             if run.data_offset < 0 {
                 return Err(CutError::DataInFront { offset });
             }
+            let total = totals.entry(head.track).or_default();
+            total.samples = total.samples.saturating_add(run.samples);
+            total.bytes = total.bytes.saturating_add(run.bytes);
+            total.ticks = total.ticks.saturating_add(run.duration);
             let Some(first_flags) = run.first_flags else {
                 continue;
             };
@@ -151,9 +161,13 @@ impl TrackHeader {
             let of_movie = *movie.defaults.get(&track)?;
             let _index = fields.u32_if(flags, header::SAMPLE_DESCRIPTION_INDEX, 0)?;
             let duration = fields.u32_if(flags, header::SAMPLE_DURATION, of_movie.duration)?;
-            let _size = fields.u32_if(flags, header::SAMPLE_SIZE, 0)?;
+            let size = fields.u32_if(flags, header::SAMPLE_SIZE, of_movie.size)?;
             let flags = fields.u32_if(flags, header::SAMPLE_FLAGS, of_movie.flags)?;
-            Samples::FromFragment(Defaults { duration, flags })
+            Samples::FromFragment(Defaults {
+                duration,
+                size,
+                flags,
+            })
         };
         Some(Self { track, samples })
     }
@@ -170,6 +184,8 @@ fn decode_time(tfdt: WholeBox<'_>) -> Option<u64> {
 struct Run {
     data_offset: i32,
     duration: u64,
+    samples: u64,
+    bytes: u64,
     /// Of its first sample. None if it has no samples.
     first_flags: Option<u32>,
 }
@@ -192,6 +208,14 @@ impl Run {
             let durations = samples.chunks_exact(len_of_each).filter_map(first_word);
             durations.map(u64::from).sum()
         };
+        let bytes = if flags & run::SAMPLE_SIZE == 0 {
+            u64::from(count) * u64::from(defaults.size)
+        } else {
+            let before = len_of(flags & run::SAMPLE_DURATION);
+            let entries = samples.chunks_exact(len_of_each);
+            let sizes = entries.filter_map(|entry| entry.get(before..).and_then(first_word));
+            sizes.map(u64::from).sum()
+        };
         let flags_of_first =
             if flags & (run::SAMPLE_FLAGS | run::FIRST_SAMPLE_FLAGS) == run::SAMPLE_FLAGS {
                 let before = len_of(flags & (run::SAMPLE_DURATION | run::SAMPLE_SIZE));
@@ -202,6 +226,8 @@ impl Run {
         Some(Self {
             data_offset,
             duration,
+            samples: count.into(),
+            bytes,
             first_flags: flags_of_first.filter(|_| count > 0),
         })
     }

@@ -8,6 +8,7 @@
 
 mod boxes;
 mod cutter;
+mod description;
 mod error;
 mod fields;
 mod fragment;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use super::boxes::WholeBox;
+use super::description::Description;
 use super::error::CutError;
 use super::kind::Kind;
 
@@ -14,6 +15,8 @@ pub(crate) struct Movie {
     pub(crate) track: Track,
     /// Of every track that may have fragments.
     pub(crate) defaults: BTreeMap<u32, Defaults>,
+    /// Of every video and audio track.
+    pub(crate) descriptions: BTreeMap<u32, Description>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +37,7 @@ pub(crate) enum Medium {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Defaults {
     pub(crate) duration: u32,
+    pub(crate) size: u32,
     pub(crate) flags: u32,
 }
 
@@ -42,13 +46,19 @@ impl Movie {
     pub(crate) fn read(moov: WholeBox<'_>) -> Result<Self, CutError> {
         let offset = moov.offset;
         let mut tracks = Vec::new();
+        let mut descriptions = BTreeMap::new();
         for child in moov.children() {
             let child = child?;
             if child.kind == Kind::TRAK {
                 if has_samples(child)? {
                     return Err(CutError::MovieWithSamples { offset });
                 }
-                tracks.extend(Track::read(child)?);
+                if let Some(track) = Track::read(child)? {
+                    let scale = track.timescale.get();
+                    let described = Description::read(child, track.id, track.medium, scale);
+                    descriptions.insert(track.id, described);
+                    tracks.push(track);
+                }
             }
         }
         let mvex = moov.child(Kind::MVEX)?;
@@ -60,7 +70,11 @@ impl Movie {
         let track = first(Medium::Video)
             .or_else(|| first(Medium::Audio))
             .ok_or(CutError::NoTrack { offset })?;
-        Ok(Self { track, defaults })
+        Ok(Self {
+            track,
+            defaults,
+            descriptions,
+        })
     }
 }
 
@@ -148,8 +162,13 @@ impl Defaults {
         let track = fields.u32()?;
         let _sample_description_index = fields.u32()?;
         let duration = fields.u32()?;
-        let _sample_size = fields.u32()?;
+        let size = fields.u32()?;
         let flags = fields.u32()?;
-        Some((track, Self { duration, flags }))
+        let defaults = Self {
+            duration,
+            size,
+            flags,
+        };
+        Some((track, defaults))
     }
 }

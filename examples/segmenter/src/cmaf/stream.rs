@@ -1,15 +1,18 @@
 //! What follows from one `moov`, up to the next one.
 
 use super::boxes::{WholeBox, outermost};
+use super::description::Totals;
 use super::error::CutError;
 use super::fragment::{Beginning, Fragment};
 use super::movie::{Medium, Movie};
 use super::timeline::Timeline;
+use crate::track::Track;
 
 /// A stream of fragments.
 pub(crate) struct Stream {
     pub(crate) movie: Movie,
     pub(crate) timeline: Timeline,
+    pub(crate) totals: Totals,
     pub(crate) progress: Progress,
     /// As it came, to tell what only repeats it. Until it is complete, at least the `moov`.
     pub(crate) initialisation: Vec<u8>,
@@ -31,6 +34,7 @@ impl Stream {
         Ok(Self {
             timeline: Timeline::new(movie.track.timescale),
             movie,
+            totals: Totals::new(),
             progress: Progress::Initialising,
             initialisation: moov.bytes().to_vec(),
         })
@@ -39,6 +43,14 @@ impl Stream {
     /// Whether the initialisation segment has this box.
     pub(crate) fn began_with(&self, outer: &[u8]) -> bool {
         outermost(&self.initialisation).any(|known| known == outer)
+    }
+
+    /// The video and audio tracks.
+    pub(crate) fn tracks(&self) -> Vec<Track> {
+        let descriptions = self.movie.descriptions.iter();
+        descriptions
+            .map(|(id, description)| description.with(self.totals.get(id)))
+            .collect()
     }
 
     /// Whether a decoder can begin with a fragment.

@@ -788,13 +788,10 @@ impl Passing {
         } else {
             end
         };
-        self.cut_at(
-            placed.unit.mark,
-            Border::Time(to_stamp(time)),
-            end,
-            time,
-            policy,
-        );
+        let mark = placed.unit.mark;
+        if self.has_media_before(mark) {
+            self.cut_at(mark, Border::Time(to_stamp(time)), end, time, policy);
+        }
         self.begin(time, true);
     }
 
@@ -856,8 +853,11 @@ impl Passing {
                 let is_full = self.output.len_before(unit.mark) >= policy.capacity / 2;
                 let is_due = lasted >= policy.target || is_full || self.breaks;
                 if is_due && lasted > 0 {
-                    self.take_sets(unit, reader);
-                    self.cut_at(unit.mark, Border::Time(to_stamp(time)), time, time, policy);
+                    // After a cut without an access point there may be nothing before this one.
+                    if self.has_media_before(unit.mark) {
+                        self.take_sets(unit, reader);
+                        self.cut_at(unit.mark, Border::Time(to_stamp(time)), time, time, policy);
+                    }
                     self.begin(time, independent);
                 }
             }
