@@ -4,8 +4,6 @@
 
 #[path = "fuzzed/bytes.rs"]
 mod bytes;
-#[path = "fuzzed/fragmented_mp4.rs"]
-mod fragmented_mp4;
 #[path = "fuzzed/listing.rs"]
 mod listing;
 #[path = "fuzzed/losses.rs"]
@@ -18,8 +16,6 @@ mod previous_playlists;
 mod sequences;
 #[path = "fuzzed/streams.rs"]
 mod streams;
-#[path = "fuzzed/transport_streams.rs"]
-mod transport_streams;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -60,14 +56,4 @@ fn streams() {
 #[test]
 fn previous_playlists() {
     replay("previous_playlists", previous_playlists::check);
-}
-
-#[test]
-fn transport_streams() {
-    replay("transport_streams", transport_streams::check);
-}
-
-#[test]
-fn fragmented_mp4() {
-    replay("fragmented_mp4", fragmented_mp4::check);
 }

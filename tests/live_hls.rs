@@ -1,4 +1,4 @@
-//! `examples/live_hls.rs`: the published playlist plays, and continues after trouble.
+//! `examples/live_hls`: the published playlist plays, and continues after trouble.
 #![cfg(feature = "hls")]
 
 mod common;

@@ -1,4 +1,4 @@
-//! `examples/record.rs` on real input, made by ffmpeg and looked at by ffprobe.
+//! `examples/record` on real input, made by ffmpeg and looked at by ffprobe.
 
 mod common;
 

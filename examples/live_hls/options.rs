@@ -21,9 +21,12 @@ Arguments:
 
 Options:
       --target SECONDS     Cut at the first random access point after this time [default: 4]. The
-                           playlist's target duration is twice that, in whole seconds. A segment that
-                           is longer, for lack of random access points, is listed with the longest
-                           allowed duration, and reported
+                           playlist's target duration is twice that, in whole seconds, or the first
+                           segment's duration if that is longer. A later segment that is longer, for
+                           lack of random access points, is listed with the longest allowed
+                           duration, and reported
+      --program NUMBER     The program to package, of a transport stream with several. The others
+                           are dropped [default: the first with video, or else with audio]
       --window SECONDS     The duration that the playlist lists, at least three target durations
                            [default: 60]. Older segments are deleted when no player can need them
       --realtime           Package at the speed of playback: each segment when those before it have
@@ -74,6 +77,7 @@ pub(crate) enum Playlists {
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) target: Duration,
+    pub(crate) program: Option<u16>,
     pub(crate) window: Duration,
     pub(crate) speed: Speed,
     pub(crate) restart: Restart,
@@ -86,6 +90,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             target: Duration::from_secs(4),
+            program: None,
             window: Duration::from_secs(60),
             speed: Speed::Full,
             restart: Restart::Refuse,
@@ -100,6 +105,7 @@ impl arguments::Options for Options {
     fn set(&mut self, name: &str, value: Value<'_>) -> Result<(), String> {
         match name {
             "--target" => self.target = value.seconds()?,
+            "--program" => self.program = Some(value.program()?),
             "--window" => self.window = value.seconds()?,
             "--realtime" => {
                 value.none()?;

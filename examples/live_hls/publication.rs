@@ -1,12 +1,16 @@
 //! The playlists: the live one, and the recording beside it.
 
 use std::error::Error;
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use segment_stream::hls::{
     MediaPlaylist, MediaPlaylistPublisher, Notice, Previous, PublishError, Retention,
 };
-use segment_stream::{DiskSink, Durability, Existing, ProducedSegment, SegmentSink, WriteError};
+use segment_stream::{
+    DiskSink, Durability, Existing, ProducedSegment, SegmentInfo, SegmentSink, WriteError,
+};
 
 use crate::options::{Options, Playlists, Restart};
 use crate::support::display::Display;
@@ -22,8 +26,15 @@ pub(crate) struct Publication {
     durability: Durability,
     /// The configurations, which reserve their names.
     playlists: Vec<MediaPlaylist>,
+    /// The longest segment that the playlists expect.
+    bound: Duration,
+    window: Duration,
+    kind: Playlists,
+    /// Initialisation segments that came before the first media segment.
+    initial: Vec<ProducedSegment>,
     /// The recording comes first: a segment that a crash leaves between the two is at least
-    /// recorded.
+    /// recorded. None before the first media segment, unless they resume: the target duration never
+    /// changes, and a long first segment tells that it has to be long.
     publishers: Vec<Publisher>,
     /// Whether any of them has an entry.
     content: Content,
@@ -38,7 +49,12 @@ enum Content {
 impl Publication {
     /// Starts the playlists in the directory, or resumes those that exist.
     pub(crate) fn open(folder: &Path, options: &Options) -> Result<Self, Box<dyn Error>> {
-        let playlists = playlists(options);
+        let bound = options.target.saturating_mul(2);
+        let bound = match options.restart {
+            Restart::Resume => bound.max(previous_target(&folder.join(LIVE))),
+            Restart::Refuse => bound,
+        };
+        let playlists = playlists(options.playlists, options.window, bound);
         let mut previous = Vec::new();
         for playlist in &playlists {
             let path = folder.join(playlist.path());
@@ -67,18 +83,24 @@ impl Publication {
         };
         let sink = || DiskSink::rooted(folder).durability(options.durability);
         let mut publishers = Vec::new();
-        for (playlist, previous) in playlists.iter().zip(&previous) {
-            let playlist = playlist.clone();
-            publishers.push(match previous {
-                None => Publisher::new(playlist, sink())?,
-                Some(previous) => Publisher::resume(playlist, sink(), previous)
-                    .map_err(|error| format!("{}: {error}", folder.display()))?,
-            });
+        if content == Content::Some {
+            for (playlist, previous) in playlists.iter().zip(&previous) {
+                let playlist = playlist.clone();
+                publishers.push(match previous {
+                    None => Publisher::new(playlist, sink())?,
+                    Some(previous) => Publisher::resume(playlist, sink(), previous)
+                        .map_err(|error| format!("{}: {error}", folder.display()))?,
+                });
+            }
         }
         Ok(Self {
             folder: folder.to_path_buf(),
             durability: options.durability,
             playlists,
+            bound,
+            window: options.window,
+            kind: options.playlists,
+            initial: Vec::new(),
             publishers,
             content,
         })
@@ -106,14 +128,53 @@ impl Publication {
     pub(crate) fn push(
         &mut self,
         item: &Result<ProducedSegment, WriteError>,
+        info: &SegmentInfo,
         display: &mut Display,
     ) {
         let segment = item.as_ref().unwrap_or_else(WriteError::segment);
         if !segment.is_init {
             self.content = Content::Some;
         }
+        if self.publishers.is_empty() {
+            match item {
+                Ok(segment) if segment.is_init => {
+                    self.initial.push(segment.clone());
+                    return;
+                }
+                _ => self.start(segment.duration_secs, display),
+            }
+        }
+        self.enter(item, info, display);
+    }
+
+    /// Starts the playlists, for segments at least as long as this one.
+    fn start(&mut self, first_secs: f64, display: &mut Display) {
+        let first = Duration::try_from_secs_f64(first_secs).unwrap_or_default();
+        self.bound = self.bound.max(first);
+        self.playlists = playlists(self.kind, self.window, self.bound);
+        for playlist in &self.playlists {
+            let sink = DiskSink::rooted(&self.folder).durability(self.durability);
+            match Publisher::new(playlist.clone(), sink) {
+                Ok(publisher) => self.publishers.push(publisher),
+                Err(error) => display.failed(error),
+            }
+        }
+        for segment in std::mem::take(&mut self.initial) {
+            self.enter(&Ok(segment), &SegmentInfo::new(), display);
+        }
+    }
+
+    fn enter(
+        &mut self,
+        item: &Result<ProducedSegment, WriteError>,
+        info: &SegmentInfo,
+        display: &mut Display,
+    ) {
         let mut said = Vec::new();
         for publisher in &mut self.publishers {
+            for _ in 0..info.discontinuities() {
+                publisher.discontinuity();
+            }
             match publisher.push(item) {
                 Ok(pushed) => tell(&pushed.notices, &mut said, display),
                 Err(error) => {
@@ -174,10 +235,19 @@ pub(crate) enum Deletion {
     Failed,
 }
 
-fn playlists(options: &Options) -> Vec<MediaPlaylist> {
-    let bound = options.target.saturating_mul(2);
-    let live = MediaPlaylist::live(LIVE, options.window).target_duration(bound);
-    match options.playlists {
+/// The target duration of a playlist that exists, or nothing.
+fn previous_target(path: &Path) -> Duration {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let mut values = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("#EXT-X-TARGETDURATION:"));
+    let seconds = values.next().and_then(|value| value.trim().parse().ok());
+    Duration::from_secs(seconds.unwrap_or(0))
+}
+
+fn playlists(kind: Playlists, window: Duration, bound: Duration) -> Vec<MediaPlaylist> {
+    let live = MediaPlaylist::live(LIVE, window).target_duration(bound);
+    match kind {
         Playlists::Live => vec![live],
         Playlists::LiveAndRecording => vec![
             MediaPlaylist::event(RECORDING).target_duration(bound),

@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use segment_stream::ProducedSegment;
+use segment_stream::Submission;
+use segmenter::Segment;
+use segmenter::mpegts::Cutter;
 
-use crate::mpegts::{Cut, Cutter};
 use crate::names::segment_name;
+use crate::support::convert::submission;
 use crate::support::producer::Packager;
 
 pub(crate) struct Recorder {
@@ -24,45 +26,41 @@ impl Recorder {
 }
 
 impl Packager for Recorder {
-    fn push(
-        &mut self,
-        bytes: &[u8],
-        segments: &mut VecDeque<ProducedSegment>,
-    ) -> Result<(), String> {
+    fn push(&mut self, bytes: &[u8], segments: &mut VecDeque<Submission>) -> Result<(), String> {
         let mut cuts = Vec::new();
         let pushed = self.cutter.push(bytes, &mut cuts);
         segments.extend(numbered(cuts, &mut self.next_number));
         pushed.map_err(|fault| fault.to_string())
     }
 
-    fn finish(mut self, segments: &mut VecDeque<ProducedSegment>) -> Result<(), String> {
+    fn finish(&mut self, segments: &mut VecDeque<Submission>) -> Result<(), String> {
         let mut cuts = Vec::new();
         let finished = self.cutter.finish(&mut cuts);
         segments.extend(numbered(cuts, &mut self.next_number));
         finished.map_err(|fault| fault.to_string())
     }
 
-    fn stop(mut self, segments: &mut VecDeque<ProducedSegment>) {
-        segments.extend(numbered(self.cutter.stop(), &mut self.next_number));
+    fn stop(mut self, segments: &mut VecDeque<Submission>) {
+        let mut cuts = Vec::new();
+        self.cutter.stop(&mut cuts);
+        segments.extend(numbered(cuts, &mut self.next_number));
     }
 
     fn recycle(&mut self, payload: Vec<u8>) {
         self.cutter.recycle(payload);
     }
 
-    fn programs(&self) -> Option<usize> {
-        self.cutter.programs()
+    fn take_notices(&mut self) -> Vec<String> {
+        let notices = self.cutter.take_notices();
+        notices.iter().map(ToString::to_string).collect()
     }
 }
 
-fn numbered(
-    cuts: impl IntoIterator<Item = Cut>,
-    next: &mut u64,
-) -> impl Iterator<Item = ProducedSegment> {
+fn numbered(cuts: Vec<Segment>, next: &mut u64) -> impl Iterator<Item = Submission> {
     cuts.into_iter().map(move |cut| {
-        let number = *next;
-        *next += 1;
-        let segment = ProducedSegment::media(number, cut.data, cut.duration.as_secs_f64());
-        segment.with_path(segment_name(number))
+        submission(cut, next, |segment| {
+            let name = segment_name(segment.sequence);
+            segment.with_path(name)
+        })
     })
 }

@@ -117,6 +117,13 @@ impl Value<'_> {
         count.ok_or_else(|| format!("{name} needs a number from 1, not {value:?}"))
     }
 
+    pub(crate) fn program(self) -> Result<u16, String> {
+        let name = self.name;
+        let value = self.text()?;
+        let number = value.parse().ok().filter(|&number| number > 0);
+        number.ok_or_else(|| format!("{name} needs a program number, 1 to 65535, not {value:?}"))
+    }
+
     pub(crate) fn durability(self) -> Result<Durability, String> {
         let name = self.name;
         match self.text()?.as_str() {

@@ -73,6 +73,13 @@ impl Display {
         self.say(format_args!("{}: {error}", self.program));
     }
 
+    /// Prints notes on the input.
+    pub(crate) fn notes(&self, notes: Vec<String>) {
+        for note in notes {
+            self.complain(format_args!("note: {note}"));
+        }
+    }
+
     /// Prints a line on standard error.
     pub(crate) fn say(&self, line: impl fmt::Display) {
         self.clear_progress();

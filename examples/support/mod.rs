@@ -6,6 +6,7 @@
 )]
 
 pub(crate) mod arguments;
+pub(crate) mod convert;
 pub(crate) mod display;
 pub(crate) mod folder;
 pub(crate) mod input;

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use segment_stream::{ProducedSegment, SegmentSender};
+use segment_stream::{SegmentSender, Submission};
 
 use super::pace::Pace;
 
@@ -20,27 +20,23 @@ pub(crate) trait Packager {
     /// # Errors
     ///
     /// The fault of the input. The segments before the fault were added.
-    fn push(
-        &mut self,
-        bytes: &[u8],
-        segments: &mut VecDeque<ProducedSegment>,
-    ) -> Result<(), String>;
+    fn push(&mut self, bytes: &[u8], segments: &mut VecDeque<Submission>) -> Result<(), String>;
 
     /// Ends the input: adds the last segment.
     ///
     /// # Errors
     ///
     /// The fault of the input, here or before.
-    fn finish(self, segments: &mut VecDeque<ProducedSegment>) -> Result<(), String>;
+    fn finish(&mut self, segments: &mut VecDeque<Submission>) -> Result<(), String>;
 
     /// Stops in the middle of the input: adds the held data, in whole packets or boxes.
-    fn stop(self, segments: &mut VecDeque<ProducedSegment>);
+    fn stop(self, segments: &mut VecDeque<Submission>);
 
     /// Takes the payload of a finished segment for reuse.
     fn recycle(&mut self, payload: Vec<u8>);
 
-    /// The number of programs in the stream, once known.
-    fn programs(&self) -> Option<usize>;
+    /// Takes what a user should know of the input, a line each.
+    fn take_notices(&mut self) -> Vec<String>;
 }
 
 /// The state that the reading thread shares with the thread that ends the work.
@@ -56,10 +52,10 @@ struct State<P> {
     stage: Stage,
     /// `None` once the input has ended or [`Producer::stop`] has taken it.
     packager: Option<P>,
-    /// The number of programs in the stream, once known.
-    programs: Option<usize>,
+    /// What the user was not told yet.
+    notices: Vec<String>,
     pace: Pace,
-    unsent: VecDeque<ProducedSegment>,
+    unsent: VecDeque<Submission>,
     fault: Option<String>,
 }
 
@@ -74,7 +70,7 @@ enum Stage {
 
 /// The data that was read and not sent.
 pub(crate) struct Rest {
-    pub(crate) segments: VecDeque<ProducedSegment>,
+    pub(crate) segments: VecDeque<Submission>,
     /// Why the input ended before its end.
     pub(crate) fault: Option<String>,
     /// If not, it is blocked in a `read`.
@@ -86,7 +82,7 @@ impl<P: Packager> Producer<P> {
         let state = State {
             stage: Stage::Reading,
             packager: Some(packager),
-            programs: None,
+            notices: Vec::new(),
             pace,
             unsent: VecDeque::new(),
             fault: None,
@@ -122,7 +118,7 @@ impl<P: Packager> Producer<P> {
                 return true;
             };
             if let Err(refused) = sender.send(segment) {
-                self.lock().unsent.push_front(refused.into_segment());
+                self.lock().unsent.push_front(refused.into_submission());
                 return false;
             }
         }
@@ -130,7 +126,7 @@ impl<P: Packager> Producer<P> {
 
     /// The next segment, once it is due. After a close it is returned at once, because the stream
     /// refuses it anyway.
-    fn take_due(&self, sender: &SegmentSender) -> Option<ProducedSegment> {
+    fn take_due(&self, sender: &SegmentSender) -> Option<Submission> {
         let mut state = self.lock();
         while !state.unsent.is_empty() && !sender.is_closed() {
             let wait = state.pace.wait();
@@ -141,7 +137,7 @@ impl<P: Packager> Producer<P> {
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let segment = state.unsent.pop_front()?;
-        state.pace.handed_on(&segment);
+        state.pace.handed_on(&segment.segment);
         Some(segment)
     }
 
@@ -153,9 +149,9 @@ impl<P: Packager> Producer<P> {
         self.changed.notify_all();
     }
 
-    /// The number of programs in the stream, once known.
-    pub(crate) fn programs(&self) -> Option<usize> {
-        self.lock().programs
+    /// Takes what the user should know of the input, a line each.
+    pub(crate) fn take_notices(&self) -> Vec<String> {
+        std::mem::take(&mut self.lock().notices)
     }
 
     /// Takes the payload of a finished segment for reuse.
@@ -209,7 +205,7 @@ impl<P: Packager> State<P> {
             Ok(0) => false,
             Ok(len) => {
                 let pushed = packager.push(&chunk[..len], &mut self.unsent);
-                self.programs = self.programs.or(packager.programs());
+                self.notices.extend(packager.take_notices());
                 pushed.is_ok()
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
@@ -220,9 +216,13 @@ impl<P: Packager> State<P> {
         };
         if goes_on {
             self.packager = Some(packager);
-        } else if let Err(fault) = packager.finish(&mut self.unsent) {
-            // The cause comes first: an input that could not be read also ends too early.
-            self.fault.get_or_insert(fault);
+        } else {
+            let finished = packager.finish(&mut self.unsent);
+            self.notices.extend(packager.take_notices());
+            if let Err(fault) = finished {
+                // The cause comes first: an input that could not be read also ends too early.
+                self.fault.get_or_insert(fault);
+            }
         }
         goes_on
     }

@@ -1,7 +1,7 @@
-//! Checks that cut segments are the input, byte for byte, except for tables inserted before a
-//! segment. Independent of the code that cuts.
+//! Checks that cut segments hold the packets of the input, of each PID in the same order, except for
+//! tables inserted before a segment. Independent of the code that cuts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 
 const PACKET_LEN: usize = 188;
@@ -40,8 +40,37 @@ pub fn pmt_pids(bytes: &[u8]) -> BTreeSet<u16> {
     pids
 }
 
-/// Checks that the joined segments are the input and inserted tables, counters included, and
-/// returns how many segments got tables inserted.
+/// The PIDs of streams that are no video, by every program map table in the stream.
+fn moving_pids(bytes: &[u8]) -> BTreeSet<u16> {
+    let tables = pmt_pids(bytes);
+    let mut sections: BTreeMap<u16, Vec<u8>> = BTreeMap::new();
+    let mut pids = BTreeSet::new();
+    for packet in packets(bytes).filter(|packet| tables.contains(&pid(packet))) {
+        let section = sections.entry(pid(packet)).or_default();
+        if starts_unit(packet) {
+            section.clear();
+        }
+        section.extend(&packet[if starts_unit(packet) { 5 } else { 4 }..]);
+        let len = section.get(1..3).map_or(0, |len| {
+            usize::from(u16::from_be_bytes([len[0] & 0x0F, len[1]]))
+        });
+        let Some(mut rest) = section.get(12..(len + 3).saturating_sub(4)) else {
+            continue;
+        };
+        while let [kind, high, low, info_high, info_low, after @ ..] = rest {
+            let is_video = [0x01, 0x02, 0x10, 0x1B, 0x24, 0x33].contains(kind);
+            if !is_video {
+                pids.insert(u16::from_be_bytes([high & 0x1F, *low]));
+            }
+            let info = usize::from(u16::from_be_bytes([info_high & 0x0F, *info_low]));
+            rest = after.get(info..).unwrap_or_default();
+        }
+    }
+    pids
+}
+
+/// Checks that the joined segments hold the packets of the input, of each PID in the same order,
+/// and inserted tables, counters included. Returns how many segments got tables inserted.
 ///
 /// Tables may be inserted in front of any segment. If the input continues with the same packet,
 /// they count as the input's.
@@ -49,7 +78,15 @@ pub fn check(input: &[u8], segments: &[Vec<u8>]) -> usize {
     let tables: BTreeSet<u16> = pmt_pids(input).into_iter().chain([PAT_PID]).collect();
     let mut inserted: BTreeMap<u16, u8> = BTreeMap::new();
     let mut latest: BTreeMap<u16, u8> = BTreeMap::new();
-    let mut of_input = packets(input).peekable();
+    // Audio may move forward, to the segment before. Everything else keeps its order, also between
+    // PIDs.
+    let moving = moving_pids(input);
+    let queue = |packet: &[u8]| Some(pid(packet)).filter(|pid| moving.contains(pid));
+    let mut of_input: BTreeMap<Option<u16>, VecDeque<(usize, &[u8])>> = BTreeMap::new();
+    for (at, packet) in packets(input).enumerate() {
+        let queue = of_input.entry(queue(packet)).or_default();
+        queue.push_back((at, packet));
+    }
     let mut segments_with_tables = 0;
     for (index, segment) in segments.iter().enumerate() {
         let mut is_in_front = true;
@@ -57,7 +94,13 @@ pub fn check(input: &[u8], segments: &[Vec<u8>]) -> usize {
         for packet in packets(segment) {
             let pid = pid(packet);
             let by = inserted.entry(pid).or_default();
-            let same = of_input.peek().is_some_and(|original| {
+            let fronts = of_input.values().filter_map(VecDeque::front);
+            let first = fronts.map(|(at, _)| *at).min();
+            let of_pid = of_input.entry(queue(packet)).or_default();
+            let same = of_pid.front().is_some_and(|(at, original)| {
+                if queue(packet).is_none() && first != Some(*at) {
+                    return false;
+                }
                 let mut expected = original.to_vec();
                 if tables.contains(&pid) {
                     expected[3] = expected[3] & 0xF0 | expected[3].wrapping_add(*by) & 0x0F;
@@ -65,7 +108,7 @@ pub fn check(input: &[u8], segments: &[Vec<u8>]) -> usize {
                 expected == packet
             });
             if same {
-                of_input.next();
+                of_pid.pop_front();
                 is_in_front &= tables.contains(&pid);
             } else {
                 let why = format!("segment {index}: a packet of PID {pid:#x} is not the input's");
@@ -84,12 +127,39 @@ pub fn check(input: &[u8], segments: &[Vec<u8>]) -> usize {
         }
         segments_with_tables += usize::from(got_tables);
     }
-    assert_eq!(
-        of_input.count(),
-        0,
-        "packets of the input are missing at the end"
-    );
+    let missing = of_input.values().map(VecDeque::len).sum::<usize>();
+    assert_eq!(missing, 0, "packets of the input are missing at the end");
     segments_with_tables
+}
+
+/// Checks that the joined segments hold the packets of the input that are no tables, of each PID in
+/// the same order.
+pub fn check_each(input: &[u8], segments: &[Vec<u8>]) {
+    let tables: BTreeSet<u16> = pmt_pids(input).into_iter().chain([PAT_PID]).collect();
+    let of = |bytes: &[u8]| {
+        let mut by_pid: BTreeMap<u16, Vec<Vec<u8>>> = BTreeMap::new();
+        for packet in packets(bytes).filter(|packet| !tables.contains(&pid(packet))) {
+            by_pid.entry(pid(packet)).or_default().push(packet.to_vec());
+        }
+        by_pid
+    };
+    assert!(of(input) == of(&segments.concat()));
+}
+
+/// The presentation times of the PES packets of a PID.
+pub fn stamps(segment: &[u8], of: u16) -> Vec<u64> {
+    let starts = packets(segment).filter(|packet| pid(packet) == of && starts_unit(packet));
+    let stamps = starts.filter_map(|packet| {
+        let start = match packet[3] & 0x20 {
+            0 => 4,
+            _ => 5 + usize::from(packet[4]),
+        };
+        let pes = packet.get(start..start + 14)?;
+        let bits = |bytes: &[u8]| u64::from(u16::from_be_bytes([bytes[0], bytes[1]]) >> 1);
+        (pes[7] & 0x80 != 0)
+            .then(|| u64::from(pes[9] >> 1 & 7) << 30 | bits(&pes[10..]) << 15 | bits(&pes[12..]))
+    });
+    stamps.collect()
 }
 
 /// Checks that a segment begins with a PAT, a PMT and then the start of a picture, or of audio;

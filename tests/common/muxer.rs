@@ -68,6 +68,17 @@ impl Muxer {
         self.section(pid, &pmt(program, version, streams));
     }
 
+    /// A PMT whose program is registered for splice information (SCTE 35, 8.1).
+    pub fn cueing_pmt(&mut self, pid: u16, program: u16, streams: &[Stream]) {
+        let mut section = pmt(program, 0, streams);
+        section.truncate(section.len() - 4);
+        let registration = [0x05, 4, b'C', b'U', b'E', b'I'];
+        section.splice(12..12, registration);
+        section[11] += 6;
+        section[2] += 6;
+        self.section(pid, &seal(section));
+    }
+
     /// Writes a section into packets of its own.
     pub fn section(&mut self, pid: u16, section: &[u8]) {
         let mut rest = &[&[0], section].concat()[..];
@@ -132,6 +143,17 @@ impl Muxer {
             (start, rest) = (0, &rest[len..]);
             adaptation.clear();
         }
+    }
+
+    /// The program clock in a packet without payload.
+    pub fn clock(&mut self, pid: u16, pcr: u64) {
+        let mut field = adaptation(0, Some(pcr));
+        field.resize(PACKET_LEN - 4, 0xFF);
+        field[0] = u8::try_from(field.len() - 1).unwrap();
+        let counter = self.counters.entry(pid).or_default().wrapping_sub(1) & 0x0F;
+        let [high, low] = pid.to_be_bytes();
+        self.bytes.extend([0x47, high, low, 0x20 | counter]);
+        self.bytes.extend(field);
     }
 
     pub fn null(&mut self) {

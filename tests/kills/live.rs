@@ -1,4 +1,4 @@
-//! The live packager: `examples/live_hls.rs`.
+//! The live packager: `examples/live_hls`.
 
 use std::collections::BTreeSet;
 use std::fs;

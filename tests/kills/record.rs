@@ -1,4 +1,4 @@
-//! The recorder: `examples/record.rs`.
+//! The recorder: `examples/record`.
 
 use std::fs;
 use std::path::Path;

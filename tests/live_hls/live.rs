@@ -19,8 +19,9 @@ fn seconds() -> u32 {
     cases(24, 40)
 }
 
-/// How far the input is ahead of what was packaged of it, at most.
-const AHEAD: usize = 24 * 1024;
+/// How far the input is ahead of what was packaged of it, at most: a segment waits for its audio, of
+/// which ffmpeg collects 0.4 s into a packet.
+const AHEAD: usize = 48 * 1024;
 /// How many segments are listed that the player has not asked for, at most, but for those in
 /// `AHEAD`.
 const UNPLAYED: usize = 2;

@@ -232,9 +232,7 @@ fn several_programs() {
     let arguments = [&maps[..], &H264[..], &["-c:a", "aac"], &programs].concat();
     if let Some((recording, _)) = check_video("several_programs", &arguments, Decoder::Silent) {
         assert!(
-            recording
-                .stderr
-                .contains("note: all 2 programs are recorded"),
+            recording.stderr.contains("note: all 2 programs are kept"),
             "{}",
             recording.stderr
         );

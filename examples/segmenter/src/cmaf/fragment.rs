@@ -1,0 +1,243 @@
+//! What a `moof` says of one track: when it is decoded, how long it lasts, and how it begins.
+
+use super::boxes::WholeBox;
+use super::description::Totals;
+use super::error::CutError;
+use super::kind::Kind;
+use super::movie::{Defaults, Movie};
+
+/// Flags of a `tfhd`: which fields there are, the defaults for its samples among them. ISO/IEC
+/// 14496-12, 8.8.7.
+mod header {
+    pub(super) const BASE_DATA_OFFSET: u32 = 0x01;
+    pub(super) const SAMPLE_DESCRIPTION_INDEX: u32 = 0x02;
+    pub(super) const SAMPLE_DURATION: u32 = 0x08;
+    pub(super) const SAMPLE_SIZE: u32 = 0x10;
+    pub(super) const SAMPLE_FLAGS: u32 = 0x20;
+}
+
+/// Flags of a `trun`. ISO/IEC 14496-12, 8.8.8.
+mod run {
+    pub(super) const DATA_OFFSET: u32 = 0x0001;
+    pub(super) const FIRST_SAMPLE_FLAGS: u32 = 0x0004;
+    pub(super) const SAMPLE_DURATION: u32 = 0x0100;
+    pub(super) const SAMPLE_SIZE: u32 = 0x0200;
+    pub(super) const SAMPLE_FLAGS: u32 = 0x0400;
+    pub(super) const SAMPLE_COMPOSITION_TIME_OFFSET: u32 = 0x0800;
+    /// What each sample has an entry of.
+    pub(super) const OF_EACH_SAMPLE: u32 =
+        SAMPLE_DURATION | SAMPLE_SIZE | SAMPLE_FLAGS | SAMPLE_COMPOSITION_TIME_OFFSET;
+}
+
+/// `sample_is_non_sync_sample` in the flags of a sample. ISO/IEC 14496-12, 8.8.3.1.
+const IS_NON_SYNC_SAMPLE: u32 = 0x0001_0000;
+const WORD_LEN: usize = 4;
+
+/// The samples of the track that decides where to cut, in one `moof`. There is at least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fragment {
+    /// `baseMediaDecodeTime`.
+    pub(crate) start: u64,
+    pub(crate) duration: u64,
+    pub(crate) begins_with: Beginning,
+}
+
+/// What kind of sample the first one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    Sync,
+    NonSync,
+}
+
+impl Fragment {
+    /// Reads a `moof`, and counts its samples. None if it has no samples of the track that decides where to cut.
+    pub(crate) fn read(
+        moof: WholeBox<'_>,
+        movie: &Movie,
+        totals: &mut Totals,
+    ) -> Result<Option<Self>, CutError> {
+        let mut whole: Option<Self> = None;
+        for child in moof.children() {
+            let child = child?;
+            if child.kind != Kind::TRAF {
+                continue;
+            }
+            let (track, part) = Self::read_part(moof, child, movie, totals)?;
+            let Some(part) = part.filter(|_| track == movie.track.id) else {
+                continue;
+            };
+            match &mut whole {
+                None => whole = Some(part),
+                Some(whole) => {
+                    whole.duration = whole
+                        .duration
+                        .checked_add(part.duration)
+                        .ok_or_else(|| child.unreadable())?;
+                }
+            }
+        }
+        Ok(whole)
+    }
+
+    /// Reads a `traf`: the track, and its samples if there are any.
+    fn read_part(
+        moof: WholeBox<'_>,
+        traf: WholeBox<'_>,
+        movie: &Movie,
+        totals: &mut Totals,
+    ) -> Result<(u32, Option<Self>), CutError> {
+        let offset = moof.offset;
+        let tfhd = traf.required(Kind::TFHD)?;
+        let head = TrackHeader::read(tfhd, movie).ok_or_else(|| tfhd.unreadable())?;
+        let defaults = match head.samples {
+            Samples::FromStartOfFile => return Err(CutError::AbsoluteOffset { offset }),
+            Samples::FromFragment(defaults) => defaults,
+        };
+        let tfdt = traf.child(Kind::TFDT)?;
+        let tfdt = tfdt.ok_or(CutError::NoDecodeTime { offset })?;
+        let start = decode_time(tfdt).ok_or_else(|| tfdt.unreadable())?;
+
+        let mut part: Option<Self> = None;
+        for trun in traf.children() {
+            let trun = trun?;
+            if trun.kind != Kind::TRUN {
+                continue;
+            }
+            let run = Run::read(trun, defaults).ok_or_else(|| trun.unreadable())?;
+            if run.data_offset < 0 {
+                return Err(CutError::DataInFront { offset });
+            }
+            let total = totals.entry(head.track).or_default();
+            total.samples = total.samples.saturating_add(run.samples);
+            total.bytes = total.bytes.saturating_add(run.bytes);
+            total.ticks = total.ticks.saturating_add(run.duration);
+            let Some(first_flags) = run.first_flags else {
+                continue;
+            };
+            let before = part.map_or(0, |part| part.duration);
+            let duration = before.checked_add(run.duration);
+            part = Some(Self {
+                start,
+                duration: duration.ok_or_else(|| trun.unreadable())?,
+                begins_with: part.map_or(Beginning::of(first_flags), |part| part.begins_with),
+            });
+        }
+        Ok((head.track, part))
+    }
+}
+
+impl Beginning {
+    fn of(sample_flags: u32) -> Self {
+        if sample_flags & IS_NON_SYNC_SAMPLE == 0 {
+            Self::Sync
+        } else {
+            Self::NonSync
+        }
+    }
+}
+
+/// A `tfhd`.
+struct TrackHeader {
+    track: u32,
+    samples: Samples,
+}
+
+/// Where the samples are counted from.
+enum Samples {
+    FromStartOfFile,
+    /// From there, and this is what they are like by default.
+    FromFragment(Defaults),
+}
+
+impl TrackHeader {
+    /// None also where no `trex` has announced the track.
+    fn read(tfhd: WholeBox<'_>, movie: &Movie) -> Option<Self> {
+        let mut fields = tfhd.fields();
+        let (_, flags) = fields.version_and_flags()?;
+        let track = fields.u32()?;
+        let samples = if flags & header::BASE_DATA_OFFSET != 0 {
+            Samples::FromStartOfFile
+        } else {
+            let of_movie = *movie.defaults.get(&track)?;
+            let _index = fields.u32_if(flags, header::SAMPLE_DESCRIPTION_INDEX, 0)?;
+            let duration = fields.u32_if(flags, header::SAMPLE_DURATION, of_movie.duration)?;
+            let size = fields.u32_if(flags, header::SAMPLE_SIZE, of_movie.size)?;
+            let flags = fields.u32_if(flags, header::SAMPLE_FLAGS, of_movie.flags)?;
+            Samples::FromFragment(Defaults {
+                duration,
+                size,
+                flags,
+            })
+        };
+        Some(Self { track, samples })
+    }
+}
+
+/// `baseMediaDecodeTime`. ISO/IEC 14496-12, 8.8.12.
+fn decode_time(tfdt: WholeBox<'_>) -> Option<u64> {
+    let mut fields = tfdt.fields();
+    let (version, _) = fields.version_and_flags()?;
+    fields.by_version(version)
+}
+
+/// A `trun`.
+struct Run {
+    data_offset: i32,
+    duration: u64,
+    samples: u64,
+    bytes: u64,
+    /// Of its first sample. None if it has no samples.
+    first_flags: Option<u32>,
+}
+
+impl Run {
+    fn read(trun: WholeBox<'_>, defaults: Defaults) -> Option<Self> {
+        let mut fields = trun.fields();
+        let (_, flags) = fields.version_and_flags()?;
+        let count = fields.u32()?;
+        let data_offset = fields.u32_if(flags, run::DATA_OFFSET, 0)?.cast_signed();
+        let flags_of_first = fields.u32_if(flags, run::FIRST_SAMPLE_FLAGS, defaults.flags)?;
+
+        let len_of_each = len_of(flags & run::OF_EACH_SAMPLE);
+        let len = usize::try_from(count).ok()?.checked_mul(len_of_each)?;
+        let samples = fields.bytes(len)?;
+        let duration = if flags & run::SAMPLE_DURATION == 0 {
+            u64::from(count) * u64::from(defaults.duration)
+        } else {
+            // Fewer than 2^32 durations, each of them less than that.
+            let durations = samples.chunks_exact(len_of_each).filter_map(first_word);
+            durations.map(u64::from).sum()
+        };
+        let bytes = if flags & run::SAMPLE_SIZE == 0 {
+            u64::from(count) * u64::from(defaults.size)
+        } else {
+            let before = len_of(flags & run::SAMPLE_DURATION);
+            let entries = samples.chunks_exact(len_of_each);
+            let sizes = entries.filter_map(|entry| entry.get(before..).and_then(first_word));
+            sizes.map(u64::from).sum()
+        };
+        let flags_of_first =
+            if flags & (run::SAMPLE_FLAGS | run::FIRST_SAMPLE_FLAGS) == run::SAMPLE_FLAGS {
+                let before = len_of(flags & (run::SAMPLE_DURATION | run::SAMPLE_SIZE));
+                samples.get(before..).and_then(first_word)
+            } else {
+                Some(flags_of_first)
+            };
+        Some(Self {
+            data_offset,
+            duration,
+            samples: count.into(),
+            bytes,
+            first_flags: flags_of_first.filter(|_| count > 0),
+        })
+    }
+}
+
+/// How long the entry of one sample is that has these fields, each of them a word.
+fn len_of(fields: u32) -> usize {
+    fields.count_ones() as usize * WORD_LEN
+}
+
+fn first_word(bytes: &[u8]) -> Option<u32> {
+    bytes.first_chunk().copied().map(u32::from_be_bytes)
+}

@@ -1,0 +1,73 @@
+//! What follows from one `moov`, up to the next one.
+
+use super::boxes::{WholeBox, outermost};
+use super::description::Totals;
+use super::error::CutError;
+use super::fragment::{Beginning, Fragment};
+use super::movie::{Medium, Movie};
+use super::timeline::Timeline;
+use crate::track::Track;
+
+/// A stream of fragments.
+pub(crate) struct Stream {
+    pub(crate) movie: Movie,
+    pub(crate) timeline: Timeline,
+    pub(crate) totals: Totals,
+    pub(crate) progress: Progress,
+    /// As it came, to tell what only repeats it. Until it is complete, at least the `moov`.
+    pub(crate) initialisation: Vec<u8>,
+}
+
+/// How far a stream has come.
+pub(crate) enum Progress {
+    /// Its initialisation segment may still grow.
+    Initialising,
+    /// That is complete, and held back: nothing came yet that a decoder could begin with.
+    Seeking,
+    Cutting,
+}
+
+impl Stream {
+    /// The stream that a `moov` begins.
+    pub(crate) fn new(moov: WholeBox<'_>) -> Result<Self, CutError> {
+        let movie = Movie::read(moov)?;
+        Ok(Self {
+            timeline: Timeline::new(movie.track.timescale),
+            movie,
+            totals: Totals::new(),
+            progress: Progress::Initialising,
+            initialisation: moov.bytes().to_vec(),
+        })
+    }
+
+    /// Whether the initialisation segment has this box.
+    pub(crate) fn began_with(&self, outer: &[u8]) -> bool {
+        outermost(&self.initialisation).any(|known| known == outer)
+    }
+
+    /// The video and audio tracks.
+    pub(crate) fn tracks(&self) -> Vec<Track> {
+        let descriptions = self.movie.descriptions.iter();
+        descriptions
+            .map(|(id, description)| description.with(self.totals.get(id)))
+            .collect()
+    }
+
+    /// Whether a decoder can begin with a fragment.
+    pub(crate) fn lets_in(&self, fragment: Fragment) -> bool {
+        match self.movie.track.medium {
+            Medium::Video => fragment.begins_with == Beginning::Sync,
+            Medium::Audio => true,
+        }
+    }
+
+    /// Whether there was anything to begin with in the input, of which there were so many bytes.
+    pub(crate) fn check_progress(&self, bytes: u64) -> Result<(), CutError> {
+        let track = self.movie.track.id;
+        match self.progress {
+            Progress::Initialising => Err(CutError::NoFragment { bytes }),
+            Progress::Seeking => Err(CutError::NoSyncSample { track, bytes }),
+            Progress::Cutting => Ok(()),
+        }
+    }
+}

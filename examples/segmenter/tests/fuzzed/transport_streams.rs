@@ -1,0 +1,136 @@
+//! Any bytes as a transport stream for its cutter.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use segmenter::Segment;
+use segmenter::mpegts::{CutError, Cutter};
+
+const PACKET_LEN: usize = 188;
+const PAT_PID: u16 = 0;
+/// Two tables of the longest kind.
+const LONGEST_TABLES: usize = 2 * 1024 / 183 * PACKET_LEN;
+const TARGET: Duration = Duration::from_millis(200);
+const CAPACITY: usize = 16 * PACKET_LEN;
+
+pub(crate) fn check(data: &[u8]) {
+    let whole = cut(data, data.len().max(1), Cutter::new(TARGET));
+    // In pieces of a length that has nothing to do with that of a packet.
+    let piece = 1 + data.len() * 31 % 397;
+    let pieces = cut(data, piece, Cutter::new(TARGET));
+    assert_eq!(pieces, whole, "the pieces matter");
+    check_cuts(data, &whole);
+
+    let bounded = cut(data, piece, Cutter::new(TARGET).capacity(CAPACITY));
+    check_cuts(data, &bounded);
+    for cut in &bounded.0 {
+        let most = CAPACITY + piece + PACKET_LEN + LONGEST_TABLES;
+        assert!(cut.data.len() <= most, "{} bytes held", cut.data.len());
+    }
+}
+
+fn cut(data: &[u8], piece: usize, mut cutter: Cutter) -> (Vec<Segment>, Result<(), CutError>) {
+    let mut cuts = Vec::new();
+    let pushed = data
+        .chunks(piece)
+        .try_for_each(|piece| cutter.push(piece, &mut cuts));
+    let finished = cutter.finish(&mut cuts);
+    assert!(pushed.is_ok() || pushed == finished, "a fault stays");
+    (cuts, finished)
+}
+
+/// Checks that the joined segments hold packets of the input, of each PID in the same order, but
+/// for tables in front of a segment and the counters that count on from these; all of them, if the
+/// input is in step.
+fn check_cuts(input: &[u8], (cuts, outcome): &(Vec<Segment>, Result<(), CutError>)) {
+    let tables = table_pids(input);
+    let is_in_step = input.len().is_multiple_of(PACKET_LEN)
+        && input.len() >= PACKET_LEN
+        && input.iter().step_by(PACKET_LEN).all(|byte| *byte == 0x47);
+    let mut of_input: BTreeMap<u16, VecDeque<&[u8]>> = BTreeMap::new();
+    if is_in_step {
+        for packet in input.chunks_exact(PACKET_LEN) {
+            of_input.entry(pid(packet)).or_default().push_back(packet);
+        }
+    }
+    for (index, cut) in cuts.iter().enumerate() {
+        assert!(!cut.data.is_empty() && cut.data.len() % PACKET_LEN == 0);
+        assert!(
+            cut.data
+                .iter()
+                .step_by(PACKET_LEN)
+                .all(|byte| *byte == 0x47)
+        );
+        if !is_in_step {
+            continue;
+        }
+        for packet in cut.data.chunks_exact(PACKET_LEN) {
+            let is_table = tables.contains(&pid(packet));
+            let of_pid = of_input.entry(pid(packet)).or_default();
+            let same = of_pid
+                .front()
+                .is_some_and(|next| is_same(next, packet, is_table));
+            if same {
+                of_pid.pop_front();
+            } else {
+                // An inserted table may have been taken for the input's, which comes later.
+                assert!(
+                    is_table,
+                    "segment {index}: a packet of PID {:#x} is not the input's",
+                    pid(packet)
+                );
+            }
+        }
+    }
+    if is_in_step && outcome.is_ok() {
+        let left = of_input.values().map(VecDeque::len).sum::<usize>();
+        assert_eq!(left, 0, "packets are missing at the end");
+    }
+}
+
+fn pid(packet: &[u8]) -> u16 {
+    u16::from_be_bytes([packet[1] & 0x1F, packet[2]])
+}
+
+/// Byte for byte, but for the continuity counter of a table.
+fn is_same(input: &[u8], output: &[u8], is_table: bool) -> bool {
+    let mask = if is_table { 0xF0 } else { 0xFF };
+    input[..3] == output[..3] && input[3] & mask == output[3] & mask && input[4..] == output[4..]
+}
+
+/// The PIDs that can be those of tables: of the program association table, and whatever it may
+/// name. More than there are, rather than less, as damage is not understood here.
+fn table_pids(input: &[u8]) -> BTreeSet<u16> {
+    let payloads: Vec<_> = input
+        .chunks_exact(PACKET_LEN)
+        .filter(|packet| pid(packet) == PAT_PID)
+        .map(payload)
+        .filter(|payload| !payload.is_empty())
+        .collect();
+    let pair = |high: u8, low: u8| u16::from_be_bytes([high & 0x1F, low]);
+    let inside = payloads
+        .iter()
+        .flat_map(|payload| payload.windows(2).map(|two| pair(two[0], two[1])));
+    // One may be cut by the end of a packet.
+    let ends: BTreeSet<_> = payloads
+        .iter()
+        .map(|payload| payload[payload.len() - 1])
+        .collect();
+    let starts: BTreeSet<_> = payloads
+        .iter()
+        .flat_map(|payload| &payload[..payload.len().min(2)])
+        .collect();
+    let between = ends
+        .iter()
+        .flat_map(|end| starts.iter().map(|start| pair(*end, **start)));
+    inside.chain(between).chain([PAT_PID]).collect()
+}
+
+fn payload(packet: &[u8]) -> &[u8] {
+    let start = match packet[3] >> 4 & 3 {
+        1 => 4,
+        3 => 5 + usize::from(packet[4]),
+        _ => PACKET_LEN,
+    };
+    packet.get(start..).unwrap_or_default()
+}
