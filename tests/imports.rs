@@ -92,6 +92,7 @@ const ORDER: &[&str] = &[
     "presentation::step",
     "presentation::room",
     "presentation::work",
+    "presentation::names_only",
     "presentation::driver::inline",
     "presentation::publisher",
     "presentation",
@@ -106,6 +107,7 @@ const ORDER: &[&str] = &[
     "hls::format",
     "hls::publisher",
     "hls::presentation",
+    "hls::cost",
     "hls",
 ];
 

@@ -8,6 +8,8 @@
 //! (draft-pantos-hls-rfc8216bis) is named.
 
 pub(crate) mod config;
+#[cfg(test)]
+mod cost;
 pub(crate) mod date;
 pub(crate) mod format;
 pub(crate) mod key;
