@@ -327,12 +327,7 @@ impl Case {
         let mut discontinuity = read.discontinuity_sequence;
         for (number, entry) in (read.media_sequence..).zip(&read.entries) {
             discontinuity += u64::from(entry.starts_discontinuity);
-            let known = self.discontinuities.entry(number).or_insert(discontinuity);
-            if *known != discontinuity {
-                return Err(format!(
-                    "{number} is behind {known} discontinuities\n{text}"
-                ));
-            }
+            self.agree(number, entry, discontinuity)?;
             let before = self.published[r]
                 .entry(number)
                 .or_insert_with(|| entry.clone());
