@@ -29,6 +29,7 @@ fn full_disk() -> (SegmentStream, SegmentSender) {
 }
 
 /// The segment as a stream yields it that could not write it.
+#[allow(dead_code, reason = "only some of the tests need it")]
 pub(crate) fn lost(segment: impl Into<Submission>) -> Result<ProducedSegment, WriteError> {
     FULL_DISK.with_borrow_mut(|(stream, sender)| {
         sender.send(segment).expect("the stream is open");

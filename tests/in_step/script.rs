@@ -89,6 +89,8 @@ struct Case {
     /// The segments that came in time, by rendition.
     in_time: BTreeSet<String>,
     too_late: BTreeSet<String>,
+    /// The segments that came with a discontinuity.
+    broken: BTreeSet<String>,
     texts: [Option<Text>; 3],
     /// By rendition and number.
     published: [BTreeMap<u64, Entry>; 3],
@@ -122,6 +124,7 @@ pub(crate) fn run(seed: u64) -> Checked {
         fresh: 0,
         in_time: BTreeSet::new(),
         too_late: BTreeSet::new(),
+        broken: BTreeSet::new(),
         texts: [const { None }; 3],
         published: [const { BTreeMap::new() }; 3],
         facts: BTreeMap::new(),
@@ -257,6 +260,7 @@ impl Case {
         let mut info = SegmentInfo::new();
         if self.random.one_in(12) {
             info = info.discontinuity();
+            self.broken.insert(name.clone());
         }
         if self.random.one_in(12) {
             let later = Duration::from_millis(self.random.below(400_000));
@@ -337,6 +341,11 @@ impl Case {
             if !entry.is_gap && !self.memory.has(Path::new(&entry.uri)) {
                 return Err(format!("{} is listed, and is not there", entry.uri));
             }
+            // A long gap has several numbers.
+            let is_broken = !entry.is_gap && self.broken.contains(&entry.uri);
+            if is_broken && !entry.starts_discontinuity {
+                return Err(format!("{} was told with a discontinuity", entry.uri));
+            }
             if !entry.is_gap && self.too_late.contains(&entry.uri) {
                 return Err(format!("{} came too late", entry.uri));
             }
@@ -376,10 +385,19 @@ impl Case {
             }
         }
         self.check()?;
+        if self.texts.iter().all(Option::is_some) {
+            let main = self.memory.content("main.m3u8").unwrap_or_default();
+            m3u8_rs::parse_master_playlist_res(&main).map_err(|it| it.to_string())?;
+        }
         for r in 0..3 {
             let Some(text) = &self.texts[r] else {
                 continue;
             };
+            let read = m3u8_rs::parse_media_playlist_res(&self.raw[r]);
+            let read = read.map_err(|it| it.to_string())?;
+            if read.segments.len() != text.entries.len() {
+                return Err("another reader finds other segments".into());
+            }
             if !text.has_ended {
                 return Err(format!("{} has not ended", path(r)));
             }
