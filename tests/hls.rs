@@ -11,6 +11,8 @@ mod lost;
 mod bad_values;
 #[path = "hls/dropped.rs"]
 mod dropped;
+#[path = "hls/in_band.rs"]
+mod in_band;
 #[path = "hls/keys.rs"]
 mod keys;
 #[path = "hls/maps.rs"]

@@ -113,6 +113,7 @@ const ORDER: &[&str] = &[
     "presentation::step",
     "presentation::room",
     "presentation::work",
+    "presentation::names_only",
     "presentation::driver::inline",
     "presentation::publisher",
     "presentation",
@@ -130,6 +131,7 @@ const ORDER: &[&str] = &[
     "hls::format",
     "hls::publisher",
     "hls::presentation",
+    "hls::cost",
     "hls",
 ];
 

@@ -9,6 +9,8 @@
 
 mod attributes;
 pub(crate) mod config;
+#[cfg(test)]
+mod cost;
 pub(crate) mod date;
 #[cfg_attr(not(test), expect(dead_code, reason = "no playlist lists them yet"))]
 mod date_range;

@@ -415,8 +415,9 @@ impl<S: SegmentSink> Rendition for MediaPlaylistPublisher<S> {}
 mod sealed {
     use std::path::Path;
 
-    use super::{Listed, MediaPlaylistPublisher, Shared};
     use crate::hls::multivariant::bandwidth::Measured;
+    use crate::hls::multivariant::{Listed, Shared};
+    use crate::hls::publisher::MediaPlaylistPublisher;
     use crate::sink::SegmentSink;
 
     pub trait Sealed {

@@ -74,7 +74,7 @@ use crate::sink::{SegmentSink, WriteContext};
 /// ```
 #[must_use = "a playlist that is dropped may lack what was not published"]
 pub struct MediaPlaylistPublisher<S: SegmentSink> {
-    handle: Handle<Hls, S>,
+    pub(super) handle: Handle<Hls, S>,
 }
 
 impl<S: SegmentSink> MediaPlaylistPublisher<S> {

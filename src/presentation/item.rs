@@ -16,8 +16,9 @@ impl Item for Result<ProducedSegment, WriteError> {}
 impl Item for Yielded {}
 
 pub(crate) mod sealed {
-    use super::{ProducedSegment, WriteError, Yielded};
-    use crate::segment::SegmentInfo;
+    use crate::error::WriteError;
+    use crate::segment::{ProducedSegment, SegmentInfo};
+    use crate::stream::Yielded;
 
     pub trait Sealed {
         fn result(&self) -> &Result<ProducedSegment, WriteError>;

@@ -26,6 +26,8 @@ pub(crate) mod journal;
 pub(crate) mod listings;
 mod measure;
 pub(crate) mod names;
+#[cfg(test)]
+mod names_only;
 pub(crate) mod notice;
 mod number;
 pub(crate) mod publication;

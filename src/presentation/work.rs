@@ -284,7 +284,7 @@ impl<F: Format> Core<F> {
         now: Duration,
     ) {
         let Err(error) = result else {
-            self.was_published(p, now);
+            self.was_published(p, document.version, now);
             return self.written(p, Phase::Delete);
         };
         if let Some(text) = self.job(p).and_then(|job| job.text.as_mut()) {
@@ -294,12 +294,12 @@ impl<F: Format> Core<F> {
     }
 
     /// Files that are no longer listed begin to wait.
-    fn was_published(&mut self, p: usize, now: Duration) {
+    fn was_published(&mut self, p: usize, version: u64, now: Duration) {
         let it = &mut self.publications[p];
         let Some(text) = it.job.as_mut().and_then(|job| job.text.take()) else {
             return;
         };
-        it.landed = text.version;
+        it.landed = version;
         it.texts = text.fingerprint;
         it.published.number = text.number;
         if it.manifest.state().is_none() {

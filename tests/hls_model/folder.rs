@@ -199,4 +199,8 @@ impl SegmentSink for Folder {
         let answer = inner.faults.removal.take();
         inner.call(path, Change::Removed, answer)
     }
+
+    fn read(&mut self, path: &Path, _: &WriteContext) -> Result<Option<Vec<u8>>, SinkError> {
+        Ok(self.content(path))
+    }
 }

@@ -28,6 +28,7 @@ fn full_disk() -> (SegmentStream, SegmentSender) {
 }
 
 /// The segment as a stream yields it that could not write it.
+#[allow(dead_code, reason = "only some of the tests need it")]
 pub(crate) fn lost(segment: impl Into<Submission>) -> Result<ProducedSegment, WriteError> {
     let mut disk = FULL_DISK.lock().unwrap_or_else(PoisonError::into_inner);
     let (stream, sender) = &mut *disk;
