@@ -7,10 +7,13 @@
 mod audio;
 mod counters;
 mod cutter;
+mod decisions;
+mod describe;
 mod error;
 mod lanes;
 mod output;
 mod packet;
+mod passing;
 mod pes;
 mod pids;
 mod scan;
