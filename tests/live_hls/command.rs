@@ -1,6 +1,7 @@
 //! The command as its user meets it.
 
 use super::common::listing::Listing;
+use super::common::muxer::{H264, Muxer, Pes, RANDOM_ACCESS, Stream};
 #[cfg(unix)]
 use super::common::unprivileged::{Unprivileged, Unreadable};
 use super::*;
@@ -25,6 +26,10 @@ fn wrong_command_lines() {
         (
             &["--target=NaN"],
             "--target needs seconds, more than 0, not \"NaN\"",
+        ),
+        (
+            &["--program", "0"],
+            "--program needs a program number, 1 to 65535, not \"0\"",
         ),
         (&["--realtime=yes"], "--realtime takes no value"),
         (&["--resume=1"], "--resume takes no value"),
@@ -129,6 +134,69 @@ fn a_broken_input_ends_the_playlist_or_leaves_it_open() {
         let listing = Listing::of_file(&out.join(LIVE));
         assert_eq!((listing.has_ended, listing.segments.len()), (ends, 3));
     }
+}
+
+/// Pictures with a random access point every 25 s.
+#[test]
+fn a_long_first_segment_sets_the_target_duration() {
+    let mut muxer = Muxer::default();
+    muxer.pat(0, &[(1, 0x1000)]);
+    muxer.pmt(0x1000, 1, 0, &[Stream::new(H264, 0x100)]);
+    for index in 0..60 {
+        muxer.pes(&Pes {
+            pid: 0x100,
+            presented: Some(index * 90_000),
+            flags: if index % 25 == 0 { RANDOM_ACCESS } else { 0 },
+            content: vec![0xAB; 300],
+            ..Pes::default()
+        });
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("input"), folder.path().join("out"));
+    fs::write(&input, &muxer.bytes).unwrap();
+    let packaged = output(packager().args(["--target", "2"]).args([&input, &out]));
+    assert!(packaged.status.success(), "{}", text(&packaged.stderr));
+    assert!(!text(&packaged.stderr).contains("longer than"));
+    let listing = Listing::of_file(&out.join(LIVE));
+    assert_eq!(listing.target_secs, 25);
+    assert_eq!(listing.micros(), 60_000_000);
+}
+
+/// RFC 8216, 4.3.2.3.
+#[test]
+fn a_jump_of_the_timestamps_is_listed_as_a_discontinuity() {
+    let mut muxer = Muxer::default();
+    muxer.pat(0, &[(1, 0x1000)]);
+    muxer.pmt(0x1000, 1, 0, &[Stream::new(H264, 0x100)]);
+    for index in 0..60 {
+        let jump = if index < 30 { 0 } else { 5_000 * 90_000 };
+        muxer.pes(&Pes {
+            pid: 0x100,
+            presented: Some(index * 9_000 + jump),
+            flags: if index % 20 == 0 { RANDOM_ACCESS } else { 0 },
+            content: vec![0xAB; 300],
+            ..Pes::default()
+        });
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("input"), folder.path().join("out"));
+    fs::write(&input, &muxer.bytes).unwrap();
+    let packaged = output(packager().args(["--target", "2"]).args([&input, &out]));
+    assert!(packaged.status.success());
+    let said = text(&packaged.stderr);
+    assert!(
+        said.contains("note: the timestamps jump by 5000.100 s"),
+        "{said}"
+    );
+    assert!(said.contains("note: dropped "), "{said}");
+    let listing = Listing::of_file(&out.join(LIVE));
+    let breaks: Vec<_> = listing
+        .segments
+        .iter()
+        .map(|segment| segment.starts_discontinuity)
+        .collect();
+    assert_eq!(breaks, [false, false, true]);
+    assert_eq!(listing.micros(), 5_000_000);
 }
 
 #[test]

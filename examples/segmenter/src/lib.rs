@@ -19,3 +19,8 @@ pub use notice::Notice;
 pub use segment::{Segment, SegmentKind};
 pub use segmenter::{Error, Format, Segmenter};
 pub use track::{Track, TrackKind};
+
+/// The example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -52,6 +52,7 @@ fn cut(bytes: &[u8]) -> (Vec<Segment>, Vec<Track>) {
     (segments, segmenter.tracks())
 }
 
+#[expect(clippy::too_many_lines, reason = "most of it is a table")]
 #[test]
 fn codec_size_rate_channels_and_bandwidth() {
     let test = "codec_size_rate_channels_and_bandwidth";

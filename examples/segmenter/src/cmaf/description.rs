@@ -33,19 +33,22 @@ impl Description {
             Medium::Video => TrackKind::Video,
             Medium::Audio => TrackKind::Audio,
         };
-        let mut track = Track::new(id, kind);
+        let mut described = Track::new(id, kind);
         let language = child(trak, &[b"mdia", b"mdhd"]).and_then(language);
-        track.language = language.filter(|code| code != "und");
+        described.language = language.filter(|code| code != "und");
         let table = child(trak, &[b"mdia", b"minf", b"stbl", b"stsd"]);
         if let Some(entry) = table.and_then(|table| entry(table.body())) {
             let read = match medium {
-                Medium::Video => read_pictures(&mut track, entry),
-                Medium::Audio => read_sound(&mut track, entry),
+                Medium::Video => read_pictures(&mut described, entry),
+                Medium::Audio => read_sound(&mut described, entry),
             };
             // What cannot be read stays unknown.
             let _ = read;
         }
-        Self { track, timescale }
+        Self {
+            track: described,
+            timescale,
+        }
     }
 
     /// The track with what its samples say.

@@ -1,16 +1,26 @@
 //! Cuts an MPEG transport stream (ISO/IEC 13818-1) into segments that a decoder can begin with.
 //!
-//! No I/O: [`Cutter::push`] takes bytes as they come, and hands out the segments they complete.
-//! Joined, the segments are the input, byte for byte, but for the two tables that are put in front
-//! of a segment which did not begin with them, and for the continuity counters of those.
+//! [`Cutter::push`] takes bytes as they come, and adds the segments that they complete. Joined, the
+//! segments hold the packets of the input, of each PID in the same order. Exceptions are the two
+//! tables in front of a segment that did not begin with them, the continuity counters of those, and
+//! parameter sets at the end of a PES packet, which are split off.
+//!
+//! - A jump of the timestamps, other codecs and another picture size are a
+//!   [discontinuity](crate::Segment::discontinuity).
+//! - Audio that comes after the cut and lies before it in time goes into the segment before. That
+//!   segment waits for it, for 1.5 s of media time at most.
+//! - What is no packet is skipped, and is a [`Notice`](crate::Notice).
 
 mod audio;
 mod counters;
 mod cutter;
+mod decisions;
+mod describe;
 mod error;
 mod lanes;
 mod output;
 mod packet;
+mod passing;
 mod pes;
 mod pids;
 mod scan;

@@ -131,10 +131,9 @@ impl Sequence {
         }
         let space = ["", "A", "B", "C"][space as usize % 4];
         let tier = if tier { 'H' } else { 'L' };
-        let mut codec = format!("hvc1.{space}{profile}.{compatibility:X}.{tier}{level}");
-        for constraint in constraints {
-            codec += &format!(".{constraint:X}");
-        }
+        let constraints: Vec<_> = constraints.iter().map(|it| format!(".{it:X}")).collect();
+        let constraints = constraints.concat();
+        let codec = format!("hvc1.{space}{profile}.{compatibility:X}.{tier}{level}{constraints}");
         Some(Self {
             codec,
             size,

@@ -118,12 +118,11 @@ impl Sound {
         let (rate, mode) = if is_enhanced {
             bits.skip(16);
             let code = bits.number(2)? as usize;
-            let rate = match code {
-                3 => rates.get(bits.number(2)? as usize)? / 2,
-                _ => {
-                    bits.skip(2);
-                    rates[code]
-                }
+            let rate = if code == 3 {
+                rates.get(bits.number(2)? as usize)? / 2
+            } else {
+                bits.skip(2);
+                rates[code]
             };
             (rate, bits.number(3)?)
         } else {

@@ -47,7 +47,7 @@ fn lead(cuts: &[Segment], pid: u16) -> f64 {
     f64::from(u32::try_from(leads.max().unwrap_or(0)).unwrap()) / 90_000.0
 }
 
-/// As FFmpeg packs several frames into a PES packet: it comes when its last frame is there.
+/// As `ffmpeg` packs several frames into a PES packet: it comes when its last frame is there.
 #[test]
 fn audio_that_comes_late_goes_into_the_segment_before() {
     for late in [0, 2, 5, 10, 24] {

@@ -188,9 +188,9 @@ fn one_wrong_stamp_is_not_believed() {
     for wrong in [0, 3_000 * SECOND, WRAP - 1] {
         for at in [60, 75] {
             let bytes = stream(
-                |index| match index == at {
-                    true => (wrong, 0),
-                    false => (START * 1000 + index * FRAME, 0),
+                |index| {
+                    let right = START * 1000 + index * FRAME;
+                    (if index == at { wrong } else { right }, 0)
                 },
                 |_| None,
                 |_| None,
