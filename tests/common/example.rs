@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-/// The binary of an example, built from what the sources are now, beside the running test and with
-/// its profile and features. Built once in a process.
+/// The binary of an example, beside the running test and with its profile. `cargo test` builds it
+/// with the tests. If it is missing or older than its sources, as `cargo test --test` leaves it, it
+/// is built here, once in a process.
 ///
 /// # Panics
 ///
@@ -16,10 +18,10 @@ use std::sync::{Mutex, PoisonError};
 pub fn example(name: &'static str) -> PathBuf {
     static BUILT: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    built.entry(name).or_insert_with(|| build(name)).clone()
+    built.entry(name).or_insert_with(|| find(name)).clone()
 }
 
-fn build(name: &str) -> PathBuf {
+fn find(name: &str) -> PathBuf {
     // target/PROFILE/deps/TEST: whatever stands for "target" is where cargo has to build.
     let test = env::current_exe().expect("the path of this test");
     let folder = test
@@ -29,6 +31,39 @@ fn build(name: &str) -> PathBuf {
     let target = folder
         .parent()
         .expect("a profile's folder stands in a target folder");
+    let program = folder
+        .join("examples")
+        .join(name)
+        .with_extension(env::consts::EXE_EXTENSION);
+    if !is_current(&program) {
+        build(name, folder, target);
+    }
+    program
+}
+
+/// Whether the program is there and no source is younger. Cargo lists the sources in the file `.d`
+/// beside it.
+fn is_current(program: &Path) -> bool {
+    let modified = |path: &Path| fs::metadata(path).and_then(|found| found.modified());
+    let (Ok(built), Ok(list)) = (
+        modified(program),
+        fs::read_to_string(program.with_extension("d")),
+    ) else {
+        return false;
+    };
+    let Some((_, sources)) = list.split_once(": ") else {
+        return false;
+    };
+    let mut sources = sources.split_whitespace().map(Path::new);
+    // In a copied target folder the program may be that of another tree. A source that is gone was
+    // named by another one, which is younger.
+    sources.all(|source| {
+        source.starts_with(env!("CARGO_MANIFEST_DIR"))
+            && modified(source).map_or(true, |source| source <= built)
+    })
+}
+
+fn build(name: &str, folder: &Path, target: &Path) {
     let profile = match folder.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
         Some(profile) => profile,
@@ -58,8 +93,4 @@ fn build(name: &str) -> PathBuf {
         .status()
         .expect("cargo starts");
     assert!(status.success(), "the example {name} does not build");
-    folder
-        .join("examples")
-        .join(name)
-        .with_extension(env::consts::EXE_EXTENSION)
 }

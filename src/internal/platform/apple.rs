@@ -4,7 +4,7 @@ use std::io;
 
 /// ENOTSUP, which differs from EOPNOTSUPP (102) here, and is not an
 /// [`Unsupported`](io::ErrorKind::Unsupported) of the standard library.
-pub(super) const ENOTSUP: i32 = 45;
+const ENOTSUP: i32 = 45;
 const EINVAL: i32 = 22;
 const ENOTTY: i32 = 25;
 const EOPNOTSUPP: i32 = 102;
@@ -20,6 +20,12 @@ pub(super) fn synced(
         Err(error) if is_unsupported(&error) => plain(),
         result => result,
     }
+}
+
+/// Whether a rename that keeps an existing target failed because the volume has none
+/// (`VOL_CAP_INT_RENAME_EXCL`).
+pub(super) fn lacks_renames_that_keep(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(ENOTSUP)
 }
 
 fn is_unsupported(error: &io::Error) -> bool {
@@ -44,6 +50,15 @@ mod tests {
             // EIO of the plain sync is the result.
             let error = synced(failed(code), || failed(5)).unwrap_err();
             assert_eq!(error.raw_os_error(), Some(5), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_volume_without_renames_that_keep_is_told_from_a_failure() {
+        // EIO, ENOENT, EEXIST
+        for (code, expected) in [(45, true), (5, false), (2, false), (17, false)] {
+            let error = io::Error::from_raw_os_error(code);
+            assert_eq!(lacks_renames_that_keep(&error), expected, "{code}");
         }
     }
 

@@ -80,7 +80,7 @@ pub(crate) fn has_no_rename_new(refusal: &io::Error) -> bool {
 
 #[cfg(target_vendor = "apple")]
 fn is_other_unsupported(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(super::apple::ENOTSUP)
+    super::apple::lacks_renames_that_keep(error)
 }
 
 #[cfg(not(target_vendor = "apple"))]
