@@ -6,6 +6,8 @@
 mod lost;
 #[path = "in_step/memory.rs"]
 mod memory;
+#[path = "in_step/resuming.rs"]
+mod resuming;
 #[path = "in_step/script.rs"]
 mod script;
 #[path = "hls_model/text.rs"]
