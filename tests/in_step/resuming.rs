@@ -57,7 +57,12 @@ fn a_playlist_that_is_behind_lists_gaps_for_what_the_other_one_lists() {
     drop(publishers);
     memory.refuse(None);
     let mut publishers = start(&memory);
-    assert_eq!(publishers.each_ref().map(|it| it.next_sequence()), [3, 3]);
+    assert_eq!(
+        publishers
+            .each_ref()
+            .map(MediaPlaylistPublisher::next_sequence),
+        [3, 3]
+    );
     push(&mut publishers, &memory, 3);
     let gap = "#EXT-X-GAP\n#EXTINF:2.000000,\ngap\n";
     assert!(text(&memory, "b.m3u8").ends_with(&format!(
