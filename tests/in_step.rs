@@ -2,6 +2,8 @@
 //! and restarts: what two of them both list agrees, and what was published never changes.
 #![cfg(feature = "hls")]
 
+#[path = "in_step/late.rs"]
+mod late;
 #[path = "hls_model/lost.rs"]
 mod lost;
 #[path = "in_step/memory.rs"]

@@ -186,8 +186,9 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     ///
     /// # Errors
     ///
-    /// - The playlist or its side file was not written, or that of another rendition which this push
-    ///   settled; the old one is unchanged. The item is entered all the same: do not push it again.
+    /// - The playlist or its side file was not written, or that of another rendition which this
+    ///   push settled; the old one is unchanged. The item is entered all the same: do not push it
+    ///   again.
     /// - The playlist has ended, or its numbers are used up (2^53). The item is not entered.
     pub fn push(&mut self, item: &impl Item) -> Result<Pushed, PublishError> {
         self.handle.push(item)
