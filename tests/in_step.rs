@@ -2,10 +2,14 @@
 //! and restarts: what two of them both list agrees, and what was published never changes.
 #![cfg(feature = "hls")]
 
+#[path = "in_step/late.rs"]
+mod late;
 #[path = "hls_model/lost.rs"]
 mod lost;
 #[path = "in_step/memory.rs"]
 mod memory;
+#[path = "in_step/resuming.rs"]
+mod resuming;
 #[path = "in_step/script.rs"]
 mod script;
 #[path = "hls_model/text.rs"]
@@ -20,7 +24,7 @@ use std::env;
 #[test]
 fn what_two_renditions_list_agrees_and_never_changes() {
     let cases = env::var("PROPTEST_CASES").ok();
-    let cases = cases.and_then(|it| it.parse().ok()).unwrap_or(10_000);
+    let cases = cases.and_then(|it| it.parse().ok()).unwrap_or(2_000);
     for seed in 1..=cases {
         if let Err(why) = script::run(seed) {
             panic!("script {seed}: {why}");

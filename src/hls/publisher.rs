@@ -28,9 +28,9 @@ use crate::sink::{SegmentSink, WriteContext};
 /// segment once it is stored, so the playlist never names a missing file.
 ///
 /// A segment that was not written, or that cannot be listed, becomes one or more gaps (EXT-X-GAP)
-/// of its duration, and a [`Notice`]. After a failed publication the next push publishes
-/// everything. On a full disk a push deletes due files and writes again, see
-/// [`Retention::Delete`](crate::hls::Retention::Delete).
+/// of its duration, and a [`Notice`](super::Notice). After a failed publication the next push
+/// publishes everything. On a full disk a push deletes due files and writes again, see
+/// [`Retention::Delete`](super::Retention::Delete).
 ///
 /// The publisher counts media sequence numbers by itself, starting at the `sequence` of the first
 /// media segment.
@@ -120,7 +120,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     /// Takes over the pending deletions of an earlier playlist of the same name that has ended or
     /// was given up. For a new playlist that replaces one that cannot be resumed.
     ///
-    /// The segments that the old playlist lists are kept. If [`SegmentNames`](crate::hls::SegmentNames)
+    /// The segments that the old playlist lists are kept. If [`SegmentNames`](super::SegmentNames)
     /// named them in the same directories, a later [`Previous::with_orphans`] would take them for
     /// orphans.
     ///
@@ -186,8 +186,9 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     ///
     /// # Errors
     ///
-    /// - The playlist or its side file was not written; the old one is unchanged. The item is
-    ///   entered all the same: do not push it again.
+    /// - The playlist or its side file was not written, or that of another rendition which this
+    ///   push settled; the old one is unchanged. The item is entered all the same: do not push it
+    ///   again.
     /// - The playlist has ended, or its numbers are used up (2^53). The item is not entered.
     pub fn push(&mut self, item: &impl Item) -> Result<Pushed, PublishError> {
         self.handle.push(item)
@@ -259,6 +260,10 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
 
     /// Ends the playlist (EXT-X-ENDLIST) and publishes it. After an error it may be called again.
     ///
+    /// In a [`Presentation`] the playlist ends when all that was pushed to it is listed. If other
+    /// renditions have not told about it yet, the thread of one of them publishes the end. If
+    /// another thread publishes this playlist just now, the call waits for that.
+    ///
     /// Pending deletions wait for their time, see
     /// [`delete_due`](MediaPlaylistPublisher::delete_due).
     ///
@@ -281,7 +286,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
 
     /// Deletes all due files, each tried once. Blocks until all are tried, whereas a push deletes
     /// at most 16 files, for about 250 ms. A file that cannot be deleted stays due and is reported
-    /// as [`Notice::NotDeleted`].
+    /// as [`Notice::NotDeleted`](super::Notice::NotDeleted).
     ///
     /// Call it after the end and in pauses. After the end only the clock counts, because no more
     /// media comes. The side file is deleted as soon as no file waits.

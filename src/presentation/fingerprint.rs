@@ -1,4 +1,4 @@
-//! Fingerprints of the texts that may stand at the destination of a playlist.
+//! Fingerprints of the texts that may stand at the destination of a manifest.
 
 /// How many publications in a row may fail before the text at the destination is unknown.
 const REMEMBERED: usize = 16;

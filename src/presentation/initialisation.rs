@@ -46,7 +46,7 @@ impl Rendition {
                         sequence: segment.sequence,
                     });
                 }
-                // The same bytes under another name, which no playlist will use.
+                // The same bytes under another name, which no manifest will use.
                 self.retire(file, 0);
             }
             self.next.initialisation = Initialisation::Landed {

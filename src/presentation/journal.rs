@@ -1,4 +1,4 @@
-//! The side file: the state of the playlist and the pending deletions, for a later session.
+//! The side file: the state of the manifest and the pending deletions, for a later session.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::uri;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct State {
     pub(crate) published: Published,
-    /// The texts that the playlist may have.
+    /// The texts that the manifest may have.
     pub(crate) texts: Fingerprints,
     pub(crate) retired: Vec<Retired>,
 }
@@ -21,7 +21,7 @@ pub(crate) struct State {
 pub(crate) struct Published {
     /// The number after the last published one.
     pub(crate) number: u64,
-    /// The duration of the longest published playlist.
+    /// The duration of the longest published manifest.
     pub(crate) longest: Micros,
 }
 

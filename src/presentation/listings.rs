@@ -1,4 +1,4 @@
-//! The duration of the longest playlist that listed an entry.
+//! The duration of the longest manifest that listed an entry.
 
 use std::collections::VecDeque;
 
@@ -20,7 +20,7 @@ struct Listing {
 }
 
 impl Listings {
-    /// Adds a published playlist. Ends never decrease.
+    /// Adds a published manifest. Ends never decrease.
     pub(crate) fn add(&mut self, end: u64, duration: Micros) {
         while self.0.back().is_some_and(|last| last.duration <= duration) {
             self.0.pop_back();
@@ -28,7 +28,7 @@ impl Listings {
         self.0.push_back(Listing { end, duration });
     }
 
-    /// The duration of the longest playlist that listed this number, which leaves. Numbers never
+    /// The duration of the longest manifest that listed this number, which leaves. Numbers never
     /// decrease.
     pub(crate) fn longest(&mut self, number: u64) -> Micros {
         while self.0.front().is_some_and(|first| first.end <= number) {

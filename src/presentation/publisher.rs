@@ -209,8 +209,10 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         busy: Busy,
         notices: Vec<Notice>,
     ) -> Result<Pushed, PublishError> {
-        let mut outcome = Outcome::default();
-        outcome.notices = notices;
+        let mut outcome = Outcome {
+            notices,
+            ..Outcome::default()
+        };
         self.drive_own(request, busy, &mut outcome);
         let mut tried = Vec::new();
         loop {

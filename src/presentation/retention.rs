@@ -12,7 +12,7 @@ use super::visits;
 /// A position in the order in which files wait. Each is given once.
 pub(crate) type Ticket = u64;
 
-/// The files that no published playlist names, each with the moment of the last publication that
+/// The files that no published manifest names, each with the moment of the last publication that
 /// named it.
 ///
 /// A file waits for the media clock first and then for the wall clock. Each has a queue in the
@@ -86,7 +86,7 @@ impl Retention {
         self.has_given_up
     }
 
-    /// Adds files that no published playlist names from now on.
+    /// Adds files that no published manifest names from now on.
     pub(crate) fn add(&mut self, retired: impl IntoIterator<Item = Retired>, since: Moment) {
         if self.has_given_up {
             return;

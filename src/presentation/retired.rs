@@ -1,4 +1,4 @@
-//! The files that left the playlist, how long they must stay, and their lines in the side file.
+//! The files that left the manifest, how long they must stay, and their lines in the side file.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -8,7 +8,7 @@ use super::time::Micros;
 use super::visits;
 use crate::uri;
 
-/// A file that no published playlist will name, and how long it must stay.
+/// A file that no published manifest will name, and how long it must stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Retired {
     file: PathBuf,
@@ -54,8 +54,8 @@ fn line(file: &Path, stays: Micros) -> String {
         .unwrap_or_default()
 }
 
-/// The files that left the playlist since the last publication, in that order. The standing
-/// playlist may still name them.
+/// The files that left the manifest since the last publication, in that order. The standing
+/// manifest may still name them.
 #[derive(Debug, Default)]
 pub(crate) struct RetiredFiles {
     list: Vec<Retired>,

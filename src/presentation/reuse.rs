@@ -18,7 +18,7 @@ const EXPECTED: u64 = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     /// The files whose deletion was pending, or about to be, when their names were reused. Until a
-    /// published playlist lists the new file, a later session must know the old one.
+    /// published manifest lists the new file, a later session must know the old one.
     pub(crate) reused: HashSet<PathBuf>,
     pushes: u64,
     /// The last push in which another reuse is expected.

@@ -229,7 +229,8 @@ fn a_loss_of_the_producer_is_a_gap_of_its_duration() {
         SegmentStream::with_sink(SegmentStreamConfig::default(), sink).expect("a thread starts");
     sender.send(media(0, 2.0)).expect("there is room");
     let info = SegmentInfo::new().discontinuity();
-    sender.lost(1, Duration::from_millis(1500), info);
+    let lost = sender.lost(1, Duration::from_millis(1500), info);
+    lost.expect("the stream is open");
     sender.send(media(2, 2.0)).expect("there is room");
     drop(sender);
     let mut bench = Bench::new(event());

@@ -12,6 +12,7 @@ struct Inner {
     files: BTreeMap<PathBuf, Vec<u8>>,
     clock: Duration,
     calls_to_live: Option<u32>,
+    refused: Option<PathBuf>,
 }
 
 /// Clones are the same folder.
@@ -50,6 +51,11 @@ impl Memory {
         self.inner().calls_to_live = Some(calls);
     }
 
+    /// Refuses to write this path, until another one is refused.
+    pub(crate) fn refuse(&self, path: Option<&str>) {
+        self.inner().refused = path.map(PathBuf::from);
+    }
+
     pub(crate) fn is_dead(&self) -> bool {
         self.inner().calls_to_live == Some(0)
     }
@@ -75,6 +81,9 @@ impl SegmentSink for Memory {
         let mut inner = self.inner();
         inner.call()?;
         let path = file.path_hint.clone().expect("it has a path");
+        if inner.refused.as_ref() == Some(&path) {
+            return Err(SinkError::permanent("it is refused"));
+        }
         inner.files.insert(path, file.data.clone());
         Ok(())
     }

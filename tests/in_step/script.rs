@@ -186,7 +186,7 @@ impl Case {
         let next: BTreeSet<u64> = self
             .publishers
             .iter()
-            .map(|it| it.next_sequence())
+            .map(MediaPlaylistPublisher::next_sequence)
             .collect();
         let [origin] = next.iter().copied().collect::<Vec<_>>()[..] else {
             return Err(format!("they go on with {next:?}"));
@@ -389,7 +389,7 @@ impl Case {
             let main = self.memory.content("main.m3u8").unwrap_or_default();
             m3u8_rs::parse_master_playlist_res(&main).map_err(|it| it.to_string())?;
         }
-        for r in 0..3 {
+        for (r, name) in NAMES.iter().enumerate() {
             let Some(text) = &self.texts[r] else {
                 continue;
             };
@@ -403,7 +403,7 @@ impl Case {
             }
             let listed = self.published[r].values().filter(|it| !it.is_gap);
             let listed: BTreeSet<_> = listed.map(|it| &it.uri).collect();
-            let own = |name: &&String| name.starts_with(NAMES[r]);
+            let own = |it: &&String| it.starts_with(name);
             // What slid out before it was looked at was listed as well.
             if self.is_event
                 && let Some(missing) = self

@@ -16,10 +16,10 @@ pub enum Retention {
     /// playlist.
     ///
     /// A name must not be reused while
-    /// [`waiting_for_deletion`](crate::hls::MediaPlaylistPublisher::waiting_for_deletion) lists it: the
-    /// new file could be stored just before the old one's deletion is due. After a restart the
-    /// list may contain files that are deleted already. [`SegmentNames`](crate::hls::SegmentNames)
-    /// never gives a name twice.
+    /// [`waiting_for_deletion`](crate::hls::MediaPlaylistPublisher::waiting_for_deletion) lists
+    /// it: the new file could be stored just before the old one's deletion is due. After a restart
+    /// the list may contain files that are deleted already.
+    /// [`SegmentNames`](crate::hls::SegmentNames) never gives a name twice.
     ///
     /// Names must differ in more than their case if the file system ignores it, as those of Windows
     /// and macOS do: retention takes `A.ts` and `a.ts` for two files, and deletes either.
@@ -29,8 +29,8 @@ pub enum Retention {
     /// before it is pushed, so the depth counts.
     ///
     /// A push with a name that is still needed returns
-    /// [`Notice::NameReused`](crate::hls::Notice::NameReused). It cancels the pending deletion, and the
-    /// name waits anew once the new segment has slid out. From then on deletions are held back for
+    /// [`Notice::NameReused`](crate::hls::Notice::NameReused). It cancels the pending deletion, and
+    /// the name waits anew once the new segment has slid out. From then on deletions are held back for
     /// eight pushes, the default `channel_depth`, so that a new file that is stored and not yet
     /// pushed is not deleted. Up to eight files may be lost before the first reuse is pushed, and
     /// more if the stream is deeper.
