@@ -28,4 +28,4 @@ pub(crate) use self::system::{
 };
 
 #[cfg(feature = "hls")]
-pub(crate) use self::system::os_string;
+pub(crate) use self::system::{os_string, root_of_text, text_of_root};
