@@ -60,6 +60,21 @@ pub(crate) fn resolve(from: &Path, reference: &str) -> io::Result<PathBuf> {
     Ok(path)
 }
 
+/// A reference to the file from the root of all paths. The root of an absolute path comes first.
+pub(crate) fn from_root(file: &Path) -> io::Result<String> {
+    let root: PathBuf = Steps::of(file)?.start.iter().collect();
+    let Some(text) = platform::text_of_root(&root) else {
+        return refuse("its root has no text");
+    };
+    Ok(text + &reference(&root, file)?)
+}
+
+/// The file that a reference of [`from_root`] names.
+pub(crate) fn resolve_from_root(text: &str) -> io::Result<PathBuf> {
+    let (root, reference) = platform::root_of_text(text);
+    resolve(&root, reference)
+}
+
 /// A path without its detours, so that two spellings of one file are equal.
 pub(crate) fn plain(path: &Path) -> io::Result<PathBuf> {
     Steps::of(path).map(PathBuf::from)

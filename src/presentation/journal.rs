@@ -1,7 +1,5 @@
 //! The side file: the state of the manifest and the pending deletions, for a later session.
 
-use std::path::{Path, PathBuf};
-
 use super::fingerprint::Fingerprints;
 use super::retired::Retired;
 use super::time::Micros;
@@ -62,7 +60,7 @@ impl State {
                 }
                 ["delete", stays, name] => {
                     let stays = stays.parse().map_err(|_| unreadable(line))?;
-                    let file = file(name).ok_or_else(|| unreadable(line))?;
+                    let file = uri::resolve_from_root(name).map_err(|_| unreadable(line))?;
                     state.retired.push(Retired::new(file, stays));
                 }
                 ["end"] => return Ok(state),
@@ -77,16 +75,10 @@ fn unreadable(line: &str) -> String {
     format!("it has an invalid line: {line:?}")
 }
 
-fn file(name: &str) -> Option<PathBuf> {
-    let (start, reference) = match name.strip_prefix('/') {
-        Some(rest) => (Path::new("/"), rest),
-        None => (Path::new(""), name),
-    };
-    uri::resolve(start, reference).ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::internal::platform;
 
@@ -98,8 +90,14 @@ mod tests {
         let lines = "a b\n#c.ts";
         let is_plain = platform::is_plain_name(lines.as_ref());
         let odd = if is_plain { lines } else { "a b#c.ts" };
-        let names = ["live/0.ts", odd, "/srv/x.ts", "end"];
-        let retired = names.map(|name| Retired::new(name.into(), 3_000_000));
+        let mut names = vec!["live/0.ts", odd, "/srv/x.ts", "end"];
+        // A drive is one on Windows only.
+        let drive = "C:\\srv\\x.ts";
+        names.extend(Path::new(drive).is_absolute().then_some(drive));
+        let retired: Vec<_> = names
+            .into_iter()
+            .map(|name| Retired::new(name.into(), 3_000_000))
+            .collect();
         let published = Published {
             number: 7,
             longest: 9_000_000,

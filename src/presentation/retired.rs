@@ -48,9 +48,8 @@ impl Retired {
 
 /// The path is relative to the root of all paths, and encoded, so that it is one word.
 fn line(file: &Path, stays: Micros) -> String {
-    let start = if file.has_root() { "/" } else { "" };
-    uri::reference(Path::new(start), file)
-        .map(|name| format!("delete {stays} {start}{name}\n"))
+    uri::from_root(file)
+        .map(|name| format!("delete {stays} {name}\n"))
         .unwrap_or_default()
 }
 

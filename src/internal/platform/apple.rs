@@ -9,7 +9,7 @@ const EINVAL: i32 = 22;
 const ENOTTY: i32 = 25;
 const EOPNOTSUPP: i32 = 102;
 
-/// The result of a sync. `full` is that of F_FULLFSYNC, which the standard library uses for every
+/// The result of a sync. `full` is that of `F_FULLFSYNC`, which the standard library uses for every
 /// sync; it flushes the cache of the drive as well. Network volumes and some others refuse it.
 /// They have no drive of this machine to flush, so `plain`, an `fsync`, does the same there.
 pub(super) fn synced(

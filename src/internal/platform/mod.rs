@@ -34,7 +34,7 @@ pub(crate) use self::system::{
 };
 
 #[cfg(feature = "hls")]
-pub(crate) use self::system::os_string;
+pub(crate) use self::system::{os_string, root_of_text, text_of_root};
 
 use std::fs::FileType;
 

@@ -121,3 +121,19 @@ pub(crate) fn sync_directory(directory: &File) -> io::Result<()> {
 pub(crate) fn os_string(bytes: Vec<u8>) -> io::Result<std::ffi::OsString> {
     Ok(std::os::unix::ffi::OsStringExt::from_vec(bytes))
 }
+
+/// The text of the root that a path starts with: none if the path is relative. `None` if no text
+/// can express the root.
+#[cfg(feature = "hls")]
+pub(crate) fn text_of_root(root: &Path) -> Option<String> {
+    root.to_str().map(str::to_owned)
+}
+
+/// Splits a text that begins with that of a root.
+#[cfg(feature = "hls")]
+pub(crate) fn root_of_text(text: &str) -> (std::path::PathBuf, &str) {
+    match text.strip_prefix('/') {
+        Some(rest) => ("/".into(), rest),
+        None => (std::path::PathBuf::new(), text),
+    }
+}

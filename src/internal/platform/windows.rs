@@ -163,6 +163,36 @@ pub(crate) fn os_string(bytes: Vec<u8>) -> io::Result<OsString> {
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
 }
 
+/// The text of the root that a path starts with: `/C:/`, or none if the path is relative. `None` if
+/// no text can express the root.
+#[cfg(feature = "hls")]
+pub(crate) fn text_of_root(root: &Path) -> Option<String> {
+    let components: Vec<_> = root.components().collect();
+    match components[..] {
+        [] => Some(String::new()),
+        [Component::RootDir] => Some("/".to_owned()),
+        [Component::Prefix(prefix), Component::RootDir] => match prefix.kind() {
+            Prefix::Disk(letter) => Some(format!("/{}:/", char::from(letter))),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Splits a text that begins with that of a root.
+#[cfg(feature = "hls")]
+pub(crate) fn root_of_text(text: &str) -> (PathBuf, &str) {
+    let Some(rest) = text.strip_prefix('/') else {
+        return (PathBuf::new(), text);
+    };
+    match (rest.get(..1), rest.get(1..3), rest.get(3..)) {
+        (Some(letter), Some(":/"), Some(rest)) if letter.as_bytes()[0].is_ascii_alphabetic() => {
+            (format!(r"{letter}:\").into(), rest)
+        }
+        _ => ("/".into(), rest),
+    }
+}
+
 fn unsupported<T>(reason: &'static str) -> io::Result<T> {
     Err(io::Error::new(io::ErrorKind::Unsupported, reason))
 }

@@ -23,7 +23,7 @@ pub(super) fn is_plain(name: &[u8]) -> bool {
 fn is_device(name: &[u8]) -> bool {
     let end = name.iter().position(|byte| *byte == b'.');
     let stem = name[..end.unwrap_or(name.len())].trim_ascii_end();
-    let numbered = |device: &&str| {
+    let numbered = |device: &str| {
         let (Some(start), Some(number)) = (stem.get(..3), stem.get(3..)) else {
             return false;
         };
@@ -34,7 +34,7 @@ fn is_device(name: &[u8]) -> bool {
     DEVICES
         .iter()
         .any(|device| stem.eq_ignore_ascii_case(device.as_bytes()))
-        || NUMBERED.iter().any(|device| numbered(&device))
+        || NUMBERED.iter().any(|device| numbered(device))
 }
 
 #[cfg(test)]

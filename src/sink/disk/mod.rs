@@ -56,8 +56,8 @@ use crate::sink::{SegmentSink, WriteContext};
 /// **On Windows** a file is replaced while readers have it open, if they allow its deletion (as the
 /// standard library, browsers and most web servers do). Otherwise the write is a
 /// [transient](SinkError::is_transient) error, as on systems without such a rename (before
-/// Windows 10 1607, FAT, some network shares). On macOS a volume that refuses F_FULLFSYNC, as
-/// network volumes do, is synced with `fsync`.
+/// Windows 10 1607, FAT, some network shares). On macOS a volume that refuses `F_FULLFSYNC`,
+/// as network volumes do, is synced with `fsync`.
 ///
 /// **A segment without a path hint** has no destination: it passes as `Ok` and is counted apart.
 ///
