@@ -30,7 +30,7 @@ pub(crate) enum Role {
     /// With a counter that follows from inserted packets.
     Counted,
     /// Into the segment that its time belongs to.
-    Lane(usize),
+    Lane(u8),
 }
 
 /// What is done with the packets of a segment.
@@ -157,6 +157,7 @@ impl Output {
             self.put(bytes, role);
             return;
         };
+        let index = usize::from(index);
         let lane = &mut self.lanes[index];
         lane.note(packet, self.main_stamp);
         if lane.has_jumped() && lane.early.packets.len() < LONGEST_EARLY {
@@ -169,10 +170,12 @@ impl Output {
 
     /// Puts the packets of a lane that waited for a jump.
     fn put_early(&mut self, index: usize) {
-        let early = self.lanes[index].early.take();
+        let (early, Ok(lane)) = (self.lanes[index].early.take(), u8::try_from(index)) else {
+            return;
+        };
         for packet in early.chunks_exact(PACKET_LEN) {
             if let Ok(packet) = packet.try_into() {
-                self.put(packet, Role::Lane(index));
+                self.put(packet, Role::Lane(lane));
             }
         }
     }
@@ -190,7 +193,7 @@ impl Output {
             }
             Role::Lane(index) => {
                 let (open, first) = (&self.open, self.first);
-                let lane = &mut self.lanes[index];
+                let lane = &mut self.lanes[usize::from(index)];
                 lane.segment = lane.segment.max(first);
                 let border = |number: u64| {
                     let index = usize::try_from(number - first).ok()?;

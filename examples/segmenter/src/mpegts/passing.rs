@@ -268,8 +268,10 @@ impl Passing {
             self.quiet_since = None;
         }
         let mut others = [self.clock.clock.passed; OTHERS];
-        for (other, lane) in others[1..].iter_mut().zip(&self.output.lanes) {
-            *other = lane.clock.passed;
+        if packet.starts_unit() {
+            for (other, lane) in others[1..].iter_mut().zip(&self.output.lanes) {
+                *other = lane.clock.passed;
+            }
         }
         let (output, clock) = (&mut self.output, &mut self.clock);
         let place = || Place {

@@ -108,12 +108,15 @@ impl Pids {
             part.role = Role::Counted;
         }
         self.part_mut(map.pcr_pid).flags |= CLOCK;
-        for (index, pid) in lanes.enumerate().take(usize::from(u8::MAX)) {
+        for (index, pid) in lanes.enumerate() {
             let part = self.part_mut(pid);
             if part.is_table() {
                 continue;
             }
-            part.lane = u8::try_from(index).ok();
+            let Ok(index) = u8::try_from(index) else {
+                break;
+            };
+            part.lane = Some(index);
             // The clock has to stay where it is.
             if !part.is_clock() && fallback != Some(pid) {
                 part.role = Role::Lane(index);

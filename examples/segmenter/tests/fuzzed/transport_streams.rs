@@ -23,6 +23,12 @@ pub(crate) fn check(data: &[u8]) {
 
     let bounded = cut(data, piece, Cutter::new(TARGET).capacity(CAPACITY));
     check_cuts(data, &bounded);
+    // As for players: some of it is dropped, so only the form is checked.
+    let for_players = || Cutter::new(TARGET).drop_undecodable().one_program(None);
+    let whole = cut(data, data.len().max(1), for_players());
+    assert_eq!(cut(data, piece, for_players()), whole, "the pieces matter");
+    whole.0.iter().for_each(check_form);
+
     for cut in &bounded.0 {
         let most = CAPACITY + piece + PACKET_LEN + LONGEST_TABLES;
         assert!(cut.data.len() <= most, "{} bytes held", cut.data.len());
@@ -39,6 +45,30 @@ fn cut(data: &[u8], piece: usize, mut cutter: Cutter) -> (Vec<Segment>, Result<(
     (cuts, finished)
 }
 
+/// Checks that a segment is whole packets.
+fn check_form(cut: &Segment) {
+    assert!(!cut.data.is_empty() && cut.data.len().is_multiple_of(PACKET_LEN));
+    let mut starts = cut.data.iter().step_by(PACKET_LEN);
+    assert!(starts.all(|byte| *byte == 0x47));
+}
+
+/// The PIDs on which a PES packet was split: a packet starts one that the input does not have.
+fn split_pids(input: &[u8], cuts: &[Segment]) -> BTreeSet<u16> {
+    let masked = |packet: &[u8]| {
+        let mut packet = packet.to_vec();
+        packet[3] &= 0xF0;
+        packet
+    };
+    let known: BTreeSet<_> = input.chunks_exact(PACKET_LEN).map(masked).collect();
+    let packets = cuts
+        .iter()
+        .flat_map(|cut| cut.data.chunks_exact(PACKET_LEN));
+    packets
+        .filter(|packet| packet[1] & 0x40 != 0 && !known.contains(&masked(packet)))
+        .map(pid)
+        .collect()
+}
+
 /// Checks that the joined segments hold packets of the input, of each PID in the same order, but
 /// for tables in front of a segment and the counters that count on from these; all of them, if the
 /// input is in step.
@@ -53,18 +83,17 @@ fn check_cuts(input: &[u8], (cuts, outcome): &(Vec<Segment>, Result<(), CutError
             of_input.entry(pid(packet)).or_default().push_back(packet);
         }
     }
+    let split = split_pids(input, cuts);
     for (index, cut) in cuts.iter().enumerate() {
-        assert!(!cut.data.is_empty() && cut.data.len() % PACKET_LEN == 0);
-        assert!(
-            cut.data
-                .iter()
-                .step_by(PACKET_LEN)
-                .all(|byte| *byte == 0x47)
-        );
+        check_form(cut);
         if !is_in_step {
             continue;
         }
         for packet in cut.data.chunks_exact(PACKET_LEN) {
+            if split.contains(&pid(packet)) {
+                of_input.remove(&pid(packet));
+                continue;
+            }
             let is_table = tables.contains(&pid(packet));
             let of_pid = of_input.entry(pid(packet)).or_default();
             let same = of_pid
