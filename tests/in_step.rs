@@ -15,16 +15,23 @@ mod script;
 #[path = "hls_model/text.rs"]
 #[allow(dead_code, reason = "the model test uses the rest")]
 mod text;
+#[path = "common/thorough.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod thorough;
 #[path = "in_step/threads.rs"]
 mod threads;
 
 use std::env;
 
+use thorough::cases;
+
 /// As many scripts as `PROPTEST_CASES` says, else so many.
 #[test]
 fn what_two_renditions_list_agrees_and_never_changes() {
-    let cases = env::var("PROPTEST_CASES").ok();
-    let cases = cases.and_then(|it| it.parse().ok()).unwrap_or(2_000);
+    let asked = env::var("PROPTEST_CASES").ok();
+    let cases = asked
+        .and_then(|it| it.parse().ok())
+        .unwrap_or_else(|| cases(100, 2_000));
     for seed in 1..=cases {
         if let Err(why) = script::run(seed) {
             panic!("script {seed}: {why}");

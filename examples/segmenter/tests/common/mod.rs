@@ -12,3 +12,5 @@ pub mod joined;
 pub mod means;
 #[path = "../../../../tests/common/muxer.rs"]
 pub mod muxer;
+#[path = "../../../../tests/common/thorough.rs"]
+pub mod thorough;
