@@ -16,7 +16,7 @@ mod script;
 #[allow(dead_code, reason = "the model test uses the rest")]
 mod text;
 #[path = "common/thorough.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
+#[allow(dead_code, unreachable_pub, reason = "other tests use the rest")]
 mod thorough;
 #[path = "in_step/threads.rs"]
 mod threads;
