@@ -12,7 +12,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use common::again::{again, folder, must_pass};
-use common::folder::{entries, temps};
+use common::folder::{entries, in_memory, temps};
 use common::segments::{segment, segment_at};
 use proptest::prelude::*;
 use segment_stream::{DiskSink, Durability, SegmentSink, WriteContext};
@@ -27,7 +27,7 @@ struct Surroundings {
 
 impl Surroundings {
     fn new() -> Self {
-        let around = tempdir().unwrap();
+        let around = in_memory();
         let root = around.path().join("root");
         fs::create_dir_all(around.path().join("outside")).unwrap();
         fs::create_dir_all(root.join("inside")).unwrap();

@@ -6,6 +6,7 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 
 use super::common::means::have_tools;
+use super::common::thorough::has_time;
 use super::made::{FRAGMENTED, Found, Made, SAMPLE, probe};
 use super::*;
 
@@ -44,18 +45,27 @@ fn a_fragment_at_each_key_frame() {
 
 #[test]
 fn fragments_of_one_frame() {
+    if !has_time("fragments_of_one_frame") {
+        return;
+    }
     let flags = "+frag_every_frame+empty_moov+default_base_moof";
     check_flags("fragments_of_one_frame", flags);
 }
 
 #[test]
 fn fragments_of_one_track() {
+    if !has_time("fragments_of_one_track") {
+        return;
+    }
     let flags = "+separate_moof+frag_keyframe+empty_moov+default_base_moof";
     check_flags("fragments_of_one_track", flags);
 }
 
 #[test]
 fn fragments_shorter_than_groups() {
+    if !has_time("fragments_shorter_than_groups") {
+        return;
+    }
     let arguments = ["-frag_duration", "300000", "-movflags", FRAGMENTED];
     check_sample("fragments_shorter_than_groups", &arguments);
 }
@@ -93,6 +103,9 @@ fn negative_composition_offsets() {
 
 #[test]
 fn the_smooth_streaming_kind_of_mp4() {
+    if !has_time("the_smooth_streaming_kind_of_mp4") {
+        return;
+    }
     let flags = "+isml+frag_keyframe+empty_moov+default_base_moof";
     if let Some(made) = Made::of_sample("the_smooth_streaming_kind_of_mp4", &["-movflags", flags]) {
         assert_eq!(made.names()[1], "uuid");
@@ -102,6 +115,9 @@ fn the_smooth_streaming_kind_of_mp4() {
 
 #[test]
 fn the_clock_of_the_encoder() {
+    if !has_time("the_clock_of_the_encoder") {
+        return;
+    }
     let arguments = ["-write_prft", "1", "-movflags", FRAGMENTED];
     if let Some(made) = Made::of_sample("the_clock_of_the_encoder", &arguments) {
         assert_eq!(made.names()[2..5], ["prft", "moof", "mdat"]);
@@ -111,6 +127,9 @@ fn the_clock_of_the_encoder() {
 
 #[test]
 fn an_index_of_each_fragment() {
+    if !has_time("an_index_of_each_fragment") {
+        return;
+    }
     let flags = "+dash+frag_keyframe+empty_moov+default_base_moof";
     if let Some(made) = Made::of_sample("an_index_of_each_fragment", &["-movflags", flags]) {
         assert_eq!(made.names()[2..6], ["sidx", "sidx", "moof", "mdat"]);
@@ -120,6 +139,9 @@ fn an_index_of_each_fragment() {
 
 #[test]
 fn an_index_of_everything() {
+    if !has_time("an_index_of_everything") {
+        return;
+    }
     let flags = "+dash+global_sidx+frag_keyframe+empty_moov+default_base_moof";
     if let Some(made) = Made::of_sample("an_index_of_everything", &["-movflags", flags]) {
         assert_eq!(made.names()[2..6], ["sidx", "sidx", "moof", "mdat"]);
@@ -132,6 +154,9 @@ fn an_index_of_everything() {
 
 #[test]
 fn video_alone() {
+    if !has_time("video_alone") {
+        return;
+    }
     check_sample("video_alone", &["-an", "-movflags", FRAGMENTED]);
 }
 
@@ -151,6 +176,9 @@ fn audio_alone() {
 
 #[test]
 fn a_large_timescale() {
+    if !has_time("a_large_timescale") {
+        return;
+    }
     let arguments = [
         "-video_track_timescale",
         "1000000000",
@@ -227,6 +255,9 @@ fn files_for_hls() {
 
 #[test]
 fn groups_longer_than_the_target() {
+    if !has_time("groups_longer_than_the_target") {
+        return;
+    }
     let arguments = [&H264[..], &["-g", "75", "-keyint_min", "75", "-bf", "3"]].concat();
     check_made(
         "groups_longer_than_the_target",
@@ -237,6 +268,9 @@ fn groups_longer_than_the_target() {
 
 #[test]
 fn groups_shorter_than_the_target() {
+    if !has_time("groups_shorter_than_the_target") {
+        return;
+    }
     let arguments = [&H264[..], &["-g", "10"]].concat();
     check_made(
         "groups_shorter_than_the_target",
@@ -247,6 +281,9 @@ fn groups_shorter_than_the_target() {
 
 #[test]
 fn a_frame_rate_that_nanoseconds_cannot_express() {
+    if !has_time("a_frame_rate_that_nanoseconds_cannot_express") {
+        return;
+    }
     let test = "a_frame_rate_that_nanoseconds_cannot_express";
     let arguments = [&H264[..], &["-g", "48", "-r", "24000/1001"]].concat();
     if let Some(made) = Made::of_nothing(test, &arguments) {
@@ -258,6 +295,9 @@ fn a_frame_rate_that_nanoseconds_cannot_express() {
 
 #[test]
 fn hevc() {
+    if !has_time("hevc") {
+        return;
+    }
     let x265 = "log-level=error:keyint=25:min-keyint=25:open-gop=0";
     let arguments = [
         "-c:v",
@@ -274,6 +314,9 @@ fn hevc() {
 
 #[test]
 fn av1() {
+    if !has_time("av1") {
+        return;
+    }
     let arguments = ["-an", "-c:v", "libsvtav1", "-preset", "12", "-g", "25"];
     check_made("av1", &arguments, &[2.0, 2.0, 2.0, 1.0]);
 }

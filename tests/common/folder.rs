@@ -1,14 +1,16 @@
 //! A look into a folder.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
 /// A folder in memory, where the system has that, for tests that rewrite a file more often than a
-/// disk likes to.
+/// disk likes to. `SEGMENT_STREAM_TEST_MEMORY` names another place for such folders.
 pub fn in_memory() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+    let place = env::var_os("SEGMENT_STREAM_TEST_MEMORY").unwrap_or("/dev/shm".into());
+    tempfile::tempdir_in(place).unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
 /// Every entry below the folder, relative to it, in order; links are not followed.

@@ -69,9 +69,9 @@ fn a_reader_sees_only_whole_files(writers: usize) {
         let (path, stop) = (folder.path().to_path_buf(), Arc::clone(&stop));
         thread::spawn(move || read_all_the_time(&path, &stop))
     };
-    let writes = writes();
+    let sends = writes();
     let producer = thread::spawn(move || {
-        for number in 0..writes {
+        for number in 0..sends {
             let path = format!("{}.ts", number % NAMES);
             let segment = ProducedSegment::media(number, content(number), 2.0).with_path(path);
             sender.send(segment).unwrap();
@@ -80,18 +80,18 @@ fn a_reader_sees_only_whole_files(writers: usize) {
     let written = stream.map(Result::unwrap).count();
     stop.store(true, Ordering::Relaxed);
     producer.join().unwrap();
-    assert_eq!(written as u64, writes);
+    assert_eq!(written as u64, sends);
     let seen = reader.join().unwrap();
     // The test proves something only if the reader met the writes under way.
     assert!(
-        seen.len() as u64 > writes / 25,
+        seen.len() as u64 > sends / 25,
         "saw no more than {} versions",
         seen.len()
     );
     assert!(temps(folder.path()).is_empty());
     assert_eq!(entries(folder.path()).len() as u64, NAMES);
     // Of equal paths the one that was accepted last is written last.
-    for number in writes - NAMES..writes {
+    for number in sends - NAMES..sends {
         let found = fs::read(folder.path().join(format!("{}.ts", number % NAMES)));
         assert!(found.unwrap() == content(number), "{writers} writers");
     }

@@ -139,15 +139,15 @@ fn can_be_decoded(segments: &[PathBuf], decoder: Decoder) {
     for input in 0..segments.len() {
         ffmpeg.args(["-map", &input.to_string()]);
     }
-    let decoded = output(ffmpeg.args(["-f", "null", "-"]));
-    let complaints = text(&decoded.stderr);
+    let ended = output(ffmpeg.args(["-f", "null", "-"]));
+    let complaints = text(&ended.stderr);
     let is_expected = |line: &str| {
         decoder == Decoder::MissesReferences
             && (line.contains("mmco: unref short failure")
                 || line.contains("Last message repeated"))
     };
     assert!(complaints.lines().all(is_expected), "{complaints}");
-    assert!(decoded.status.success());
+    assert!(ended.status.success());
 }
 
 /// A line for each packet of the first video stream, or of the first stream where there is none.

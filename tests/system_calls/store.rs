@@ -453,11 +453,13 @@ pub(crate) fn temps(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The descriptors of this process.
+/// The open files and folders of this process. A child that another test waits for has pipes, and
+/// nothing as its input.
 pub(crate) fn open_handles() -> Vec<PathBuf> {
-    let mut handles: Vec<_> = fs::read_dir("/proc/self/fd")
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
+    let entries = fs::read_dir("/proc/self/fd").unwrap();
+    let mut handles: Vec<_> = entries
+        .filter_map(|entry| fs::read_link(entry.unwrap().path()).ok())
+        .filter(|open| open.is_absolute() && open != Path::new("/dev/null"))
         .collect();
     handles.sort();
     handles
