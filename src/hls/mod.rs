@@ -19,6 +19,7 @@ mod presentation;
 mod previous;
 mod publisher;
 pub(crate) mod render;
+mod setup;
 pub(crate) mod tags;
 
 pub use crate::presentation::config::Retention;

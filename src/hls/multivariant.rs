@@ -8,7 +8,6 @@ use quick_m3u8::tag::hls::{IndependentSegments, M3u, Media, MediaType, StreamInf
 use quick_m3u8::{HlsLine, Writer};
 
 use super::config::quoted;
-use super::publisher::MediaPlaylistPublisher;
 use crate::error::SinkError;
 use crate::presentation::error::{PublishError, PublishErrorKind};
 use crate::segment::ProducedSegment;
@@ -519,14 +518,10 @@ fn refuse<T>(why: String) -> io::Result<T> {
 /// A media playlist that a multivariant playlist may name. Implemented by publishers only.
 pub trait Rendition: sealed::Sealed {}
 
-impl<S: SegmentSink> Rendition for MediaPlaylistPublisher<S> {}
-
-mod sealed {
+pub(super) mod sealed {
     use std::path::Path;
 
     use crate::hls::multivariant::{Listed, Shared};
-    use crate::hls::publisher::MediaPlaylistPublisher;
-    use crate::sink::SegmentSink;
 
     pub trait Sealed {
         fn path(&self) -> &Path;
@@ -534,15 +529,6 @@ mod sealed {
         fn shared(&self) -> Option<Shared>;
     }
 
-    impl<S: SegmentSink> Sealed for MediaPlaylistPublisher<S> {
-        fn path(&self) -> &Path {
-            self.playlist_path()
-        }
-
-        fn shared(&self) -> Option<Shared> {
-            self.shared()
-        }
-    }
     impl Sealed for Listed<'_> {
         fn path(&self) -> &Path {
             self.path
