@@ -129,6 +129,7 @@ const ORDER: &[&str] = &[
     "hls::previous",
     "hls::multivariant",
     "hls::format",
+    "hls::setup",
     "hls::publisher",
     "hls::presentation",
     "hls::cost",

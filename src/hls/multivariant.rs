@@ -17,7 +17,6 @@ use log::Level;
 use self::bandwidth::{Bandwidths, bandwidths};
 use self::media::Media;
 use super::config::quoted;
-use super::publisher::MediaPlaylistPublisher;
 use super::start::Start;
 use crate::error::SinkError;
 use crate::internal::log::log as tell;
@@ -410,15 +409,11 @@ fn refuse<T>(why: String) -> io::Result<T> {
 /// A media playlist that a multivariant playlist may name. Implemented by publishers only.
 pub trait Rendition: sealed::Sealed {}
 
-impl<S: SegmentSink> Rendition for MediaPlaylistPublisher<S> {}
-
-mod sealed {
+pub(super) mod sealed {
     use std::path::Path;
 
     use crate::hls::multivariant::bandwidth::Measured;
     use crate::hls::multivariant::{Listed, Shared};
-    use crate::hls::publisher::MediaPlaylistPublisher;
-    use crate::sink::SegmentSink;
 
     pub trait Sealed {
         fn path(&self) -> &Path;
@@ -431,15 +426,6 @@ mod sealed {
         }
     }
 
-    impl<S: SegmentSink> Sealed for MediaPlaylistPublisher<S> {
-        fn path(&self) -> &Path {
-            self.playlist_path()
-        }
-
-        fn shared(&self) -> Option<Shared> {
-            self.shared()
-        }
-    }
     impl Sealed for Listed<'_> {
         fn path(&self) -> &Path {
             self.path

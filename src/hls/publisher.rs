@@ -7,15 +7,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::config::MediaPlaylist;
-use super::format::{Hls, STATE_HEADER};
-use super::multivariant::Shared;
-use super::presentation::Presentation;
+use super::format::Hls;
+use super::multivariant::sealed::Sealed;
+use super::multivariant::{Rendition, Shared};
 use super::previous::Previous;
+use super::setup::{Setup, read_state};
 use super::tags::TagError;
 use crate::presentation::config::Dates;
-use crate::presentation::error::{PublishError, Refusal, ResumeError, ResumeErrorKind};
+use crate::presentation::error::{PublishError, ResumeError};
 use crate::presentation::item::Item;
-use crate::presentation::journal::State;
 use crate::presentation::publisher::{Handle, Pushed};
 use crate::sink::{SegmentSink, WriteContext};
 
@@ -40,7 +40,7 @@ use crate::sink::{SegmentSink, WriteContext};
 /// ([`SegmentInfo`](crate::SegmentInfo)). What a lost segment brought holds for its gap, or for the
 /// next segment if it has none of its own.
 ///
-/// Several playlists of the same content belong to one [`Presentation`].
+/// Several playlists of the same content belong to one [`Presentation`](super::Presentation).
 ///
 /// ```
 /// use segment_stream::hls::{MediaPlaylist, MediaPlaylistPublisher};
@@ -90,7 +90,9 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     /// [`target_duration`](MediaPlaylist::target_duration)
     /// ([`InvalidInput`](io::ErrorKind::InvalidInput)).
     pub fn new(playlist: MediaPlaylist, sink: S) -> io::Result<Self> {
-        Presentation::new(playlist.clone())?.rendition_of(playlist, sink)
+        playlist.check_target_duration()?;
+        let handle = Setup::new(playlist.clone()).rendition(playlist, sink)?;
+        Ok(Self::of(handle))
     }
 
     /// A publisher that resumes an existing playlist.
@@ -114,7 +116,8 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         sink: S,
         previous: &Previous,
     ) -> Result<Self, ResumeError> {
-        Presentation::of(playlist.clone()).resume_of(playlist, sink, previous)
+        let handle = Setup::new(playlist.clone()).resume(playlist, sink, previous)?;
+        Ok(Self::of(handle))
     }
 
     /// Takes over the pending deletions of an earlier playlist of the same name that has ended or
@@ -156,7 +159,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     /// Writes the side file through a sink of its own, so that a server need not store it. By
     /// default it is written through the publisher's sink.
     ///
-    /// In a [`Presentation`] of several renditions give each one such a sink, because any of them
+    /// In a [`Presentation`](super::Presentation) of several renditions give each one such a sink, because any of them
     /// may write the side files of the others.
     pub fn with_state_sink(mut self, sink: impl SegmentSink + 'static) -> Self {
         self.handle.set_state_sink(Box::new(sink));
@@ -260,7 +263,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
 
     /// Ends the playlist (EXT-X-ENDLIST) and publishes it. After an error it may be called again.
     ///
-    /// In a [`Presentation`] the playlist ends when all that was pushed to it is listed. If other
+    /// In a [`Presentation`](super::Presentation) the playlist ends when all that was pushed to it is listed. If other
     /// renditions have not told about it yet, the thread of one of them publishes the end. If
     /// another thread publishes this playlist just now, the call waits for that.
     ///
@@ -298,13 +301,16 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     pub fn waiting_for_deletion(&self) -> impl Iterator<Item = PathBuf> + use<S> {
         self.handle.waiting_for_deletion().into_iter()
     }
+}
 
-    pub(super) fn playlist_path(&self) -> &Path {
+impl<S: SegmentSink> Rendition for MediaPlaylistPublisher<S> {}
+
+impl<S: SegmentSink> Sealed for MediaPlaylistPublisher<S> {
+    fn path(&self) -> &Path {
         self.handle.path()
     }
 
-    /// The shared properties, once the playlist was published.
-    pub(super) fn shared(&self) -> Option<Shared> {
+    fn shared(&self) -> Option<Shared> {
         let rendition = self.handle.rendition();
         let core = self.handle.core();
         let publication = &core.publications[core.publication_of(rendition)];
@@ -325,9 +331,4 @@ impl<S: SegmentSink> fmt::Debug for MediaPlaylistPublisher<S> {
             .field("is_unpublished", &self.handle.is_unpublished())
             .finish_non_exhaustive()
     }
-}
-
-pub(super) fn read_state(text: &[u8], path: &Path) -> Result<State, ResumeError> {
-    let refuse = |why| ResumeError::new(path, Refusal::new(ResumeErrorKind::State, why));
-    State::read(STATE_HEADER, text).map_err(refuse)
 }
