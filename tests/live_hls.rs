@@ -10,6 +10,7 @@ mod frames;
 #[cfg(target_os = "linux")]
 #[path = "live_hls/full_disk.rs"]
 mod full_disk;
+#[cfg(unix)]
 #[path = "live_hls/interrupted.rs"]
 mod interrupted;
 #[path = "live_hls/live.rs"]

@@ -4,6 +4,7 @@ mod common;
 
 #[path = "record/command.rs"]
 mod command;
+#[cfg(unix)]
 #[path = "record/interrupted.rs"]
 mod interrupted;
 #[path = "record/real_input.rs"]

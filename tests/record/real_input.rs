@@ -298,15 +298,19 @@ fn straight_from_ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let script =
-        "ffmpeg -nostdin -v error -i \"$1\" -c copy -f mpegts - | \"$0\" --target 2 - \"$2\"";
+    let mut ffmpeg = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-i", SAMPLE])
+        .args(["-c", "copy", "-f", "mpegts", "-"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("ffmpeg starts");
     let output = output(
-        Command::new("sh")
-            .args(["-c", script])
-            .arg(example("record"))
-            .arg(SAMPLE)
-            .arg(folder.path()),
+        recorder()
+            .args(["--target", "2", "-"])
+            .arg(folder.path())
+            .stdin(ffmpeg.stdout.take().expect("it is piped")),
     );
+    assert!(ffmpeg.wait().expect("it was started").success());
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(
         durations(&output.stdout),
