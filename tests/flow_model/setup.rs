@@ -69,9 +69,9 @@ pub(crate) const HINTS: [(&str, u8); 7] = [
     ("v/b.ts", 1),
     ("v//a.ts", 0),
     ("v/./a.ts", 0),
-    ("V/a.ts", 2),
+    ("V/a.ts", 0),
     ("./v/a.ts", 0),
-    ("v/../v/a.ts", 3),
+    ("v/../v/a.ts", 2),
 ];
 
 /// What a segment is like.
