@@ -71,6 +71,11 @@ impl Reference {
     }
 }
 
+/// Builds the example, which may take longer than the watchdog of a test waits.
+fn build() {
+    let _ = example("record");
+}
+
 /// The example behind `prefix`, fed by the test.
 fn recorder(prefix: &[&str], folder: &Path) -> Command {
     let program = example("record");
@@ -99,6 +104,7 @@ fn feed_and_kill(child: &mut Child, input: &[u8]) {
 
 #[test]
 fn a_hundred_kills_at_random_leave_whole_segments() {
+    build();
     must_end(|| {
         let reference = Reference::record();
         let random = RandomState::new();
@@ -122,6 +128,7 @@ fn a_kill_just_before_a_file_is_synced_or_gets_its_name_leaves_it_to_the_sweep()
     if !have_tools(test, &["strace"]) {
         return;
     }
+    build();
     must_end(|| {
         let reference = Reference::record();
         for call in ["fsync", "renameat2"] {
@@ -161,6 +168,7 @@ fn a_kill_just_before_a_file_is_synced_or_gets_its_name_leaves_it_to_the_sweep()
 
 #[test]
 fn a_recording_goes_on_after_a_kill() {
+    build();
     must_end(|| {
         let reference = Reference::record();
         let folder = tempdir().unwrap();
