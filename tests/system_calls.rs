@@ -106,7 +106,7 @@ fn a_call_that_fails_once_costs_its_segment_and_no_other() {
             if !is_tried(position, number, 2) {
                 continue;
             }
-            for code in some(codes(call), (position + number) / 2, 1) {
+            for code in some(codes(call), position.midpoint(number), 1) {
                 run(setup, &[At::once(position, code)]);
                 figures.count(call, code);
             }
@@ -125,7 +125,7 @@ fn a_call_that_fails_for_ever_ends_and_nothing_false_is_said() {
             if !is_tried(position, number, 2) {
                 continue;
             }
-            for code in some(codes(call), (position + number) / 2, 1) {
+            for code in some(codes(call), position.midpoint(number), 1) {
                 if !is_slow(call, code) {
                     run(setup, &[for_ever(position, code)]);
                     figures.count(call, code);
