@@ -13,6 +13,7 @@ use common::gate::Gate;
 use common::segments::{payload, segment};
 use common::sinks::{Call, Recording, failing, gated};
 use common::sync::Mutex;
+use common::thorough::cases;
 use common::threads::{give_way, must_end};
 use proptest::prelude::*;
 use segment_stream::{
@@ -174,7 +175,11 @@ fn accepted_by(producers: Vec<thread::JoinHandle<u64>>) -> BTreeMap<u64, u64> {
 #[test]
 fn every_segment_of_eight_producers_comes_out_once() {
     WRITERS.into_iter().for_each(|writers| {
-        let each = if writers == 1 { 10_000 } else { 2_000 };
+        let each = if writers == 1 {
+            cases(4_000, 10_000)
+        } else {
+            cases(1_000, 2_000)
+        };
         must_end(move || accounts_for_all(writers, each));
     });
 }

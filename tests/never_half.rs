@@ -1,4 +1,5 @@
-//! No reader ever sees part of a file under its final name, or a playlist that names a missing file.
+//! No reader ever sees part of a file under its final name, or a playlist that names what is
+//! missing.
 
 mod common;
 

@@ -32,7 +32,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::again::{again, folder, must_pass};
+use common::again::{again, beside_the_others, folder, must_pass};
 use common::config::once;
 use common::folder::in_memory;
 use common::means::have_tools;
@@ -72,6 +72,12 @@ fn is_slow(call: &Call, code: i32) -> bool {
 /// the clean-up is over, and a few of the next segment.
 const STACKED_WITHIN: usize = 14;
 
+/// Whether this position is tried in this setup. Without time for all, each setup has one of so
+/// many parts, and the setups after it have the others.
+fn is_tried(position: usize, number: usize, parts: usize) -> bool {
+    is_thorough() || position % parts == number % parts
+}
+
 /// In how many ways was what failed.
 #[derive(Default)]
 struct Figures {
@@ -99,7 +105,10 @@ fn a_call_that_fails_once_costs_its_segment_and_no_other() {
     for (number, setup) in Setup::all().into_iter().enumerate() {
         let clean = run(setup, &[]);
         for (position, call) in clean.calls.iter().enumerate() {
-            for code in some(codes(call), position + number, 1) {
+            if !is_tried(position, number, 2) {
+                continue;
+            }
+            for code in some(codes(call), position.midpoint(number), 1) {
                 run(setup, &[At::once(position, code)]);
                 figures.count(call, code);
             }
@@ -115,7 +124,10 @@ fn a_call_that_fails_for_ever_ends_and_nothing_false_is_said() {
     for (number, setup) in Setup::all().into_iter().enumerate() {
         let clean = run(setup, &[]);
         for (position, call) in clean.calls.iter().enumerate() {
-            for code in some(codes(call), position + number, 1) {
+            if !is_tried(position, number, 2) {
+                continue;
+            }
+            for code in some(codes(call), position.midpoint(number), 1) {
                 if !is_slow(call, code) {
                     run(setup, &[for_ever(position, code)]);
                     figures.count(call, code);
@@ -138,14 +150,6 @@ fn that_every_name_of_a_temp_file_is_taken_ends_as_well() {
     run(setup, &[for_ever(last.unwrap(), EEXIST)]);
 }
 
-/// Runs a part of a test in another process, which has its own calls: at the same time as the tests of
-/// this one, which take turns.
-fn beside_the_others(part: &str) {
-    // The others count descriptors, so this opens no file.
-    let output = must_pass(&mut again(&[], part, ""));
-    eprint!("{}", String::from_utf8_lossy(&output.stderr));
-}
-
 /// The second one is often the clean-up after the first, and then the first is the one to report.
 #[test]
 fn of_two_that_fail_the_first_is_reported() {
@@ -160,8 +164,7 @@ fn fails_two_at_a_time() {
     for (number, setup) in Setup::all().into_iter().enumerate() {
         let clean = run(setup, &[]);
         for (position, call) in clean.calls.iter().enumerate() {
-            // Without time for all, each of these setups has a part of the positions.
-            if !is_thorough() && position % 9 != number % 9 {
+            if !is_tried(position, number, 18) {
                 continue;
             }
             let code = codes(call)[0];

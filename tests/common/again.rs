@@ -59,3 +59,10 @@ pub fn must_pass(command: &mut Command) -> Output {
     );
     output
 }
+
+/// Runs a part of a test in another process, beside the tests of this one that take turns. It opens
+/// no file, as some of those count descriptors.
+pub fn beside_the_others(part: &str) {
+    let output = must_pass(&mut again(&[], part, ""));
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,5 +1,6 @@
-//! One writer on a full disk, without inodes, permission, descriptors or threads, and on a read-only
-//! file system. The error says which, nothing half stays, and the next segment succeeds once it can.
+//! One writer on a full disk, on a read-only file system, and without inodes, permission,
+//! descriptors or threads. The error says which, nothing half stays, and the next segment succeeds
+//! once it can.
 
 use std::fs::{self, File, Permissions};
 use std::io;

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::process::{self, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -27,6 +28,7 @@ const THREADS: usize = 8;
 /// Runs a part of a test as a user whom limits and permissions bind, and who has no other process,
 /// behind `prefix`. Returns `None` where that takes root.
 pub(crate) fn as_nobody(test: &str, prefix: &[&str], part: &str) -> Option<Output> {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
     if !have_tools(test, &["setpriv", "prlimit"]) {
         return None;
     }
@@ -35,8 +37,9 @@ pub(crate) fn as_nobody(test: &str, prefix: &[&str], part: &str) -> Option<Outpu
         skip(test, "only root can become a user who has no other process");
         return None;
     }
-    // Everybody's threads count, of those who are this user at the same time.
-    let number = 100_000 + process::id();
+    // Everybody's threads count, of those who are this user at the same time: each call has a user
+    // of its own.
+    let number = 100_000 + 16 * process::id() + CALLS.fetch_add(1, Ordering::Relaxed);
     let user = format!("--reuid={number}");
     let become_user = [
         "setpriv",
