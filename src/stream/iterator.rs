@@ -192,7 +192,8 @@ fn writer_died() -> SinkError {
     SinkError::permanent("the writer thread panicked")
 }
 
-#[cfg(test)]
+// Real threads, which the exploration of schedules has none of.
+#[cfg(all(test, not(shuttle)))]
 mod tests {
     use std::thread;
 
