@@ -8,8 +8,8 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 /// The binary of an example, beside the running test and with its profile. `cargo test` builds it
-/// with the tests. If it is missing or older than its sources, as `cargo test --test` leaves it, it
-/// is built here, once in a process.
+/// with the tests. If it is missing, older than its sources, or of other features, as
+/// `cargo test --test` leaves it, it is built here, once in a process.
 ///
 /// # Panics
 ///
@@ -35,7 +35,7 @@ fn find(name: &str) -> PathBuf {
         .join("examples")
         .join(name)
         .with_extension(env::consts::EXE_EXTENSION);
-    if !is_current(&program) {
+    if !(is_current(&program) && has_the_features(&program)) {
         build(name, folder, target);
     }
     program
@@ -61,6 +61,15 @@ fn is_current(program: &Path) -> bool {
         source.starts_with(env!("CARGO_MANIFEST_DIR"))
             && modified(source).map_or(true, |source| source <= built)
     })
+}
+
+/// Whether the program was built with the feature `confined` if the test was, and else without. It has a
+/// message of that feature then.
+fn has_the_features(program: &Path) -> bool {
+    let message = b"which the feature `confined`";
+    let is_confined = fs::read(program)
+        .is_ok_and(|content| content.windows(message.len()).any(|part| part == message));
+    is_confined == cfg!(feature = "confined")
 }
 
 fn build(name: &str, folder: &Path, target: &Path) {
