@@ -8,6 +8,9 @@ use std::process::{Command, Output};
 
 const FOLDER: &str = "SEGMENT_STREAM_TEST_FOLDER";
 
+/// A command that runs a program of another machine, if the system cannot do so by itself.
+const EMULATOR: &str = "SEGMENT_STREAM_EMULATOR";
+
 /// A command that runs the ignored test `test` behind `prefix`, such as `["nice"]`, and tells it
 /// the folder to work in.
 pub fn again(prefix: &[&str], test: &str, folder: impl Into<OsString>) -> Command {
@@ -23,6 +26,8 @@ pub fn again_with(
     folder: impl Into<OsString>,
 ) -> Command {
     let mut words: Vec<OsString> = prefix.iter().map(Into::into).collect();
+    let emulator = env::var(EMULATOR).unwrap_or_default();
+    words.extend(emulator.split_whitespace().map(Into::into));
     words.push(program.into());
     words.extend(
         [

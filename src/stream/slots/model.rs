@@ -542,7 +542,8 @@ fn the_ring_does_what_a_plain_list_does() {
         failure_persistence: None,
         ..ProptestConfig::default()
     };
-    if std::env::var_os("PROPTEST_CASES").is_none() {
+    let are_all = std::env::var_os("PROPTEST_CASES").is_none();
+    if are_all {
         config.cases = 10_000;
     }
     if config.rng_seed == RngSeed::Random {
@@ -567,7 +568,7 @@ fn the_ring_does_what_a_plain_list_does() {
     });
     result.unwrap_or_else(|error| panic!("{error}"));
     assert!(
-        merged.get() > 1_000,
+        merged.get() > 1_000 || !are_all,
         "losses shared a record {} times only",
         merged.get()
     );
