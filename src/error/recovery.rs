@@ -70,3 +70,21 @@ pub(super) fn is_transient(error: &io::Error) -> bool {
         .raw_os_error()
         .is_some_and(platform::is_transient_code)
 }
+
+/// Whether the request may have reached its destination before the connection failed. A time-out of
+/// a socket is `WouldBlock` on Unix.
+pub(super) fn has_unknown_outcome(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::TimedOut
+            | ErrorKind::WouldBlock
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::NotConnected
+            | ErrorKind::BrokenPipe
+            | ErrorKind::UnexpectedEof
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::NetworkDown
+    )
+}

@@ -46,12 +46,22 @@ struct Inner {
     operation: Option<Cow<'static, str>>,
     path: Option<PathBuf>,
     recovery: Recovery,
+    outcome: Outcome,
     retry_after: Option<Duration>,
     /// The box inside lets the last owner have the cause back.
     cause: Arc<Cause>,
 }
 
 type Cause = Box<dyn Error + Send + Sync>;
+
+/// Whether a sink knows that its failed write had no effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// The sink has not said it. The table decides.
+    Unsaid,
+    Known,
+    Unknown,
+}
 
 /// The kind of a [`SinkError`]: what a caller can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -101,6 +111,7 @@ impl SinkError {
             operation: None,
             path: None,
             recovery,
+            outcome: Outcome::Unsaid,
             retry_after: None,
             cause,
         }))
@@ -157,6 +168,39 @@ impl SinkError {
         self
     }
 
+    /// Says that the object may be stored all the same, now or later: the request was sent, and no
+    /// answer came.
+    ///
+    /// ```
+    /// use segment_stream::SinkError;
+    ///
+    /// let gateway = SinkError::transient("504 Gateway Timeout").with_unknown_outcome();
+    /// assert!(gateway.has_unknown_outcome());
+    /// ```
+    #[must_use]
+    pub fn with_unknown_outcome(mut self) -> Self {
+        self.inner().outcome = Outcome::Unknown;
+        self
+    }
+
+    /// Says that the object was not stored and will not be: the server refused it, or the request
+    /// was never sent.
+    ///
+    /// ```
+    /// use segment_stream::SinkError;
+    /// use std::io::{self, ErrorKind};
+    ///
+    /// let timed_out = SinkError::from(io::Error::from(ErrorKind::TimedOut));
+    /// assert!(timed_out.has_unknown_outcome());
+    /// // It was the connection that timed out, before the request.
+    /// assert!(!timed_out.with_known_outcome().has_unknown_outcome());
+    /// ```
+    #[must_use]
+    pub fn with_known_outcome(mut self) -> Self {
+        self.inner().outcome = Outcome::Known;
+        self
+    }
+
     /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> SinkErrorKind {
@@ -206,6 +250,22 @@ impl SinkError {
                 Some(unsent) => unsent.is_full() || unsent.is_timeout(),
                 None => self.io_error().is_some_and(recovery::is_transient),
             },
+        }
+    }
+
+    /// Whether the object may be stored all the same, now or later. A publisher then puts the
+    /// current version again.
+    ///
+    /// If the sink has not said it, the kind of the [`io_error`](SinkError::io_error) decides. The
+    /// outcome is unknown after `TimedOut`, `WouldBlock`, `ConnectionReset`, `ConnectionAborted`,
+    /// `NotConnected`, `BrokenPipe`, `UnexpectedEof`, `HostUnreachable`, `NetworkUnreachable` and
+    /// `NetworkDown`. After every other error, and without an `io::Error`, it is known.
+    #[must_use]
+    pub fn has_unknown_outcome(&self) -> bool {
+        match self.0.outcome {
+            Outcome::Unknown => true,
+            Outcome::Known => false,
+            Outcome::Unsaid => self.io_error().is_some_and(recovery::has_unknown_outcome),
         }
     }
 
@@ -260,6 +320,7 @@ impl SinkError {
             operation,
             path,
             recovery,
+            outcome,
             retry_after,
             cause: _,
         } = &*self.0;
@@ -267,6 +328,7 @@ impl SinkError {
             && path.is_none()
             && retry_after.is_none()
             && *recovery == Recovery::Unknown
+            && *outcome == Outcome::Unsaid
     }
 }
 
@@ -304,6 +366,7 @@ impl fmt::Debug for SinkError {
             .field("operation", &self.0.operation)
             .field("path", &self.0.path)
             .field("recovery", &self.0.recovery)
+            .field("outcome", &self.0.outcome)
             .field("retry_after", &self.0.retry_after)
             .field("cause", &self.0.cause)
             .finish()

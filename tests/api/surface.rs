@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt::{Debug, Display};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -382,6 +382,47 @@ fn the_kind_of_a_sink_error_says_what_a_caller_can_do() {
     let told = SinkError::transient(io::Error::from(io::ErrorKind::Unsupported));
     assert_eq!(told.kind(), SinkErrorKind::Transient);
     assert_eq!(SinkError::permanent("no").kind(), SinkErrorKind::Permanent);
+}
+
+#[test]
+fn the_outcome_of_a_failed_write_is_what_the_sink_says_or_else_the_table() {
+    let of = |kind| SinkError::from(io::Error::from(kind));
+    let text = include_str!("../../src/error/sink.rs");
+    let (_, list) = text.split_once("outcome is unknown after `").unwrap();
+    let (list, _) = list.split_once("After every other").unwrap();
+    let listed = |kind| list.contains(&format!("{kind:?}`"));
+    let mut unknown = 0;
+    for kind in [
+        ErrorKind::TimedOut,
+        ErrorKind::WouldBlock,
+        ErrorKind::ConnectionReset,
+        ErrorKind::ConnectionAborted,
+        ErrorKind::NotConnected,
+        ErrorKind::BrokenPipe,
+        ErrorKind::UnexpectedEof,
+        ErrorKind::HostUnreachable,
+        ErrorKind::NetworkUnreachable,
+        ErrorKind::NetworkDown,
+        ErrorKind::ConnectionRefused,
+        ErrorKind::AddrNotAvailable,
+        ErrorKind::StorageFull,
+        ErrorKind::PermissionDenied,
+        ErrorKind::InvalidData,
+        ErrorKind::Other,
+    ] {
+        assert_eq!(of(kind).has_unknown_outcome(), listed(kind), "{kind:?}");
+        assert!(of(kind).with_unknown_outcome().has_unknown_outcome());
+        assert!(!of(kind).with_known_outcome().has_unknown_outcome());
+        unknown += usize::from(listed(kind));
+    }
+    assert_eq!(unknown, 10);
+    assert!(!SinkError::transient("503").has_unknown_outcome());
+
+    // It survives the way through an `io::Error`, a new recovery, and a clone.
+    let said = of(ErrorKind::TimedOut).with_known_outcome();
+    let back = SinkError::from(io::Error::from(said.clone()));
+    assert!(!back.has_unknown_outcome());
+    assert!(!SinkError::permanent(said).has_unknown_outcome());
 }
 
 #[test]
