@@ -59,6 +59,8 @@
 //! facade, with key-value pairs. Every feature is off by default:
 //!
 //! - `hls`: publishes HLS playlists of what the iterator yields (`hls::MediaPlaylistPublisher`).
+//! - `http`: uploads to an HTTP origin (`HttpSink`).
+//! - `tls`: HTTPS for `http`.
 
 // An example that is pasted does not warn.
 #![doc(test(attr(deny(warnings))))]
@@ -85,6 +87,8 @@ pub use sink::{
     DiskSink, Durability, Existing, ObjectKind, Pause, SegmentSink, Swept, WriteContext,
     pre_allocate_file,
 };
+#[cfg(feature = "http")]
+pub use sink::{HttpCaching, HttpOptions, HttpRequest, HttpSink};
 pub use stream::{
     AtDeadline, FinishError, FinishErrorKind, NoNext, Report, RetryPolicy, SegmentSender,
     SegmentStream, SegmentStreamConfig, SegmentWriter, StreamHandle, StreamStats, Tally, WhenFull,
