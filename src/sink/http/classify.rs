@@ -77,7 +77,7 @@ pub(super) fn of_failure(error: ureq::Error, stage: Stage) -> SinkError {
     let garbage = |text: &'static str| io::Error::new(ErrorKind::InvalidData, text);
     let cause = match error {
         ureq::Error::Io(error) => {
-            if is_bad_certificate(&error) {
+            if is_refused_handshake(&error) {
                 return SinkError::permanent(error).with_known_outcome();
             }
             error
@@ -95,15 +95,33 @@ pub(super) fn of_failure(error: ureq::Error, stage: Stage) -> SinkError {
     }
 }
 
-/// Whether the certificate of the server is refused, which another attempt does not change.
+/// Whether one side refuses the certificate of the other, or they have no version in common.
+/// Another attempt does not change that, and the server has not taken the request.
 #[cfg(feature = "tls")]
-fn is_bad_certificate(error: &io::Error) -> bool {
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
-    matches!(cause, Some(rustls::Error::InvalidCertificate(_)))
+fn is_refused_handshake(error: &io::Error) -> bool {
+    use rustls::{AlertDescription as Alert, Error};
+
+    match error.get_ref().and_then(|cause| cause.downcast_ref()) {
+        Some(Error::InvalidCertificate(_) | Error::PeerIncompatible(_)) => true,
+        Some(Error::AlertReceived(alert)) => matches!(
+            alert,
+            Alert::AccessDenied
+                | Alert::BadCertificate
+                | Alert::CertificateExpired
+                | Alert::CertificateRequired
+                | Alert::CertificateRevoked
+                | Alert::CertificateUnknown
+                | Alert::HandshakeFailure
+                | Alert::ProtocolVersion
+                | Alert::UnknownCA
+                | Alert::UnsupportedCertificate
+        ),
+        _ => false,
+    }
 }
 
 #[cfg(not(feature = "tls"))]
-fn is_bad_certificate(_: &io::Error) -> bool {
+fn is_refused_handshake(_: &io::Error) -> bool {
     false
 }
 
