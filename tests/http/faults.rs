@@ -78,7 +78,7 @@ fn a_server_error_is_retried_until_the_deadline_and_no_longer() {
     let server = Server::start(|exchange| exchange.reply(500, ""));
     let config = SegmentStreamConfig {
         retry: RetryPolicy {
-            most: Duration::from_millis(300),
+            most: Duration::from_secs(2),
             ..Default::default()
         },
         ..Default::default()
@@ -88,8 +88,12 @@ fn a_server_error_is_retried_until_the_deadline_and_no_longer() {
     drop(sender);
     let errors: Vec<_> = stream.map(Result::unwrap_err).collect();
     assert_eq!(errors.len(), 1);
-    assert!(server.requests().len() > 1);
-    assert!(errors[0].attempts() as usize == server.requests().len());
+    let requests = server.requests().len();
+    // The last attempt may have come too late for a request.
+    assert!(
+        (2..=errors[0].attempts() as usize).contains(&requests),
+        "{requests}"
+    );
 }
 
 #[test]

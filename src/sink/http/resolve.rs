@@ -249,4 +249,23 @@ mod tests {
         let many = (1..=40).map(|port| SocketAddr::new([127, 0, 0, 1].into(), port));
         assert_eq!(alternating(many.collect()).len(), ADDRESSES);
     }
+
+    #[test]
+    fn the_address_that_answered_comes_first_also_after_a_new_lookup() {
+        let known: Vec<_> = ["1.1.1.1:80", "2.2.2.2:80", "3.3.3.3:80"]
+            .map(address)
+            .into();
+        let found = known.clone();
+        let lookup = Arc::new(move |_: &str, _: u16| Ok(found.clone()));
+        let names = Arc::new(Names::new("origin.invalid", 80, lookup));
+        let call = Call::new();
+        let patience = Duration::from_secs(60);
+        call.begin(&crate::sink::WriteContext::default(), patience, patience);
+        assert_eq!(names.addresses(&call).unwrap(), known);
+        let expected = [known[2], known[0], known[1]];
+        names.prefer(known[2]);
+        assert_eq!(names.addresses(&call).unwrap(), expected);
+        names.expire();
+        assert_eq!(names.addresses(&call).unwrap(), expected);
+    }
 }
