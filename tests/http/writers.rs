@@ -21,6 +21,17 @@ struct State {
     waiting: u64,
     seen: u64,
     rounds: u64,
+    over: bool,
+}
+
+/// Ends the rounds with the test, also with one that fails.
+struct End(Arc<Rounds>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.state.lock().unwrap().over = true;
+        self.0.changed.notify_all();
+    }
 }
 
 impl Rounds {
@@ -35,7 +46,7 @@ impl Rounds {
             state.rounds += 1;
             self.changed.notify_all();
         }
-        while state.rounds == round {
+        while state.rounds == round && !state.over {
             state = self.changed.wait(state).unwrap();
         }
     }
@@ -52,11 +63,12 @@ fn round_trips(writers: u64) -> (u64, usize) {
             exchange.reply_only(201)
         }
     });
+    // Dropped before the server, which waits for its threads.
+    let _end = End(Arc::clone(&rounds));
     let config = SegmentStreamConfig {
         channel_depth: 16,
         ..Default::default()
     };
-    // A round that does not come fails the test and does not hang it.
     let sink = server.sink_with(HttpOptions::default());
     let count = usize::try_from(writers).unwrap();
     let (stream, sender) = SegmentStream::with_writers(config, count, |_| sink.clone()).unwrap();
