@@ -4,11 +4,13 @@ use std::io;
 use std::path::Path;
 
 use super::config::MediaPlaylist;
+use super::date_range;
 use super::key;
 use super::multivariant::{Listed, MultivariantPlaylist, Shared};
 use super::render::{Kept, Settled, render};
 use super::tags::{self, TagError, TagErrorKind};
 use crate::presentation::config::Dates;
+use crate::presentation::date_range::DateRange;
 use crate::presentation::format::{Format, Refused, Text, View};
 use crate::presentation::time::{Micros, SECOND};
 
@@ -69,9 +71,8 @@ impl Hls {
                     let why = "it needs a playlist with dates";
                     return Err(TagError::new(line, TagErrorKind::Playlist, why));
                 }
-                tags::Kind::OfSegment | tags::Kind::WithDates => {
-                    sorted.tags.push(line.to_owned());
-                }
+                tags::Kind::WithDates => sorted.tags.push(date_range::kept(line)),
+                tags::Kind::OfSegment => sorted.tags.push(line.to_owned()),
             }
         }
         sorted.keys = key::plain(sorted.keys);
@@ -192,9 +193,14 @@ impl Format for Hls {
         match tags::check(line) {
             Ok(tags::Kind::Key) => refuse("keys are told by the key lines"),
             Ok(tags::Kind::WithDates) if !is_dated => refuse("it needs a playlist with dates"),
+            Ok(tags::Kind::WithDates) => Ok(date_range::kept(line)),
             Ok(_) => Ok(line.to_owned()),
             Err(error) => Err(refused(&error)),
         }
+    }
+
+    fn contradicts(&self, line: &str, range: &DateRange) -> bool {
+        date_range::contradicts(line, range)
     }
 }
 

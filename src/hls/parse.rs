@@ -12,10 +12,12 @@ use quick_m3u8::{HlsLine, Reader};
 
 use super::config::MediaPlaylist;
 use super::date;
+use super::date_range;
 use super::key;
 use super::render::{GAP, Kept, Settled, render};
 use super::tags;
 use crate::presentation::config::{Dates, Extent};
+use crate::presentation::date_range::DateRange;
 use crate::presentation::entry::{Content, Entry, Map};
 use crate::presentation::error::{Refusal, ResumeErrorKind};
 use crate::presentation::rendition::{NUMBERS_END, Rendition};
@@ -88,6 +90,14 @@ enum What {
     Gap,
 }
 
+/// Where a line stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Before the tags of the next segment, as date ranges do.
+    BetweenSegments,
+    OfSegment,
+}
+
 struct Reading<'a> {
     config: &'a MediaPlaylist,
     rendition: Rendition,
@@ -107,6 +117,9 @@ struct Reading<'a> {
     /// The keys of the last segment.
     in_force: Arc<Vec<String>>,
     map: Option<Arc<Map>>,
+    /// The date ranges, and how many segments stand before each.
+    ranges: Vec<(u64, DateRange)>,
+    place: Place,
 }
 
 impl<'a> Reading<'a> {
@@ -127,6 +140,8 @@ impl<'a> Reading<'a> {
             keys: Vec::new(),
             in_force: Arc::default(),
             map: None,
+            ranges: Vec::new(),
+            place: Place::BetweenSegments,
         }
     }
 
@@ -145,6 +160,15 @@ impl<'a> Reading<'a> {
         if !self.has_header && !matches!(tag, Tag::M3u(_)) {
             return Err(damaged("it does not begin with #EXTM3U"));
         }
+        if let Some(range) =
+            date_range::parse(line).filter(|_| self.place == Place::BetweenSegments)
+        {
+            let before = self.rendition.entries.len() as u64;
+            self.ranges.push((before, range));
+            return Ok(());
+        }
+        let place = self.place;
+        self.place = Place::OfSegment;
         match tag {
             Tag::M3u(_) => self.has_header = true,
             Tag::Version(tag) => self.version = Some(tag.version()),
@@ -156,6 +180,14 @@ impl<'a> Reading<'a> {
             Tag::PlaylistType(tag) => self.kind = Some(tag.playlist_type()),
             Tag::IndependentSegments(_) => self.has_independent_segments = true,
             Tag::Endlist(_) => self.has_ended = true,
+            _ => return self.of_segment(tag, line),
+        }
+        self.place = place;
+        Ok(())
+    }
+
+    fn of_segment(&mut self, tag: &Tag<'_>, line: &str) -> Result<(), Refusal> {
+        match tag {
             Tag::Inf(tag) => self.micros = Some(printed(tag.duration())?),
             Tag::Gap(_) => self.what = What::Gap,
             Tag::Discontinuity(_) => self.next.starts_discontinuity = true,
@@ -169,6 +201,7 @@ impl<'a> Reading<'a> {
     }
 
     fn passed_through(&mut self, line: &str) -> Result<(), Refusal> {
+        self.place = Place::OfSegment;
         match tags::check(line) {
             Ok(tags::Kind::Key) if key::read(line).is_some() => self.keys.push(line.to_owned()),
             Ok(tags::Kind::OfSegment | tags::Kind::WithDates) => {
@@ -209,6 +242,7 @@ impl<'a> Reading<'a> {
                 "it is not a media playlist: {uri:?} has no EXTINF"
             )));
         };
+        self.place = Place::BetweenSegments;
         let entry = std::mem::take(&mut self.next);
         let content = match (std::mem::take(&mut self.what), uri) {
             (What::Gap, GAP) => Content::Missing(None),
@@ -316,6 +350,9 @@ impl<'a> Reading<'a> {
         let keys = Arc::new(keys.collect());
         let mut rendition = self.rendition;
         rendition.media_sequence = number;
+        for (before, range) in self.ranges {
+            rendition.ranges.push(number + before, Arc::new(range));
+        }
         rendition.has_initialisation = Some(version >= 6);
         rendition.has_begun = true;
         rendition.next.keys = keys;

@@ -65,10 +65,13 @@ impl<F: Format> Core<F> {
         if let Some(furthest) = furthest {
             self.common
                 .resume(&self.renditions[furthest], self.settings.dates);
+            let ends: Vec<_> = self.renditions.iter().map(Rendition::end).collect();
             for r in 0..self.renditions.len() {
                 self.catch_up(r, furthest);
             }
+            self.share_ranges(&ends);
         }
+        self.place_ranges();
         self.count_changes();
     }
 
@@ -113,7 +116,7 @@ impl<F: Format> Core<F> {
     }
 
     /// Gives each manifest that changed a new version.
-    fn count_changes(&mut self) {
+    pub(super) fn count_changes(&mut self) {
         for it in &mut self.publications {
             if it.manifest.state().is_none() {
                 continue;
@@ -122,6 +125,7 @@ impl<F: Format> Core<F> {
             let counted = Counted {
                 end: covered().map(Rendition::end).sum(),
                 ended: covered().filter(|it| it.has_ended()).count(),
+                ranges: covered().map(|it| it.ranges.announced()).sum(),
             };
             let has_entries = covered().any(|it| !it.entries.is_empty());
             if has_entries && counted != it.counted {

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::config::Settings;
+use super::date_range::DateRange;
 use super::rendition::Rendition;
 use super::time::{Micros, SECOND};
 
@@ -38,6 +39,12 @@ pub(crate) trait Format: Send {
     fn line(&self, rendition: usize, line: &str, is_dated: bool) -> Result<String, Refused> {
         let _ = (rendition, is_dated);
         Ok(line.to_owned())
+    }
+
+    /// Whether a line of one segment is about the date range and says otherwise.
+    fn contradicts(&self, line: &str, range: &DateRange) -> bool {
+        let _ = (line, range);
+        false
     }
 }
 

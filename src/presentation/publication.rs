@@ -41,6 +41,8 @@ pub(crate) struct Publication {
 pub(crate) struct Counted {
     pub(crate) end: u64,
     pub(crate) ended: usize,
+    /// How many date ranges were announced.
+    pub(crate) ranges: u64,
 }
 
 impl Publication {
@@ -70,8 +72,8 @@ impl Publication {
     }
 
     /// The standing manifest lists everything up to this number.
-    pub(crate) fn resumed(&mut self, end: u64) {
-        self.counted.end = end;
+    pub(crate) fn resumed(&mut self, end: u64, ranges: u64) {
+        (self.counted.end, self.counted.ranges) = (end, ranges);
     }
 
     pub(crate) fn is_unpublished(&self) -> bool {

@@ -63,6 +63,10 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         lock(&self.shared.core)
     }
 
+    pub(crate) fn shared(&self) -> Arc<Shared<F>> {
+        Arc::clone(&self.shared)
+    }
+
     pub(crate) fn path(&self) -> &std::path::Path {
         &self.path
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::date_range::ListedRanges;
 use super::entry::{Content, Initialisation, Map};
 use super::listings::Listings;
 use super::notice::Notice;
@@ -33,6 +34,7 @@ pub(crate) struct Rendition {
     /// How many discontinuities were before the first entry.
     pub(crate) discontinuity_sequence: u64,
     pub(crate) entries: Entries,
+    pub(crate) ranges: ListedRanges,
     /// Whether it lists initialisation segments; fixed with the first segment.
     pub(crate) has_initialisation: Option<bool>,
     /// Whether any media was told about, or is listed from an earlier session.

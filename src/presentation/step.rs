@@ -82,6 +82,9 @@ impl<F: Format> Core<F> {
             .flatten()
             .any(|it| it.own.as_ref().is_some_and(|own| own.date.is_some()));
         let facts = self.facts(lead, &told, start);
+        if facts.dates.first().is_some_and(Option::is_some) {
+            self.place_first_ranges(&told);
+        }
         for (r, told) in told.into_iter().enumerate() {
             if let Some(told) = told {
                 self.append(r, Some(told), &facts);
@@ -257,5 +260,6 @@ impl<F: Format> Core<F> {
         for it in &mut self.renditions {
             it.slide(&self.settings, longest);
         }
+        self.discard_ranges();
     }
 }
