@@ -33,6 +33,8 @@ mod resuming;
 mod retention;
 #[path = "hls/reuse.rs"]
 mod reuse;
+#[path = "hls/start.rs"]
+mod start;
 #[path = "hls/texts.rs"]
 mod texts;
 #[path = "hls/told.rs"]

@@ -95,13 +95,17 @@ impl Hls {
             has_dates: view.settings.dates != Dates::None,
             // They agree in every number that both list.
             discontinuities: 0,
+            start: None,
         };
         let listed: Vec<_> = self
             .playlists
             .iter()
             .map(|it| Listed {
                 path: it.config.path(),
-                shared,
+                shared: Shared {
+                    start: it.config.start,
+                    ..shared
+                },
             })
             .collect();
         let (bytes, notices) = playlist.text(&listed)?;
@@ -132,6 +136,7 @@ impl Format for Hls {
         let settled = Settled {
             version: playlist.version.unwrap_or(3),
             target_secs: view.settings.target_secs.unwrap_or(1),
+            start: playlist.config.start,
         };
         let rendition = &view.renditions[rendition];
         render(&playlist.config, settled, rendition, &mut playlist.kept)

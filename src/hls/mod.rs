@@ -23,7 +23,6 @@ mod previous;
 mod publisher;
 pub(crate) mod render;
 mod setup;
-#[cfg_attr(not(test), expect(dead_code, reason = "no playlist has one yet"))]
 mod start;
 pub(crate) mod tags;
 

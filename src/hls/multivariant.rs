@@ -148,6 +148,7 @@ impl MultivariantPlaylist {
     ///   that ignores case, or dots and spaces at the end of a name.
     /// - The media playlists differ in their target duration, in whether they have dates, or in
     ///   their number of discontinuities.
+    /// - A media playlist has another [start](MultivariantPlaylist::start).
     /// - A variant names a group that does not exist.
     /// - Two renditions of a group have the same name, or both are its default.
     /// - Two groups of a type have different members, or members of one name that differ in more
@@ -246,6 +247,12 @@ impl MultivariantPlaylist {
                 return refuse(format!(
                     "the media playlists {shown} and {} differ: {how}",
                     quoted(first)
+                ));
+            }
+            // "A tag that appears in both MUST have the same value" (bis §4.4.2).
+            if self.start.is_some() && shared.start.is_some() && self.start != shared.start {
+                return refuse(format!(
+                    "its EXT-X-START differs from that of its media playlist {shown}"
                 ));
             }
             known.push((path, shared));
@@ -361,6 +368,7 @@ pub struct Shared {
     pub(super) target_secs: u64,
     pub(super) has_dates: bool,
     pub(super) discontinuities: u64,
+    pub(super) start: Option<Start>,
 }
 
 /// A media playlist of a presentation, whatever thread publishes it.

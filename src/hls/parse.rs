@@ -15,6 +15,7 @@ use super::date;
 use super::date_range;
 use super::key;
 use super::render::{GAP, Kept, Settled, render};
+use super::start::Start;
 use super::tags;
 use crate::presentation::config::{Dates, Extent};
 use crate::presentation::date_range::DateRange;
@@ -108,6 +109,7 @@ struct Reading<'a> {
     kind: Option<HlsPlaylistType>,
     has_header: bool,
     has_independent_segments: bool,
+    start: Option<Start>,
     /// The segment whose URI was not read yet.
     next: Entry,
     what: What,
@@ -134,6 +136,7 @@ impl<'a> Reading<'a> {
             kind: None,
             has_header: false,
             has_independent_segments: false,
+            start: None,
             next: Entry::default(),
             what: What::Segment,
             micros: None,
@@ -180,6 +183,10 @@ impl<'a> Reading<'a> {
             Tag::PlaylistType(tag) => self.kind = Some(tag.playlist_type()),
             Tag::IndependentSegments(_) => self.has_independent_segments = true,
             Tag::Endlist(_) => self.has_ended = true,
+            Tag::Start(_) => {
+                let start = Start::parse(line).ok_or_else(|| foreign(format!("{line:?}")))?;
+                self.start = Some(start);
+            }
             _ => return self.of_segment(tag, line),
         }
         self.place = place;
@@ -331,6 +338,9 @@ impl<'a> Reading<'a> {
                 "its EXT-X-INDEPENDENT-SEGMENTS differs from the configuration",
             ));
         }
+        if config.start.is_some_and(|asked| self.start != Some(asked)) {
+            return Err(differs("its EXT-X-START differs from the configuration"));
+        }
         let has_dates = rendition.resumed_date.is_some();
         let fits = match config.dates {
             Dates::None => !has_dates,
@@ -345,6 +355,7 @@ impl<'a> Reading<'a> {
         let settled = Settled {
             version,
             target_secs: target,
+            start: self.start,
         };
         let keys = self.in_force.iter().filter_map(|line| key::read(line));
         let keys = Arc::new(keys.collect());

@@ -335,6 +335,7 @@ impl<S: SegmentSink> Sealed for MediaPlaylistPublisher<S> {
             target_secs: core.settings.target_secs.filter(|_| was_published)?,
             has_dates: core.settings.dates != Dates::None,
             discontinuities: core.renditions[rendition].discontinuities(),
+            start: core.format.playlists[rendition].config.start,
         })
     }
 }

@@ -12,6 +12,7 @@ use quick_m3u8::tag::hls::{
 use quick_m3u8::{HlsLine, Writer};
 
 use super::config::MediaPlaylist;
+use super::start::Start;
 use super::{date, date_range, key};
 use crate::presentation::config::Extent;
 use crate::presentation::date_range::Announced;
@@ -42,6 +43,7 @@ pub(crate) struct Kept {
 pub(crate) struct Settled {
     pub(crate) version: u64,
     pub(crate) target_secs: u64,
+    pub(crate) start: Option<Start>,
 }
 
 /// Renders the whole text.
@@ -141,6 +143,9 @@ fn header(
     text.write_line(HlsLine::from(Version::new(settled.version)))?;
     if config.independent_segments {
         text.write_line(HlsLine::from(IndependentSegments))?;
+    }
+    if let Some(start) = settled.start {
+        writeln!(text.get_mut(), "{}", start.print())?;
     }
     text.write_line(HlsLine::from(Targetduration::new(settled.target_secs)))?;
     text.write_line(HlsLine::from(MediaSequence::new(rendition.media_sequence)))?;

@@ -64,7 +64,7 @@ impl Setup {
 
     pub(super) fn resume<S: SegmentSink>(
         &self,
-        playlist: MediaPlaylist,
+        mut playlist: MediaPlaylist,
         sink: S,
         previous: &Previous,
     ) -> Result<Handle<Hls, S>, ResumeError> {
@@ -82,6 +82,7 @@ impl Setup {
         let ranges = self.core().resume_ranges(&parsed.rendition);
         ranges.map_err(|error| refuse(Refusal::new(configuration, error.to_string())))?;
         let Parsed { rendition, settled } = parsed;
+        playlist.start = settled.start;
         let target = self.settle(settled.target_secs);
         target.map_err(|error| refuse(Refusal::new(configuration, error.to_string())))?;
         let index = self.add(playlist, rendition, Some(settled.version));
