@@ -46,10 +46,7 @@ pub(super) fn kept(line: &str) -> String {
         return line.to_owned();
     };
     attributes.sort_by_key(|(name, _)| *name != "ID");
-    let add = |line: TagLine, (name, value): &(&str, Value<'_>)| match value {
-        Value::Plain(text) => line.plain(name, text),
-        Value::Quoted(text) => line.quoted(name, text),
-    };
+    let add = |line: TagLine, (name, value): &(&str, Value<'_>)| line.value(name, *value);
     attributes.iter().fold(TagLine::new(TAG), add).finish()
 }
 
