@@ -194,12 +194,12 @@ impl NoticeLog {
         clippy::unnecessary_debug_formatting,
         reason = "a name with a line break in it must not forge a line"
     )]
-    pub(crate) fn tell_no_space(&mut self, playlist: &Path, error: &SinkError, waiting: usize) {
+    pub(crate) fn tell_no_space(&mut self, manifest: &Path, error: &SinkError, waiting: usize) {
         if let Some(held_back) = self.no_space.pass(Instant::now()) {
             tell(
                 Level::Error,
                 format_args!(
-                    "no space is left for the playlist {playlist:?}, and nothing more is due for deletion \
+                    "no space is left for the manifest {manifest:?}, and nothing more is due for deletion \
                      (files not due yet: {waiting}): {error}{}",
                     and_more(held_back)
                 ),
@@ -247,7 +247,7 @@ impl fmt::Display for Notice {
             ),
             Self::NoName { sequence } => write!(
                 f,
-                "segment {sequence} is listed as a gap: it has no path that a playlist can name"
+                "segment {sequence} is listed as a gap: it has no path that a manifest can name"
             ),
             Self::NameInUse { sequence } => write!(
                 f,
@@ -300,11 +300,11 @@ impl fmt::Display for Notice {
             ),
             Self::DateIgnored { sequence } => write!(
                 f,
-                "the date of segment {sequence} is not listed: the playlist has no dates"
+                "the date of segment {sequence} is not listed: the manifest has no dates"
             ),
             Self::OutOfStep { rendition, number } => write!(
                 f,
-                "the playlist {rendition:?} lists number {number} as a gap: it is behind the others"
+                "the manifest {rendition:?} lists number {number} as a gap: it is behind the others"
             ),
             Self::TooLate { sequence } => write!(
                 f,

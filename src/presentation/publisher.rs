@@ -149,7 +149,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
             drop(core);
             return Err(self.refuse(
                 PublishErrorKind::Invalid,
-                "a VOD playlist cannot be suspended",
+                "a manifest that is published at the end cannot be suspended",
             ));
         }
         core.start();
@@ -308,7 +308,7 @@ impl<F: Format, S: SegmentSink> Drop for Handle<F, S> {
             tell(
                 Level::Error,
                 format_args!(
-                    "the playlist {path} was dropped with changes unpublished; it would list {missing:.3} s"
+                    "the manifest {path} was dropped with changes unpublished; it would list {missing:.3} s"
                 ),
             );
         }

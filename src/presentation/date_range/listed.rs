@@ -72,8 +72,7 @@ impl ListedRanges {
     /// Drops the ranges whose place has left, with the entry behind it, and that ended before the
     /// first entry. Returns whether any did.
     ///
-    /// "The server MUST NOT remove an EXT-X-DATERANGE tag from a Playlist if any date in the range
-    /// maps to a Media Segment in the Playlist" (bis §6.2.1).
+    /// A range stays while one of its dates maps to a listed segment (bis §6.2.1).
     pub(crate) fn discard(
         &mut self,
         first: u64,
