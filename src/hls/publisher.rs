@@ -10,7 +10,7 @@ use super::config::MediaPlaylist;
 use super::date_ranges::DateRanges;
 use super::format::Hls;
 use super::multivariant::sealed::Sealed;
-use super::multivariant::{Rendition, Shared};
+use super::multivariant::{Measured, Rendition, Shared};
 use super::previous::Previous;
 use super::setup::{Setup, read_state};
 use super::tags::{TagError, TagErrorKind};
@@ -337,6 +337,12 @@ impl<S: SegmentSink> Sealed for MediaPlaylistPublisher<S> {
             discontinuities: core.renditions[rendition].discontinuities(),
             start: core.format.playlists[rendition].config.start,
         })
+    }
+
+    fn measured(&self) -> Option<Measured> {
+        let core = self.handle.core();
+        let bitrate = core.renditions[self.handle.rendition()].bitrate.as_ref();
+        bitrate.and_then(Measured::of)
     }
 }
 

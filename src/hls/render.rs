@@ -85,6 +85,7 @@ pub(crate) fn render(
     Ok(Text {
         bytes: text,
         kept: before.map_or(0, |(_, length)| length),
+        notices: Vec::new(),
     })
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::common::Common;
 use super::config::{Extent, Settings};
-use super::format::{Format, Manifest};
+use super::format::{Format, Manifest, View};
 use super::notice::Notice;
 use super::publication::{Counted, Publication};
 use super::rendition::{Life, Rendition};
@@ -110,6 +110,14 @@ impl<F: Format> Core<F> {
         self.settled();
     }
 
+    /// What the format may look at.
+    pub(super) fn view(&self) -> View<'_> {
+        View {
+            settings: &self.settings,
+            renditions: &self.renditions,
+        }
+    }
+
     fn settled(&mut self) {
         self.slide();
         self.count_changes();
@@ -117,8 +125,18 @@ impl<F: Format> Core<F> {
 
     /// Gives each manifest that changed a new version.
     pub(super) fn count_changes(&mut self) {
-        for it in &mut self.publications {
+        let view = View {
+            settings: &self.settings,
+            renditions: &self.renditions,
+        };
+        for (p, it) in self.publications.iter_mut().enumerate() {
             if it.manifest.state().is_none() {
+                // One that failed is tried again.
+                let has_failed = it.is_unpublished() && it.job.is_none();
+                let may_change = it.tried == it.version && !it.is_refused;
+                if may_change && (has_failed || self.format.is_outdated(p, &view)) {
+                    it.version += 1;
+                }
                 continue;
             }
             let covered = || it.manifest.covers.iter().map(|r| &self.renditions[*r]);

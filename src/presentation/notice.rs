@@ -143,6 +143,19 @@ pub enum Notice {
         /// The segment's number.
         sequence: u64,
     },
+    /// The stored segments of a rendition take more bits a second than is declared of it. Players
+    /// choose by that, and stall if it is too low.
+    BandwidthTooLow {
+        /// The path of the rendition's manifest.
+        rendition: PathBuf,
+        /// The name of what was declared, in the words of the format.
+        attribute: &'static str,
+        /// What was declared, in bits per second.
+        declared: u64,
+        /// What the stored segments take, with those of the renditions that are played beside
+        /// them, in bits per second.
+        measured: u64,
+    },
     /// A rendition lists a gap, because it is behind the others by more than the maximum lag.
     OutOfStep {
         /// The path of the rendition's playlist.
@@ -301,6 +314,17 @@ impl fmt::Display for Notice {
             Self::DateIgnored { sequence } => write!(
                 f,
                 "the date of segment {sequence} is not listed: the manifest has no dates"
+            ),
+            Self::BandwidthTooLow {
+                rendition,
+                attribute,
+                declared,
+                measured,
+            } => write!(
+                f,
+                "the {attribute} of {rendition:?} is {declared} bit/s, which is {} bit/s less than its \
+                 stored segments take",
+                measured.saturating_sub(*declared)
             ),
             Self::OutOfStep { rendition, number } => write!(
                 f,

@@ -33,6 +33,8 @@ pub(crate) struct Publication {
     /// If all files are kept, there is no side file, and one from an earlier session would be
     /// taken for this one's.
     pub(crate) may_have_old_state: bool,
+    /// Whether the format refused to make the text. Another attempt would end in the same way.
+    pub(crate) is_refused: bool,
     /// The work of the thread that publishes it now.
     pub(crate) job: Option<Job>,
 }
@@ -67,6 +69,7 @@ impl Publication {
             landed: 0,
             tried: 0,
             counted: Counted::default(),
+            is_refused: false,
             job: None,
         }
     }

@@ -177,6 +177,7 @@ impl<F: Format> Core<F> {
     /// Lists the number in a rendition: its own segment, or a gap.
     fn append(&mut self, r: usize, told: Option<Told>, facts: &Facts) {
         let longest = self.longest(r).unwrap_or(Micros::MAX);
+        let target = self.settings.target();
         let it = &mut self.renditions[r];
         let last = it.entries.back();
         let last_map = || last.and_then(|last| last.initialisation.clone());
@@ -228,7 +229,7 @@ impl<F: Format> Core<F> {
                 *piece
             };
             it.media_time = it.media_time.saturating_add(real);
-            it.entries.push_back(Entry {
+            let entry = Entry {
                 content: content.clone(),
                 start,
                 end: piece_end,
@@ -244,7 +245,8 @@ impl<F: Format> Core<F> {
                 lines: std::mem::take(&mut lines),
                 date: date.filter(|date| is_expressible(*date)),
                 bytes,
-            });
+            };
+            it.list(entry, target);
             start = piece_end;
         }
         it.position = end;
