@@ -9,6 +9,8 @@ mod lost;
 
 #[path = "hls/bad_values.rs"]
 mod bad_values;
+#[path = "hls/date_ranges.rs"]
+mod date_ranges;
 #[path = "hls/dropped.rs"]
 mod dropped;
 #[path = "hls/in_band.rs"]
@@ -31,6 +33,8 @@ mod resuming;
 mod retention;
 #[path = "hls/reuse.rs"]
 mod reuse;
+#[path = "hls/start.rs"]
+mod start;
 #[path = "hls/texts.rs"]
 mod texts;
 #[path = "hls/told.rs"]

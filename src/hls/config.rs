@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::start::{Start, StartError};
 use crate::presentation::config::{Dates, Extent, Retention, Settings};
 use crate::presentation::reserved::Reserved;
 use crate::presentation::time::{from_duration, whole_seconds_above};
@@ -31,6 +32,7 @@ pub struct MediaPlaylist {
     pub(crate) base_url: Option<String>,
     pub(crate) dates: Dates,
     pub(crate) independent_segments: bool,
+    pub(crate) start: Option<Start>,
     pub(crate) retention: Retention,
 }
 
@@ -73,6 +75,7 @@ impl MediaPlaylist {
             base_url: None,
             dates: Dates::None,
             independent_segments: false,
+            start: None,
             retention,
         }
     }
@@ -123,6 +126,18 @@ impl MediaPlaylist {
     /// it in the multivariant playlist or in the media playlists, not in both.
     pub fn independent_segments(mut self) -> Self {
         self.independent_segments = true;
+        self
+    }
+
+    /// Where players begin (EXT-X-START). By default a player begins three target durations before
+    /// the live edge, or at the beginning.
+    ///
+    /// A start before the end of a live or EVENT playlist is at least three target durations before
+    /// it (RFC 8216 §4.3.5.2). The start never changes: a resumed playlist keeps its own, and
+    /// refuses another one. Give a start here or in the multivariant playlist, not in both
+    /// (draft-pantos-hls-rfc8216bis §4.4.2).
+    pub fn start(mut self, start: Start) -> Self {
+        self.start = Some(start);
         self
     }
 
@@ -198,8 +213,24 @@ impl MediaPlaylist {
         }
     }
 
-    /// A live or EVENT playlist needs a target duration, as its segments are still to come.
+    /// A live or EVENT playlist needs a target duration, as its segments are still to come, and its
+    /// start depends on that.
     pub(crate) fn check_target_duration(&self) -> io::Result<()> {
+        self.check_has_target_duration()?;
+        self.check_start(self.target_secs.unwrap_or_default())
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
+    }
+
+    pub(crate) fn check_start(&self, target_secs: u64) -> Result<(), StartError> {
+        match (self.start, self.kind) {
+            (None, _) | (_, Extent::AtTheEnd) => Ok(()),
+            (Some(start), Extent::Window(_) | Extent::Growing) => {
+                start.check_growing(Duration::from_secs(target_secs))
+            }
+        }
+    }
+
+    fn check_has_target_duration(&self) -> io::Result<()> {
         let kind = match self.kind {
             Extent::Window(_) => "live",
             Extent::Growing => "EVENT",

@@ -12,8 +12,8 @@ pub(crate) mod config;
 #[cfg(test)]
 mod cost;
 pub(crate) mod date;
-#[cfg_attr(not(test), expect(dead_code, reason = "no playlist lists them yet"))]
 mod date_range;
+mod date_ranges;
 pub(crate) mod format;
 pub(crate) mod key;
 mod multivariant;
@@ -23,7 +23,6 @@ mod previous;
 mod publisher;
 pub(crate) mod render;
 mod setup;
-#[cfg_attr(not(test), expect(dead_code, reason = "no playlist has one yet"))]
 mod start;
 pub(crate) mod tags;
 
@@ -38,6 +37,7 @@ pub use crate::presentation::publisher::Pushed;
 pub use crate::presentation::reserved::Reserved;
 pub use config::MediaPlaylist;
 pub use date::date_text;
+pub use date_ranges::DateRanges;
 pub use multivariant::{
     AudioRendition, BandwidthNotice, ClosedCaptions, HdcpLevel, InstreamId, MultivariantPlaylist,
     Rendition, SubtitleRendition, Variant, VideoRange,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::MediaPlaylist;
+use super::date_ranges::DateRanges;
 use super::multivariant::MultivariantPlaylist;
 use super::previous::Previous;
 use super::publisher::MediaPlaylistPublisher;
@@ -31,6 +32,7 @@ use crate::uri;
 ///   listed when it comes later ([`Notice::OutOfStep`](super::Notice::OutOfStep),
 ///   [`Notice::TooLate`](super::Notice::TooLate)).
 /// - A discontinuity or a date that one rendition tells belongs to its number, in all renditions.
+/// - [Date ranges](Presentation::date_ranges) are listed in all renditions.
 /// - Renditions meet by the `sequence` of their segments. The number that is pushed first begins
 ///   the presentation.
 /// - A rendition that ended holds up nobody, nor does one whose publisher was dropped.
@@ -150,6 +152,12 @@ impl Presentation {
         let playlist = self.0.playlist.rendition(path);
         let handle = self.0.resume(playlist, sink, previous)?;
         Ok(MediaPlaylistPublisher::of(handle))
+    }
+
+    /// The date ranges of the presentation, which all renditions list: a handle for any thread.
+    #[must_use]
+    pub fn date_ranges(&self) -> DateRanges {
+        self.0.date_ranges()
     }
 
     /// A sink for the segments that refuses the names of all playlists and side files that were

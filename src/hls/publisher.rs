@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::config::MediaPlaylist;
+use super::date_ranges::DateRanges;
 use super::format::Hls;
 use super::multivariant::sealed::Sealed;
-use super::multivariant::{Rendition, Shared};
+use super::multivariant::{Measured, Rendition, Shared};
 use super::previous::Previous;
 use super::setup::{Setup, read_state};
-use super::tags::TagError;
+use super::tags::{TagError, TagErrorKind};
 use crate::presentation::config::Dates;
+use crate::presentation::enter::OTHER_RANGE;
 use crate::presentation::error::{PublishError, ResumeError};
 use crate::presentation::item::Item;
 use crate::presentation::publisher::{Handle, Pushed};
@@ -221,7 +223,16 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         }
     }
 
-    /// Adds lines before the next segment: EXT-X-DATERANGE, custom tags, comments.
+    /// The date ranges of the playlist, and of its presentation: a handle for any thread.
+    #[must_use]
+    pub fn date_ranges(&self) -> DateRanges {
+        DateRanges::of(self.handle.shared())
+    }
+
+    /// Adds lines before the next segment: custom tags, comments, EXT-X-DATERANGE.
+    ///
+    /// A date range that is given here leaves with its segment, and other renditions do not list
+    /// it. [`date_ranges`](MediaPlaylistPublisher::date_ranges) keeps and shares ranges.
     ///
     /// EXT-X-KEY lines, for segments that are encrypted already, apply to all segments from the
     /// next one on, until others replace them. Give all keys that apply together in one call.
@@ -239,6 +250,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     /// - A line is not a single line, does not begin with `#`, or is a tag that the publisher
     ///   writes itself.
     /// - A tag needs dates or a version that the playlist does not have.
+    /// - A date range contradicts that of the same id in [`DateRanges`].
     /// - A key is not an attribute list with a METHOD, has no URI although its METHOD is not NONE,
     ///   or has an IV of more than 128 bits.
     ///
@@ -253,6 +265,10 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         let mut core = self.handle.core();
         let is_dated = core.has_date(rendition);
         let mut sorted = core.format.sort(rendition, lines, is_dated)?;
+        let contradicts = |line: &&String| core.contradicts_a_range(line);
+        if let Some(line) = sorted.tags.iter().find(contradicts) {
+            return Err(TagError::new(line, TagErrorKind::DateRange, OTHER_RANGE));
+        }
         let next = &mut core.renditions[rendition].next;
         if !sorted.keys.is_empty() {
             next.keys = Arc::new(sorted.keys);
@@ -319,7 +335,14 @@ impl<S: SegmentSink> Sealed for MediaPlaylistPublisher<S> {
             target_secs: core.settings.target_secs.filter(|_| was_published)?,
             has_dates: core.settings.dates != Dates::None,
             discontinuities: core.renditions[rendition].discontinuities(),
+            start: core.format.playlists[rendition].config.start,
         })
+    }
+
+    fn measured(&self) -> Option<Measured> {
+        let core = self.handle.core();
+        let bitrate = core.renditions[self.handle.rendition()].bitrate.as_ref();
+        bitrate.and_then(Measured::of)
     }
 }
 

@@ -12,8 +12,10 @@ use quick_m3u8::tag::hls::{
 use quick_m3u8::{HlsLine, Writer};
 
 use super::config::MediaPlaylist;
-use super::{date, key};
+use super::start::Start;
+use super::{date, date_range, key};
 use crate::presentation::config::Extent;
+use crate::presentation::date_range::Announced;
 use crate::presentation::entry::{Content, Entry};
 use crate::presentation::format::Text;
 use crate::presentation::rendition::Rendition;
@@ -41,6 +43,7 @@ pub(crate) struct Kept {
 pub(crate) struct Settled {
     pub(crate) version: u64,
     pub(crate) target_secs: u64,
+    pub(crate) start: Option<Start>,
 }
 
 /// Renders the whole text.
@@ -53,6 +56,9 @@ pub(crate) fn render(
     kept.follow(config, rendition)?;
     let mut text = Writer::new(Vec::new());
     header(config, settled, rendition, &mut text)?;
+    let (first, end) = (rendition.media_sequence, rendition.end());
+    // With those whose place has left, as tags that still apply stay.
+    ranges(rendition.ranges.within(..=first), &mut text)?;
     let header = text.get_ref().len();
     // The first one repeats what is in force.
     if let Some(first) = rendition.entries.front() {
@@ -60,10 +66,14 @@ pub(crate) fn render(
     }
     let mut text = text.into_inner();
     text.extend_from_slice(kept.behind_the_first());
+    // The next entry will follow them.
+    let mut text = Writer::new(text);
+    ranges(rendition.ranges.within(end.max(first + 1)..), &mut text)?;
+    let mut text = text.into_inner();
     let length = text.len();
     let is_same = kept.header == text[..header];
-    let before = kept.last.replace((rendition.media_sequence, length));
-    let before = before.filter(|(first, _)| is_same && *first == rendition.media_sequence);
+    let before = kept.last.replace((first, length));
+    let before = before.filter(|(before, _)| is_same && *before == first);
     if !is_same {
         kept.header = text[..header].to_vec();
     }
@@ -75,6 +85,7 @@ pub(crate) fn render(
     Ok(Text {
         bytes: text,
         kept: before.map_or(0, |(_, length)| length),
+        notices: Vec::new(),
     })
 }
 
@@ -104,7 +115,9 @@ impl Kept {
             };
             let before = text.get_ref().len();
             let previous = place.checked_sub(1).and_then(|it| entries.get(it));
-            if let Err(error) = segment(config, entry, previous, &mut text) {
+            let number = first + place as u64;
+            let listed = ranges(rendition.ranges.within(number..=number), &mut text);
+            if let Err(error) = listed.and_then(|()| segment(config, entry, previous, &mut text)) {
                 self.body = text.into_inner();
                 self.body.truncate(before);
                 return Err(error);
@@ -132,6 +145,9 @@ fn header(
     if config.independent_segments {
         text.write_line(HlsLine::from(IndependentSegments))?;
     }
+    if let Some(start) = settled.start {
+        writeln!(text.get_mut(), "{}", start.print())?;
+    }
     text.write_line(HlsLine::from(Targetduration::new(settled.target_secs)))?;
     text.write_line(HlsLine::from(MediaSequence::new(rendition.media_sequence)))?;
     if rendition.discontinuity_sequence > 0 {
@@ -147,6 +163,15 @@ fn header(
         Extent::AtTheEnd => HlsPlaylistType::Vod,
     };
     text.write_line(HlsLine::from(PlaylistType::new(kind)))?;
+    Ok(())
+}
+
+/// Date ranges stand where they were announced. A playlist that grows may only be appended to (bis
+/// §6.2.1), so what a range gains is a further tag of the same ID.
+fn ranges(listed: &[Announced], text: &mut Writer<Vec<u8>>) -> io::Result<()> {
+    for it in listed {
+        writeln!(text.get_mut(), "{}", date_range::print(&it.range))?;
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::config::{MediaPlaylist, quoted};
+use super::date_ranges::DateRanges;
 use super::format::{Hls, Playlist, STATE_HEADER, is_taken};
 use super::parse::{Parsed, parse};
 use super::previous::Previous;
@@ -63,7 +64,7 @@ impl Setup {
 
     pub(super) fn resume<S: SegmentSink>(
         &self,
-        playlist: MediaPlaylist,
+        mut playlist: MediaPlaylist,
         sink: S,
         previous: &Previous,
     ) -> Result<Handle<Hls, S>, ResumeError> {
@@ -78,7 +79,10 @@ impl Setup {
         let is_valid = playlist.validate();
         is_valid.map_err(|error| refuse(Refusal::new(configuration, error.to_string())))?;
         check(&parsed, previous, &state).map_err(refuse)?;
+        let ranges = self.core().resume_ranges(&parsed.rendition);
+        ranges.map_err(|error| refuse(Refusal::new(configuration, error.to_string())))?;
         let Parsed { rendition, settled } = parsed;
+        playlist.start = settled.start;
         let target = self.settle(settled.target_secs);
         target.map_err(|error| refuse(Refusal::new(configuration, error.to_string())))?;
         let index = self.add(playlist, rendition, Some(settled.version));
@@ -154,7 +158,7 @@ impl Setup {
         let p = core.publication_of(index);
         let core = &mut *core;
         let rendition = &mut core.renditions[index];
-        let end = rendition.end();
+        let (end, ranges) = (rendition.end(), rendition.ranges.announced());
         rendition.was_listed(end, state.published.longest);
         let it = &mut core.publications[p];
         it.texts = Fingerprints::only(&previous.playlist);
@@ -173,7 +177,11 @@ impl Setup {
         if let Some(retention) = &mut it.retention {
             retention.spare(|file| rendition.names(file));
         }
-        it.resumed(end);
+        it.resumed(end, ranges);
+    }
+
+    pub(super) fn date_ranges(&self) -> DateRanges {
+        DateRanges::of(Arc::clone(&self.shared))
     }
 
     fn handle<S: SegmentSink>(&self, index: usize, sink: S) -> Handle<Hls, S> {

@@ -1,8 +1,10 @@
 //! What all renditions of a presentation agree on.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::config::Dates;
+use super::date_range::{DateRange, RangeSet};
 use super::rendition::Rendition;
 use super::time::{Micros, Time, to_duration};
 
@@ -25,6 +27,10 @@ pub(crate) struct Common {
     /// The lower bound of all later dates: the first configured date, and then the end of the last
     /// entry.
     pub(crate) earliest: Option<SystemTime>,
+    /// What is known of the date ranges that are listed or will be.
+    pub(crate) ranges: RangeSet,
+    /// Those that wait for the start, or for the first number with a date.
+    pub(crate) unlisted_ranges: Vec<Arc<DateRange>>,
     pub(crate) was_undated: bool,
     pub(crate) since_slide: u64,
 }

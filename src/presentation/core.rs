@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::common::Common;
 use super::config::{Extent, Settings};
-use super::format::{Format, Manifest};
+use super::format::{Format, Manifest, View};
 use super::notice::Notice;
 use super::publication::{Counted, Publication};
 use super::rendition::{Life, Rendition};
@@ -65,10 +65,13 @@ impl<F: Format> Core<F> {
         if let Some(furthest) = furthest {
             self.common
                 .resume(&self.renditions[furthest], self.settings.dates);
+            let ends: Vec<_> = self.renditions.iter().map(Rendition::end).collect();
             for r in 0..self.renditions.len() {
                 self.catch_up(r, furthest);
             }
+            self.share_ranges(&ends);
         }
+        self.place_ranges();
         self.count_changes();
     }
 
@@ -107,21 +110,40 @@ impl<F: Format> Core<F> {
         self.settled();
     }
 
+    /// What the format may look at.
+    pub(super) fn view(&self) -> View<'_> {
+        View {
+            settings: &self.settings,
+            renditions: &self.renditions,
+        }
+    }
+
     fn settled(&mut self) {
         self.slide();
         self.count_changes();
     }
 
     /// Gives each manifest that changed a new version.
-    fn count_changes(&mut self) {
-        for it in &mut self.publications {
+    pub(super) fn count_changes(&mut self) {
+        let view = View {
+            settings: &self.settings,
+            renditions: &self.renditions,
+        };
+        for (p, it) in self.publications.iter_mut().enumerate() {
             if it.manifest.state().is_none() {
+                // One that failed is tried again.
+                let has_failed = it.is_unpublished() && it.job.is_none();
+                let may_change = it.tried == it.version && !it.is_refused;
+                if may_change && (has_failed || self.format.is_outdated(p, &view)) {
+                    it.version += 1;
+                }
                 continue;
             }
             let covered = || it.manifest.covers.iter().map(|r| &self.renditions[*r]);
             let counted = Counted {
                 end: covered().map(Rendition::end).sum(),
                 ended: covered().filter(|it| it.has_ended()).count(),
+                ranges: covered().map(|it| it.ranges.announced()).sum(),
             };
             let has_entries = covered().any(|it| !it.entries.is_empty());
             if has_entries && counted != it.counted {

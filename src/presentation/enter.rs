@@ -13,6 +13,9 @@ use super::told::{Own, Told};
 use crate::error::WriteError;
 use crate::segment::{ProducedSegment, SegmentInfo};
 
+/// Why a line about a date range is refused.
+pub(crate) const OTHER_RANGE: &str = "it contradicts the date range of the same id";
+
 /// How many bytes of lines of segments that came too late are kept for the next one.
 const KEPT_LINE_BYTES: usize = 64 * 1024;
 
@@ -199,6 +202,10 @@ impl<F: Format> Core<F> {
         let is_dated = self.has_date(r);
         for line in info.event_lines() {
             match self.format.line(r, line, is_dated) {
+                Ok(line) if self.contradicts_a_range(&line) => refuse(Refused {
+                    line,
+                    why: OTHER_RANGE,
+                }),
                 Ok(line) => self.renditions[r].next.lines.push(line),
                 Err(refused) => refuse(refused),
             }

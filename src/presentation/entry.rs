@@ -26,7 +26,6 @@ pub(crate) struct Entry {
     pub(crate) lines: Vec<String>,
     pub(crate) date: Option<SystemTime>,
     /// The length of the segment; 0 if it is missing or unknown.
-    #[expect(dead_code, reason = "quotas and measured bandwidths will count it")]
     pub(crate) bytes: u64,
 }
 

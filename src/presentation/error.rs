@@ -89,7 +89,7 @@ impl PublishError {
 
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the playlist was not published: {}", self.0.cause)?;
+        write!(f, "the manifest was not published: {}", self.0.cause)?;
         match self.0.others.len() {
             0 => Ok(()),
             others => write!(f, " (and {others} more)"),

@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use super::config::Settings;
+use super::date_range::DateRange;
+use super::notice::Notice;
 use super::rendition::Rendition;
 use super::time::{Micros, SECOND};
 
@@ -11,6 +13,18 @@ use super::time::{Micros, SECOND};
 pub(crate) trait Format: Send {
     /// The whole text of this manifest.
     fn render(&mut self, manifest: usize, view: &View<'_>) -> io::Result<Text>;
+
+    /// Whether enough is known for this manifest of others.
+    fn is_ready(&self, manifest: usize, view: &View<'_>) -> bool {
+        let _ = (manifest, view);
+        true
+    }
+
+    /// Whether the last text of this manifest of others is not true any more.
+    fn is_outdated(&self, manifest: usize, view: &View<'_>) -> bool {
+        let _ = (manifest, view);
+        false
+    }
 
     /// The longest duration that a manifest with this target duration may declare.
     fn longest(&self, target_secs: u64, has_initialisation: bool) -> Micros {
@@ -39,6 +53,12 @@ pub(crate) trait Format: Send {
         let _ = (rendition, is_dated);
         Ok(line.to_owned())
     }
+
+    /// Whether a line of one segment is about the date range and says otherwise.
+    fn contradicts(&self, line: &str, range: &DateRange) -> bool {
+        let _ = (line, range);
+        false
+    }
 }
 
 /// A line that the format cannot list.
@@ -61,6 +81,7 @@ pub(crate) struct Text {
     pub(crate) bytes: Vec<u8>,
     /// So many bytes at its beginning are those of the text before it.
     pub(crate) kept: usize,
+    pub(crate) notices: Vec<Notice>,
 }
 
 /// A manifest of a presentation.

@@ -1,6 +1,7 @@
 //! What a manifest says, without its format: the timeline, the window, the files that wait for
 //! deletion, and the publisher.
 
+mod announce;
 pub(crate) mod bitrate;
 mod catch_up;
 #[cfg_attr(
@@ -14,7 +15,7 @@ pub(crate) mod core;
 pub(crate) mod date_range;
 pub(crate) mod deletion;
 pub(crate) mod driver;
-mod enter;
+pub(crate) mod enter;
 pub(crate) mod entry;
 pub(crate) mod error;
 pub(crate) mod fingerprint;

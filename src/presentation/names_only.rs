@@ -26,7 +26,10 @@ impl Format for NamesOnly {
             }
         }
         let bytes = text.into_bytes();
-        Ok(Text { bytes, kept: 0 })
+        Ok(Text {
+            bytes,
+            ..Text::default()
+        })
     }
 }
 

@@ -143,6 +143,19 @@ pub enum Notice {
         /// The segment's number.
         sequence: u64,
     },
+    /// The stored segments of a rendition take more bits a second than is declared of it. Players
+    /// choose by that, and stall if it is too low.
+    BandwidthTooLow {
+        /// The path of the rendition's manifest.
+        rendition: PathBuf,
+        /// The name of what was declared, in the words of the format.
+        attribute: &'static str,
+        /// What was declared, in bits per second.
+        declared: u64,
+        /// What the stored segments take, with those of the renditions that are played beside
+        /// them, in bits per second.
+        measured: u64,
+    },
     /// A rendition lists a gap, because it is behind the others by more than the maximum lag.
     OutOfStep {
         /// The path of the rendition's playlist.
@@ -194,12 +207,12 @@ impl NoticeLog {
         clippy::unnecessary_debug_formatting,
         reason = "a name with a line break in it must not forge a line"
     )]
-    pub(crate) fn tell_no_space(&mut self, playlist: &Path, error: &SinkError, waiting: usize) {
+    pub(crate) fn tell_no_space(&mut self, manifest: &Path, error: &SinkError, waiting: usize) {
         if let Some(held_back) = self.no_space.pass(Instant::now()) {
             tell(
                 Level::Error,
                 format_args!(
-                    "no space is left for the playlist {playlist:?}, and nothing more is due for deletion \
+                    "no space is left for the manifest {manifest:?}, and nothing more is due for deletion \
                      (files not due yet: {waiting}): {error}{}",
                     and_more(held_back)
                 ),
@@ -247,7 +260,7 @@ impl fmt::Display for Notice {
             ),
             Self::NoName { sequence } => write!(
                 f,
-                "segment {sequence} is listed as a gap: it has no path that a playlist can name"
+                "segment {sequence} is listed as a gap: it has no path that a manifest can name"
             ),
             Self::NameInUse { sequence } => write!(
                 f,
@@ -300,11 +313,22 @@ impl fmt::Display for Notice {
             ),
             Self::DateIgnored { sequence } => write!(
                 f,
-                "the date of segment {sequence} is not listed: the playlist has no dates"
+                "the date of segment {sequence} is not listed: the manifest has no dates"
+            ),
+            Self::BandwidthTooLow {
+                rendition,
+                attribute,
+                declared,
+                measured,
+            } => write!(
+                f,
+                "the {attribute} of {rendition:?} is {declared} bit/s, which is {} bit/s less than its \
+                 stored segments take",
+                measured.saturating_sub(*declared)
             ),
             Self::OutOfStep { rendition, number } => write!(
                 f,
-                "the playlist {rendition:?} lists number {number} as a gap: it is behind the others"
+                "the manifest {rendition:?} lists number {number} as a gap: it is behind the others"
             ),
             Self::TooLate { sequence } => write!(
                 f,

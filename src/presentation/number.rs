@@ -68,6 +68,7 @@ impl<F: Format> Core<F> {
             self.common.number = found;
             for it in &mut self.renditions {
                 it.media_sequence = found;
+                it.ranges.begin_at(found);
             }
         } else {
             notices.push(Notice::NumberTooLarge { found });

@@ -33,6 +33,8 @@ pub(crate) struct Publication {
     /// If all files are kept, there is no side file, and one from an earlier session would be
     /// taken for this one's.
     pub(crate) may_have_old_state: bool,
+    /// Whether the format refused to make the text. Another attempt would end in the same way.
+    pub(crate) is_refused: bool,
     /// The work of the thread that publishes it now.
     pub(crate) job: Option<Job>,
 }
@@ -41,6 +43,8 @@ pub(crate) struct Publication {
 pub(crate) struct Counted {
     pub(crate) end: u64,
     pub(crate) ended: usize,
+    /// How many date ranges were announced.
+    pub(crate) ranges: u64,
 }
 
 impl Publication {
@@ -65,13 +69,14 @@ impl Publication {
             landed: 0,
             tried: 0,
             counted: Counted::default(),
+            is_refused: false,
             job: None,
         }
     }
 
     /// The standing manifest lists everything up to this number.
-    pub(crate) fn resumed(&mut self, end: u64) {
-        self.counted.end = end;
+    pub(crate) fn resumed(&mut self, end: u64, ranges: u64) {
+        (self.counted.end, self.counted.ranges) = (end, ranges);
     }
 
     pub(crate) fn is_unpublished(&self) -> bool {

@@ -63,6 +63,10 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         lock(&self.shared.core)
     }
 
+    pub(crate) fn shared(&self) -> Arc<Shared<F>> {
+        Arc::clone(&self.shared)
+    }
+
     pub(crate) fn path(&self) -> &std::path::Path {
         &self.path
     }
@@ -145,7 +149,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
             drop(core);
             return Err(self.refuse(
                 PublishErrorKind::Invalid,
-                "a VOD playlist cannot be suspended",
+                "a manifest that is published at the end cannot be suspended",
             ));
         }
         core.start();
@@ -304,7 +308,7 @@ impl<F: Format, S: SegmentSink> Drop for Handle<F, S> {
             tell(
                 Level::Error,
                 format_args!(
-                    "the playlist {path} was dropped with changes unpublished; it would list {missing:.3} s"
+                    "the manifest {path} was dropped with changes unpublished; it would list {missing:.3} s"
                 ),
             );
         }

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::entry::{Content, Initialisation, Map};
+use super::bitrate::Bitrate;
+use super::date_range::ListedRanges;
+use super::entry::{Content, Entry, Initialisation, Map};
 use super::listings::Listings;
 use super::notice::Notice;
 use super::retired::RetiredFiles;
-use super::time::{Micros, Time};
+use super::time::{Micros, Time, to_duration};
 use super::timeline::Entries;
 use super::told::Told;
 use crate::segment::ProducedSegment;
@@ -33,6 +35,7 @@ pub(crate) struct Rendition {
     /// How many discontinuities were before the first entry.
     pub(crate) discontinuity_sequence: u64,
     pub(crate) entries: Entries,
+    pub(crate) ranges: ListedRanges,
     /// Whether it lists initialisation segments; fixed with the first segment.
     pub(crate) has_initialisation: Option<bool>,
     /// Whether any media was told about, or is listed from an earlier session.
@@ -42,6 +45,9 @@ pub(crate) struct Rendition {
     pub(crate) position: Time,
     /// The duration of everything listed so far.
     pub(crate) media_time: Micros,
+    /// The bit rates of what this session has stored; `None` before its first entry, or while the
+    /// target duration is not known.
+    pub(crate) bitrate: Option<Bitrate>,
     /// The duration of the longest manifest so far that was published.
     pub(crate) longest_published: Micros,
     /// The same for each entry.
@@ -114,6 +120,30 @@ impl Rendition {
     /// The number after the last entry.
     pub(crate) fn end(&self) -> u64 {
         self.media_sequence + self.entries.len() as u64
+    }
+
+    /// Lists an entry, and measures its segment once the target duration is known.
+    pub(crate) fn list(&mut self, entry: Entry, target: Option<Micros>) {
+        if let Some(target) = target {
+            measure(&mut self.bitrate, &entry, target);
+        }
+        self.entries.push_back(entry);
+    }
+
+    /// Measures the segments that were listed before the target duration was known.
+    pub(crate) fn measure_all(&mut self, target: Micros) {
+        for entry in &self.entries {
+            measure(&mut self.bitrate, entry, target);
+        }
+    }
+
+    /// The number of discontinuities before the entry with this number, if that is or was listed.
+    pub(crate) fn discontinuities_before(&self, number: u64) -> Option<u64> {
+        let listed = number.checked_sub(self.media_sequence)?;
+        let listed = usize::try_from(listed).ok()?;
+        let before = self.entries.iter().take(listed);
+        let starts = before.filter(|it| it.starts_discontinuity).count() as u64;
+        (number <= self.end()).then_some(self.discontinuity_sequence + starts)
     }
 
     /// The number of discontinuities so far.
@@ -198,5 +228,13 @@ impl Rendition {
 
     fn is_own(&self, file: &Path) -> bool {
         self.reserved.iter().any(|own| uri::may_be_same(own, file))
+    }
+}
+
+fn measure(bitrate: &mut Option<Bitrate>, entry: &Entry, target: Micros) {
+    let bitrate = bitrate.get_or_insert_with(|| Bitrate::new(to_duration(target)));
+    match entry.content {
+        Content::Stored(_) => bitrate.push(entry.bytes, to_duration(entry.micros)),
+        Content::Missing(_) => bitrate.gap(),
     }
 }

@@ -31,7 +31,7 @@ impl<S: SegmentSink> Reserved<S> {
         if self.names.iter().any(is_own) {
             let cause = io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "it is the name of the playlist or of its side file",
+                "it is the name of the manifest or of its side file",
             );
             return Err(SinkError::permanent(cause)
                 .with_operation("use the path hint")

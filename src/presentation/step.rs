@@ -82,6 +82,9 @@ impl<F: Format> Core<F> {
             .flatten()
             .any(|it| it.own.as_ref().is_some_and(|own| own.date.is_some()));
         let facts = self.facts(lead, &told, start);
+        if facts.dates.first().is_some_and(Option::is_some) {
+            self.place_first_ranges(&told);
+        }
         for (r, told) in told.into_iter().enumerate() {
             if let Some(told) = told {
                 self.append(r, Some(told), &facts);
@@ -174,6 +177,7 @@ impl<F: Format> Core<F> {
     /// Lists the number in a rendition: its own segment, or a gap.
     fn append(&mut self, r: usize, told: Option<Told>, facts: &Facts) {
         let longest = self.longest(r).unwrap_or(Micros::MAX);
+        let target = self.settings.target();
         let it = &mut self.renditions[r];
         let last = it.entries.back();
         let last_map = || last.and_then(|last| last.initialisation.clone());
@@ -225,7 +229,7 @@ impl<F: Format> Core<F> {
                 *piece
             };
             it.media_time = it.media_time.saturating_add(real);
-            it.entries.push_back(Entry {
+            let entry = Entry {
                 content: content.clone(),
                 start,
                 end: piece_end,
@@ -241,7 +245,8 @@ impl<F: Format> Core<F> {
                 lines: std::mem::take(&mut lines),
                 date: date.filter(|date| is_expressible(*date)),
                 bytes,
-            });
+            };
+            it.list(entry, target);
             start = piece_end;
         }
         it.position = end;
@@ -257,5 +262,6 @@ impl<F: Format> Core<F> {
         for it in &mut self.renditions {
             it.slide(&self.settings, longest);
         }
+        self.discard_ranges();
     }
 }

@@ -26,13 +26,16 @@ impl<F: Format> Core<F> {
         let publication = &self.publications[p];
         let mut covered = publication.manifest.covers.iter();
         match publication.manifest.kind {
-            ManifestKind::Index => covered.all(|r| {
-                let of = |it: &&Publication| {
-                    it.manifest.state().is_some() && it.manifest.covers.contains(r)
-                };
-                let found = self.publications.iter().find(of);
-                found.is_some_and(|it| it.published.number > 0)
-            }),
+            ManifestKind::Index => {
+                let are_published = covered.all(|r| {
+                    let of = |it: &&Publication| {
+                        it.manifest.state().is_some() && it.manifest.covers.contains(r)
+                    };
+                    let found = self.publications.iter().find(of);
+                    found.is_some_and(|it| it.published.number > 0)
+                });
+                are_published && self.format.is_ready(p, &self.view())
+            }
             ManifestKind::Segments { .. } => {
                 let has_entries = covered.any(|r| !self.renditions[*r].entries.is_empty());
                 has_entries && (!self.is_at_the_end() || self.are_all_over())
@@ -169,6 +172,7 @@ impl<F: Format> Core<F> {
         let text = self.format.render(p, &view);
         let it = &mut self.publications[p];
         it.tried = it.version;
+        it.is_refused = text.is_err();
         let Some(job) = &mut it.job else {
             return Phase::Over;
         };
@@ -180,6 +184,7 @@ impl<F: Format> Core<F> {
                 return Phase::Delete;
             }
         };
+        job.outcome.notices.extend(text.notices);
         let fingerprint = Fingerprints::of(it.rolling.next(&text.bytes, text.kept));
         it.texts.add(&fingerprint);
         let mut number = 0;
@@ -358,5 +363,9 @@ impl<F: Format> Core<F> {
         });
         let longest = longest.max().unwrap_or_default();
         self.settings.target_secs = Some(whole_seconds_above(longest).max(1));
+        let target = self.settings.target().unwrap_or_default();
+        self.renditions
+            .iter_mut()
+            .for_each(|it| it.measure_all(target));
     }
 }

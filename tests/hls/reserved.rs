@@ -59,7 +59,7 @@ fn the_names_of_the_playlist_are_refused_and_all_else_goes_through() {
             sink.remove(Path::new(own), &WriteContext::default()),
         ] {
             let error = refused.expect_err(own).to_string();
-            assert!(error.contains("the name of the playlist"), "{error}");
+            assert!(error.contains("the name of the manifest"), "{error}");
         }
     }
     assert!(calls.0.lock().expect("no call panics").is_empty());
