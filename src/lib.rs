@@ -53,6 +53,10 @@
 //!
 #![doc = include_str!("docs/process_end.md")]
 //!
+//! # Systems
+//!
+#![doc = include_str!("docs/systems.md")]
+//!
 //! # Features
 //!
 //! The base depends on `crossbeam-channel`, `log` and `tempfile`; messages go to the [`log`]
