@@ -6,7 +6,7 @@ mod common;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::windows::fs::OpenOptionsExt;
+use std::os::windows::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use common::config::once;
@@ -21,6 +21,8 @@ use tempfile::tempdir;
 
 /// Others may read the file, and neither write nor delete it.
 const FILE_SHARE_READ: u32 = 1;
+/// Windows writes a file with this mark to the disk as late as it can.
+const FILE_ATTRIBUTE_TEMPORARY: u32 = 0x100;
 
 fn write(sink: &mut DiskSink, path: impl AsRef<Path>, content: &[u8]) -> Result<(), SinkError> {
     let segment = ProducedSegment::media(0, content.to_vec(), 2.0).with_path(path.as_ref());
@@ -36,7 +38,10 @@ fn a_segment_lands_whole_is_replaced_refused_read_and_removed() {
         for path in ["0.ts", "a/b/c/1.ts", r"a\b\2.ts", "./a/./3.ts"] {
             for content in [payload(7, 100), payload(8, 9)] {
                 write(&mut sink, path, &content).unwrap();
-                assert_eq!(fs::read(folder.path().join(path)).unwrap(), content);
+                let file = folder.path().join(path);
+                assert_eq!(fs::read(&file).unwrap(), content);
+                let attributes = fs::metadata(file).unwrap().file_attributes();
+                assert_eq!(attributes & FILE_ATTRIBUTE_TEMPORARY, 0);
             }
         }
         let mut refusing = sink.clone().existing(Existing::Refuse);
