@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use std::os::windows::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use common::config::once;
+use common::config::{depth, once};
 use common::folder::{entries, temps};
 use common::means::skip;
 use common::segments::{payload, segment_at};
@@ -110,6 +110,48 @@ fn a_file_that_a_reader_keeps_from_being_deleted_may_be_replaced_later() {
     drop(reader);
     write(&mut sink, "live.m3u8", b"new").unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"new");
+}
+
+/// Closes the reader once a write has failed.
+struct ClosesReader {
+    disk: DiskSink,
+    reader: Option<File>,
+}
+
+impl SegmentSink for ClosesReader {
+    fn write(
+        &mut self,
+        segment: &ProducedSegment,
+        context: &WriteContext,
+    ) -> Result<(), SinkError> {
+        let written = self.disk.write(segment, context);
+        if written.is_err() {
+            self.reader = None;
+        }
+        written
+    }
+}
+
+#[test]
+fn a_write_is_retried_until_a_reader_has_closed_the_file() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("0.ts");
+    fs::write(&path, "old").unwrap();
+    let reader = OpenOptions::new()
+        .read(true)
+        .share_mode(FILE_SHARE_READ)
+        .open(&path)
+        .unwrap();
+    let sink = ClosesReader {
+        disk: DiskSink::rooted(folder.path()),
+        reader: Some(reader),
+    };
+    let (mut stream, sender) = SegmentStream::with_sink(depth(1), sink).unwrap();
+    sender.send(segment_at(0, "0.ts")).unwrap();
+    drop(sender);
+    let stored = stream.next().unwrap().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), stored.data);
+    assert_eq!(stream.handle().stats().retries, 1);
 }
 
 #[test]
