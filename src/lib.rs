@@ -66,6 +66,8 @@
 //! - `confined`: every rooted [`DiskSink`] reaches its directories by handle, so that a directory that
 //!   is replaced by a link meanwhile leads nowhere. Needs Linux 5.6 or later; see
 //!   [`DiskSink::rooted`].
+//! - `http`: uploads to an HTTP origin (`HttpSink`).
+//! - `tls`: HTTPS for `http`.
 
 // An example that is pasted does not warn.
 #![doc(test(attr(deny(warnings))))]
@@ -92,6 +94,8 @@ pub use sink::{
     DiskSink, Durability, Existing, ObjectKind, Pause, SegmentSink, Swept, WriteContext,
     pre_allocate_file,
 };
+#[cfg(feature = "http")]
+pub use sink::{HttpCaching, HttpOptions, HttpRequest, HttpSink};
 pub use stream::{
     AtDeadline, FinishError, FinishErrorKind, NoNext, Report, RetryPolicy, SegmentSender,
     SegmentStream, SegmentStreamConfig, SegmentWriter, StreamHandle, StreamStats, Tally, WhenFull,

@@ -1,10 +1,14 @@
-//! Sinks: the [`SegmentSink`] trait, sinks made from closures, and the disk sink.
+//! Sinks: the [`SegmentSink`] trait, sinks made from closures, the disk sink and the HTTP sink.
 
 mod context;
 mod disk;
+#[cfg(feature = "http")]
+mod http;
 
 pub use context::{ObjectKind, Pause, WriteContext};
 pub use disk::{DiskSink, Durability, Existing, Swept, pre_allocate_file};
+#[cfg(feature = "http")]
+pub use http::{HttpCaching, HttpOptions, HttpRequest, HttpSink};
 
 use std::fmt;
 use std::io;
