@@ -301,7 +301,9 @@ fn every_test_target_says_where_it_runs() {
     let names: Vec<_> = listed.iter().map(|(target, _)| target.clone()).collect();
     assert_eq!(names, targets, "tests/systems.txt has others");
     for (target, systems) in listed {
-        let known = ["any", "slow", "tools", "unix", "linux", "windows", "build"];
+        let known = [
+            "any", "slow", "tools", "native", "unix", "linux", "windows", "build",
+        ];
         assert!(known.contains(&systems.as_str()), "{target}: {systems}");
     }
 }

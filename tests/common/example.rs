@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
+/// The variable that names the folder for temporary files.
+pub const TEMPORARY: &str = if cfg!(windows) { "TMP" } else { "TMPDIR" };
+
 /// The binary of an example, beside the running test and with its profile. `cargo test` builds it
 /// with the tests. If it is missing, older than its sources, or of other features, as
 /// `cargo test --test` leaves it, it is built here, once in a process.
