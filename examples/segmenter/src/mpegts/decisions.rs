@@ -146,6 +146,7 @@ impl Passing {
                     if !keeps_on {
                         self.output.set_discontinuity();
                     }
+                    self.output.put_all_early();
                 }
                 self.stage = Stage::Later(time);
                 self.independent = independent;
@@ -169,6 +170,7 @@ impl Passing {
     pub(super) fn begin(&mut self, time: Ticks, independent: bool) {
         if mem::take(&mut self.breaks) {
             self.output.set_discontinuity();
+            self.output.put_all_early();
         }
         self.stage = Stage::Later(time);
         self.independent = independent;

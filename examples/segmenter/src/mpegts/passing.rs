@@ -255,7 +255,7 @@ impl Passing {
         } else if part.lane.is_some() && packet.starts_unit() {
             self.output
                 .release(self.deciding().timeline.now(), context.segments);
-            self.report_dropped(context);
+            self.report(context);
         }
     }
 
@@ -320,13 +320,17 @@ impl Passing {
         self.output.main_stamp = reference.map(|(stamp, _)| stamp);
         self.output
             .release(self.deciding().timeline.now(), context.segments);
-        self.report_dropped(context);
+        self.report(context);
     }
 
-    pub(super) fn report_dropped(&mut self, context: &mut Context<'_>) {
+    pub(super) fn report(&mut self, context: &mut Context<'_>) {
         let bytes = mem::take(&mut self.output.dropped);
         if bytes > 0 {
             context.note(Notice::Dropped { bytes });
+        }
+        if let Some((pid, ticks)) = self.output.lone_jump.take() {
+            context.note(Notice::AudioJump { pid, ticks });
+            self.breaks = true;
         }
     }
 
@@ -355,6 +359,6 @@ impl Passing {
             fate,
         };
         self.output.finish(end, context.segments);
-        self.report_dropped(context);
+        self.report(context);
     }
 }
