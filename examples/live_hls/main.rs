@@ -31,8 +31,6 @@ mod options;
 mod packager;
 mod player;
 mod publication;
-#[path = "../support/mod.rs"]
-mod support;
 
 use options::{HELP, Options, Restart, Speed};
 use packager::Packager;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use segment_stream::Durability;
 
-use crate::support::arguments::{self, Value};
+use support::arguments::{self, Value};
 
 pub(crate) const HELP: &str = "\
 Packages a transport stream or fragmented MP4 as live HLS: live.m3u8 and its segments.

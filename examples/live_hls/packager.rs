@@ -6,8 +6,8 @@ use segment_stream::Submission;
 use segment_stream::hls::SegmentNames;
 use segmenter::{Format, Segment, Segmenter};
 
-use crate::support::convert::submission;
-use crate::support::producer;
+use support::convert::submission;
+use support::producer;
 
 /// Cuts the input, and names and numbers the segments.
 pub(crate) struct Packager {

@@ -13,7 +13,7 @@ use segment_stream::{
 };
 
 use crate::options::{Options, Playlists, Restart};
-use crate::support::display::Display;
+use support::display::Display;
 
 pub(crate) const LIVE: &str = "live.m3u8";
 const RECORDING: &str = "recording.m3u8";

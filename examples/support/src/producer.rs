@@ -14,7 +14,7 @@ const CHUNK_LEN: usize = 64 * 1024;
 const GRACE: Duration = Duration::from_millis(200);
 
 /// Makes segments of the bytes that were read.
-pub(crate) trait Packager {
+pub trait Packager {
     /// Takes the next bytes, and adds the segments that they complete.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ pub(crate) trait Packager {
 ///
 /// A `read` of standard input may block forever, and nothing can wake it. The data that was read
 /// is therefore kept here, where another thread can take it.
-pub(crate) struct Producer<P> {
+pub struct Producer<P> {
     state: Mutex<State<P>>,
     changed: Condvar,
 }
@@ -69,16 +69,16 @@ enum Stage {
 }
 
 /// The data that was read and not sent.
-pub(crate) struct Rest {
-    pub(crate) segments: VecDeque<Submission>,
+pub struct Rest {
+    pub segments: VecDeque<Submission>,
     /// Why the input ended before its end.
-    pub(crate) fault: Option<String>,
+    pub fault: Option<String>,
     /// If not, it is blocked in a `read`.
-    pub(crate) reader_has_ended: bool,
+    pub reader_has_ended: bool,
 }
 
 impl<P: Packager> Producer<P> {
-    pub(crate) fn new(packager: P, pace: Pace) -> Self {
+    pub fn new(packager: P, pace: Pace) -> Self {
         let state = State {
             stage: Stage::Reading,
             packager: Some(packager),
@@ -94,7 +94,7 @@ impl<P: Packager> Producer<P> {
     }
 
     /// Reads to the end, or until the stream is closed.
-    pub(crate) fn run(&self, mut input: impl Read, sender: &SegmentSender) {
+    pub fn run(&self, mut input: impl Read, sender: &SegmentSender) {
         let _done = Done(self);
         let mut chunk = vec![0; CHUNK_LEN];
         while !sender.is_closed() {
@@ -143,19 +143,19 @@ impl<P: Packager> Producer<P> {
 
     /// Wakes a thread that waits for a segment to be due, so that it notices the close of the
     /// stream.
-    pub(crate) fn wake(&self) {
+    pub fn wake(&self) {
         // A thread that holds the lock has not looked yet, or waits already.
         drop(self.lock());
         self.changed.notify_all();
     }
 
     /// Takes what the user should know of the input, a line each.
-    pub(crate) fn take_notices(&self) -> Vec<String> {
+    pub fn take_notices(&self) -> Vec<String> {
         std::mem::take(&mut self.lock().notices)
     }
 
     /// Takes the payload of a finished segment for reuse.
-    pub(crate) fn recycle(&self, payload: Vec<u8>) {
+    pub fn recycle(&self, payload: Vec<u8>) {
         if let Some(packager) = &mut self.lock().packager {
             packager.recycle(payload);
         }
@@ -163,7 +163,7 @@ impl<P: Packager> Producer<P> {
 
     /// Takes the data that was read and not sent, with the unfinished segment. Call it once the
     /// stream is closed. A `read` that is under way then brings nothing more.
-    pub(crate) fn stop(&self) -> Rest {
+    pub fn stop(&self) -> Rest {
         let deadline = Instant::now() + GRACE;
         let mut state = self.lock();
         loop {

@@ -10,7 +10,7 @@ use segment_stream::{ProducedSegment, StreamStats};
 /// Standard output gets a line for each segment; standard error gets the progress and the errors.
 ///
 /// If nobody reads them (`record | head -1`), the output is dropped and the program continues.
-pub(crate) struct Display {
+pub struct Display {
     program: &'static str,
     /// The past participle for the segments: "recorded".
     done: &'static str,
@@ -30,7 +30,7 @@ struct Total {
 const CLEAR_LINE: &str = "\r\x1b[2K";
 
 impl Display {
-    pub(crate) fn new(program: &'static str, done: &'static str) -> Self {
+    pub fn new(program: &'static str, done: &'static str) -> Self {
         Self {
             program,
             done,
@@ -41,15 +41,15 @@ impl Display {
     }
 
     /// The number of segments that are not stored.
-    pub(crate) fn lost(&self) -> u64 {
+    pub fn lost(&self) -> u64 {
         self.lost
     }
 
-    pub(crate) fn has_stored(&self) -> bool {
+    pub fn has_stored(&self) -> bool {
         self.stored.segments > 0
     }
 
-    pub(crate) fn stored(&mut self, segment: &ProducedSegment) {
+    pub fn stored(&mut self, segment: &ProducedSegment) {
         self.stored.segments += u64::from(!segment.is_init);
         self.stored.bytes += segment.byte_len() as u64;
         self.stored.seconds += segment.duration_secs;
@@ -63,32 +63,32 @@ impl Display {
         let _ = writeln!(io::stdout(), "{name}  {seconds:.3} s  {bytes} bytes");
     }
 
-    pub(crate) fn failed(&mut self, error: impl fmt::Display) {
+    pub fn failed(&mut self, error: impl fmt::Display) {
         self.lost += 1;
         self.complain(error);
     }
 
     /// Prints a line on standard error that names the program.
-    pub(crate) fn complain(&self, error: impl fmt::Display) {
+    pub fn complain(&self, error: impl fmt::Display) {
         self.say(format_args!("{}: {error}", self.program));
     }
 
     /// Prints notes on the input.
-    pub(crate) fn notes(&self, notes: Vec<String>) {
+    pub fn notes(&self, notes: Vec<String>) {
         for note in notes {
             self.complain(format_args!("note: {note}"));
         }
     }
 
     /// Prints a line on standard error.
-    pub(crate) fn say(&self, line: impl fmt::Display) {
+    pub fn say(&self, line: impl fmt::Display) {
         self.clear_progress();
         // In one write: standard error is not buffered, and a kill may come between two.
         let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
     }
 
     /// Rewrites the progress line, if standard error is a terminal.
-    pub(crate) fn progress(&self, stats: &StreamStats) {
+    pub fn progress(&self, stats: &StreamStats) {
         if self.is_live {
             let Total {
                 segments, bytes, ..
@@ -109,13 +109,13 @@ impl Display {
         }
     }
 
-    pub(crate) fn summary(&self, folder: &Path, stats: &StreamStats) {
+    pub fn summary(&self, folder: &Path, stats: &StreamStats) {
         let account = self.account(folder);
         self.say(format_args!("{account}; {}", WriteTimes(stats)));
     }
 
     /// The number of stored and lost segments, and the directory.
-    pub(crate) fn account(&self, folder: &Path) -> String {
+    pub fn account(&self, folder: &Path) -> String {
         let done = self.done;
         let Total {
             segments,
