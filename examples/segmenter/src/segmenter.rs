@@ -148,6 +148,16 @@ impl Segmenter {
         }
     }
 
+    /// The shortest and the longest time between two random access points so far. None before the
+    /// second one.
+    #[must_use]
+    pub fn groups(&self) -> Option<(Duration, Duration)> {
+        match self.cutter.as_ref()? {
+            Cutter::TransportStream(cutter) => cutter.groups(),
+            Cutter::Mp4(cutter) => cutter.groups(),
+        }
+    }
+
     /// Takes the notices that came since the last call.
     pub fn take_notices(&mut self) -> Vec<Notice> {
         match &mut self.cutter {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use segment_stream::{ProducedSegment, StreamStats};
 
+use crate::producer::Input;
+
 /// Standard output gets a line for each segment; standard error gets the progress and the errors.
 ///
 /// If nobody reads them (`record | head -1`), the output is dropped and the program continues.
@@ -17,6 +19,7 @@ pub struct Display {
     is_live: bool,
     stored: Total,
     lost: u64,
+    input: Input,
 }
 
 /// The sum of the stored segments.
@@ -37,6 +40,7 @@ impl Display {
             is_live: io::stderr().is_terminal(),
             stored: Total::default(),
             lost: 0,
+            input: Input::Flowing,
         }
     }
 
@@ -87,19 +91,49 @@ impl Display {
         let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
     }
 
+    /// Takes note of the state of the input. Silence counts if it is longer than `patience`; its
+    /// begin and its end are a line each.
+    pub fn input(&mut self, now: Input, patience: Duration) {
+        let now = match now {
+            Input::Silent(silence) if silence < patience => Input::Flowing,
+            now => now,
+        };
+        match (self.input, now) {
+            (Input::Flowing, Input::Silent(silence)) => {
+                self.complain(format_args!("note: no input for {} s", silence.as_secs()));
+            }
+            (Input::Silent(silence), Input::Flowing) => {
+                let seconds = silence.as_secs();
+                self.complain(format_args!("note: input again, after {seconds} s"));
+            }
+            _ => {}
+        }
+        self.input = now;
+    }
+
     /// Rewrites the progress line, if standard error is a terminal.
     pub fn progress(&self, stats: &StreamStats) {
         if self.is_live {
-            let Total {
-                segments, bytes, ..
-            } = self.stored;
-            let (in_flight, times) = (stats.in_flight.segments, WriteTimes(stats));
-            let _ = write!(
-                io::stderr(),
-                "{CLEAR_LINE}{} · {} · {in_flight} in flight · {times}",
-                Count(segments),
-                Bytes(bytes)
-            );
+            let _ = write!(io::stderr(), "{CLEAR_LINE}{}", self.progress_line(stats));
+        }
+    }
+
+    fn progress_line(&self, stats: &StreamStats) -> String {
+        let Total {
+            segments, bytes, ..
+        } = self.stored;
+        let (count, bytes) = (Count(segments), Bytes(bytes));
+        let (in_flight, times) = (stats.in_flight.segments, WriteTimes(stats));
+        let mut line = format!("{count} · {bytes} · {in_flight} in flight · {times}");
+        // The trouble comes first: the end of a long line is not seen.
+        if self.lost > 0 {
+            let gaps = if self.lost == 1 { "gap" } else { "gaps" };
+            line = format!("{} {gaps} · {line}", self.lost);
+        }
+        match self.input {
+            Input::Flowing => line,
+            Input::Silent(silence) => format!("no input for {} s · {line}", silence.as_secs()),
+            Input::Lost => format!("input lost · {line}"),
         }
     }
 
@@ -173,5 +207,30 @@ impl fmt::Display for WriteTimes<'_> {
             milliseconds(mean),
             milliseconds(longest)
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_is_on_the_progress_line() {
+        let mut display = Display::new("test", "done");
+        let line = |display: &Display| display.progress_line(&StreamStats::default());
+        let quiet = line(&display);
+        assert!(quiet.starts_with("0 segments · 0 bytes · "), "{quiet}");
+        display.lost = 2;
+        assert_eq!(line(&display), format!("2 gaps · {quiet}"));
+        display.lost = 0;
+        let second = Duration::from_secs(1);
+        display.input(Input::Silent(7 * second), 8 * second);
+        assert_eq!(line(&display), quiet);
+        display.input(Input::Silent(9 * second), 8 * second);
+        assert_eq!(line(&display), format!("no input for 9 s · {quiet}"));
+        display.input(Input::Flowing, 8 * second);
+        assert_eq!(line(&display), quiet);
+        display.input(Input::Lost, 8 * second);
+        assert_eq!(line(&display), format!("input lost · {quiet}"));
     }
 }

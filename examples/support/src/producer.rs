@@ -57,6 +57,19 @@ struct State<P> {
     pace: Pace,
     unsent: VecDeque<Submission>,
     fault: Option<String>,
+    /// When the read began that is under way.
+    reading_since: Instant,
+}
+
+/// The state of the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Bytes come, or have ended.
+    Flowing,
+    /// No byte has come for so long.
+    Silent(Duration),
+    /// It broke off.
+    Lost,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,6 +99,7 @@ impl<P: Packager> Producer<P> {
             pace,
             unsent: VecDeque::new(),
             fault: None,
+            reading_since: Instant::now(),
         };
         Self {
             state: Mutex::new(state),
@@ -107,7 +121,8 @@ impl<P: Packager> Producer<P> {
             if !self.send_all(sender) || !goes_on {
                 return;
             }
-            self.lock().stage = Stage::Reading;
+            let mut state = self.lock();
+            (state.stage, state.reading_since) = (Stage::Reading, Instant::now());
         }
     }
 
@@ -147,6 +162,16 @@ impl<P: Packager> Producer<P> {
         // A thread that holds the lock has not looked yet, or waits already.
         drop(self.lock());
         self.changed.notify_all();
+    }
+
+    /// The state of the input.
+    pub fn input(&self) -> Input {
+        let state = self.lock();
+        match state.stage {
+            _ if state.fault.is_some() => Input::Lost,
+            Stage::Reading => Input::Silent(state.reading_since.elapsed()),
+            Stage::Busy | Stage::Done => Input::Flowing,
+        }
     }
 
     /// Takes what the user should know of the input, a line each.

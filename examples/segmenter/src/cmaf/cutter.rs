@@ -15,8 +15,9 @@ use super::marks::{Incomplete, Marks};
 use super::movie::Medium;
 use super::stream::{Progress, Stream};
 use super::timeline::Step;
+use crate::groups::Groups;
 use crate::notice::Notice;
-use crate::segment::Segment;
+use crate::segment::{Segment, ticks_to_duration};
 use crate::track::Track;
 
 /// What the cutter holds at most, unless told otherwise.
@@ -42,6 +43,7 @@ pub struct Cutter {
     undecodable: Undecodable,
     release: Release,
     habit: Habit,
+    groups: Groups,
     notices: Vec<Notice>,
     fault: Option<CutError>,
 }
@@ -116,6 +118,7 @@ impl Cutter {
             undecodable: Undecodable::Segment,
             release: Release::Exact,
             habit: Habit::default(),
+            groups: Groups::default(),
             notices: Vec::new(),
             fault: None,
         }
@@ -178,6 +181,16 @@ impl Cutter {
     #[must_use]
     pub fn tracks(&self) -> Vec<Track> {
         self.stream.as_ref().map_or_else(Vec::new, Stream::tracks)
+    }
+
+    /// The shortest and the longest time between two random access points so far, as far as a
+    /// segment can begin with them.
+    #[must_use]
+    pub fn groups(&self) -> Option<(Duration, Duration)> {
+        let scale = self.stream.as_ref()?.movie.track.timescale.get();
+        let (shortest, longest) = self.groups.range()?;
+        let duration = |ticks| ticks_to_duration(ticks, scale);
+        Some((duration(shortest), duration(longest)))
     }
 
     /// Ends the input: adds the last segment to `cuts`, unless there never was a fragment to begin
@@ -315,6 +328,7 @@ impl Cutter {
         self.marks = Marks::default();
         self.growing = Growing::default();
         self.habit = Habit::default();
+        self.groups = Groups::default();
         self.is_renewed = false;
         Ok(())
     }
@@ -415,11 +429,18 @@ impl Cutter {
         }
         let enters = place.is_behind_whole && stream.lets_in(place.fragment);
         if step == Step::Jump {
+            self.groups.restart();
+            if enters {
+                self.groups.note(place.fragment.start);
+            }
             self.jump(place, enters, cuts);
             return;
         }
         let is_first = stream.timeline.is_fresh();
         stream.timeline.push(place.fragment, step);
+        if enters {
+            self.groups.note(stream.timeline.now());
+        }
         match stream.progress {
             Progress::Cutting if is_first => {
                 self.growing.independent = stream.lets_in(place.fragment);

@@ -149,6 +149,11 @@ impl Timeline {
         self.state = State::Fresh;
     }
 
+    /// The decode time of the last fragment.
+    pub(crate) fn now(&self) -> u64 {
+        self.last.map_or(0, |last| last.start)
+    }
+
     /// Whether the next segment begins with the next fragment.
     pub(crate) fn is_fresh(&self) -> bool {
         self.state == State::Fresh

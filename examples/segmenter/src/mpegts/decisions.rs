@@ -107,6 +107,7 @@ impl Passing {
         let time = *time;
         if let Some(jump) = jump {
             context.note(Notice::Jump { ticks: jump.by });
+            self.groups.restart();
             match self.stage {
                 Stage::Seeking => {
                     self.stage = Stage::Orphan(Some(jump.start));
@@ -131,6 +132,7 @@ impl Passing {
         let Some(independent) = self.enters(unit, lasted, context) else {
             return;
         };
+        self.groups.note(time);
         match self.stage {
             Stage::Seeking => {
                 self.stage = Stage::First;

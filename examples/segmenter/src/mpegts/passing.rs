@@ -15,6 +15,7 @@ use super::tables::{TableReader, Tables};
 use super::timeline::{OTHERS, Placed, Ticks, Timeline, to_stamp};
 use super::track::Track;
 use super::units::{Mark, Place, Tracker, Unit};
+use crate::groups::Groups;
 use crate::notice::Notice;
 use crate::segment::Segment;
 
@@ -45,6 +46,7 @@ pub(super) struct Passing {
     pub(super) breaks: bool,
     /// The first lane's time when audio came after the latest picture.
     pub(super) quiet_since: Option<Ticks>,
+    pub(super) groups: Groups,
     pub(super) said_not_alone: bool,
     /// A stream that got packets inserted.
     pub(super) counted: Option<u16>,
@@ -131,6 +133,7 @@ impl Passing {
             main_clock: Clock::default(),
             breaks: false,
             quiet_since: None,
+            groups: Groups::default(),
             said_not_alone: false,
             counted: None,
             units: Vec::new(),
