@@ -3,6 +3,8 @@
 
 mod common;
 
+#[path = "live_hls/broadcaster.rs"]
+mod broadcaster;
 #[path = "live_hls/command.rs"]
 mod command;
 #[path = "live_hls/frames.rs"]

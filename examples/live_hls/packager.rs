@@ -1,13 +1,17 @@
 //! Makes segments of an input of either format.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use segment_stream::Submission;
 use segment_stream::hls::SegmentNames;
-use segmenter::{Format, Segment, Segmenter};
+use segmenter::{Format, Segment, SegmentKind, Segmenter};
 
-use crate::support::convert::submission;
-use crate::support::producer;
+use crate::dates::Dates;
+use crate::options::{Claim, Dating, Options};
+use support::convert::submission;
+use support::producer;
 
 /// Cuts the input, and names and numbers the segments.
 pub(crate) struct Packager {
@@ -19,18 +23,72 @@ struct Labels {
     next_sequence: u64,
     /// Once the format is known.
     names: Option<SegmentNames>,
+    target: Duration,
+    dates: Option<Dates>,
+    claim: Claim,
+    bound: Bound,
+    notices: Vec<String>,
+}
+
+/// The longest segment that is to be expected, once the first one is there.
+#[derive(Clone, Default)]
+pub(crate) struct Bound(Arc<OnceLock<Duration>>);
+
+/// Equal groups of pictures differ by less: a picture of a rate that is no whole number of ticks.
+const EQUAL: Duration = Duration::from_millis(50);
+
+/// Shorter groups make little difference.
+const SHORT: Duration = Duration::from_millis(500);
+
+impl Bound {
+    pub(crate) fn get(&self) -> Option<Duration> {
+        self.0.get().copied()
+    }
+
+    /// Takes note of the first segment, and of the times between random access points in it.
+    fn note(&self, length: Duration, target: Duration, groups: Option<(Duration, Duration)>) {
+        // RFC 8216, 4.3.3.1: rounded, durations are no longer than the target duration.
+        let rounded = |duration: Duration| {
+            let rounded = duration.saturating_add(Duration::from_millis(500));
+            Duration::from_secs(rounded.as_secs())
+        };
+        self.0.get_or_init(|| match groups {
+            Some((shortest, longest)) if longest.abs_diff(shortest) < EQUAL => rounded(length),
+            // As audio has them.
+            Some((_, longest)) if longest < SHORT => rounded(length.max(target + longest)),
+            _ => length.max(target.saturating_mul(2)),
+        });
+    }
 }
 
 impl Packager {
-    /// A packager. Its first media segment gets this number.
-    pub(crate) fn new(segmenter: Segmenter, first_sequence: u64) -> Self {
+    /// A packager. Its first media segment gets this number, and tells the bound.
+    pub(crate) fn new(
+        segmenter: Segmenter,
+        first_sequence: u64,
+        options: &Options,
+        bound: Bound,
+    ) -> Self {
         Self {
             segmenter,
             labels: Labels {
                 next_sequence: first_sequence,
                 names: None,
+                target: options.target,
+                dates: (options.dates == Dating::ByClock).then(Dates::new),
+                claim: options.claim,
+                bound,
+                notices: Vec::new(),
             },
         }
+    }
+
+    fn label(&mut self, cuts: Vec<Segment>, segments: &mut VecDeque<Submission>) {
+        let (format, groups) = (self.segmenter.format(), self.segmenter.groups());
+        let labelled = cuts
+            .into_iter()
+            .map(|cut| self.labels.label(format, groups, cut));
+        segments.extend(labelled);
     }
 }
 
@@ -38,23 +96,33 @@ impl Labels {
     fn label(
         &mut self,
         format: Option<Format>,
-        cuts: Vec<Segment>,
-    ) -> impl Iterator<Item = Submission> {
+        groups: Option<(Duration, Duration)>,
+        cut: Segment,
+    ) -> Submission {
         let extension = match format {
             Some(Format::Mp4) => "m4s",
             _ => "ts",
         };
-        if !cuts.is_empty() {
-            self.names
-                .get_or_insert_with(|| SegmentNames::new("", extension));
+        let number = self.next_sequence;
+        if cut.kind == SegmentKind::Media {
+            self.bound.note(cut.length(), self.target, groups);
+            if self.claim == Claim::Independent && !cut.independent {
+                let notice = format!("segment {number} cannot be decoded by itself");
+                self.notices.push(notice);
+            }
         }
-        let (names, next) = (&mut self.names, &mut self.next_sequence);
-        cuts.into_iter().map(move |cut| {
-            submission(cut, next, |segment| match names {
-                Some(names) => names.name(segment),
-                None => segment,
-            })
-        })
+        let date = self.dates.as_mut().and_then(|dates| dates.date(&cut));
+        let names = self
+            .names
+            .get_or_insert_with(|| SegmentNames::new("", extension));
+        let name = |segment| names.name(segment);
+        let Submission {
+            segment, mut info, ..
+        } = submission(cut, &mut self.next_sequence, name);
+        if let Some(date) = date.filter(|date| date.is_new) {
+            info = info.program_date_time(date.start);
+        }
+        Submission::from((segment, info))
     }
 }
 
@@ -62,22 +130,25 @@ impl producer::Packager for Packager {
     fn push(&mut self, bytes: &[u8], segments: &mut VecDeque<Submission>) -> Result<(), String> {
         let mut cuts = Vec::new();
         let pushed = self.segmenter.push(bytes, &mut cuts);
-        segments.extend(self.labels.label(self.segmenter.format(), cuts));
+        self.label(cuts, segments);
         pushed.map_err(|fault| fault.to_string())
     }
 
     fn finish(&mut self, segments: &mut VecDeque<Submission>) -> Result<(), String> {
         let mut cuts = Vec::new();
         let finished = self.segmenter.finish(&mut cuts);
-        segments.extend(self.labels.label(self.segmenter.format(), cuts));
+        self.label(cuts, segments);
         finished.map_err(|fault| fault.to_string())
     }
 
     fn stop(mut self, segments: &mut VecDeque<Submission>) {
         let mut cuts = Vec::new();
-        let format = self.segmenter.format();
+        let (format, groups) = (self.segmenter.format(), self.segmenter.groups());
         self.segmenter.stop(&mut cuts);
-        segments.extend(self.labels.label(format, cuts));
+        let labelled = cuts
+            .into_iter()
+            .map(|cut| self.labels.label(format, groups, cut));
+        segments.extend(labelled);
     }
 
     fn recycle(&mut self, payload: Vec<u8>) {
@@ -86,6 +157,8 @@ impl producer::Packager for Packager {
 
     fn take_notices(&mut self) -> Vec<String> {
         let notices = self.segmenter.take_notices();
-        notices.iter().map(ToString::to_string).collect()
+        let mut notices: Vec<_> = notices.iter().map(ToString::to_string).collect();
+        notices.append(&mut self.labels.notices);
+        notices
     }
 }

@@ -8,8 +8,8 @@ use segmenter::Segment;
 use segmenter::mpegts::Cutter;
 
 use crate::names::segment_name;
-use crate::support::convert::submission;
-use crate::support::producer::Packager;
+use support::convert::submission;
+use support::producer::Packager;
 
 pub(crate) struct Recorder {
     cutter: Cutter,

@@ -28,6 +28,12 @@ fn wrong_command_lines() {
             "--target needs seconds, more than 0, not \"NaN\"",
         ),
         (
+            &["--max-segment", "0"],
+            "--max-segment needs seconds, more than 0, not \"0\"",
+        ),
+        (&["--no-dates=1"], "--no-dates takes no value"),
+        (&["--independent=1"], "--independent takes no value"),
+        (
             &["--program", "0"],
             "--program needs a program number, 1 to 65535, not \"0\"",
         ),
@@ -223,7 +229,7 @@ fn what_is_there_is_gone_on_with_or_left_alone() {
         (
             &["--resume", "--target=9"],
             format!(
-                "{folder}: cannot resume \"live.m3u8\": its target duration is 8 s, but 18 s is \
+                "{folder}: cannot resume \"live.m3u8\": its target duration is 8 s, but 9 s is \
                  configured"
             ),
         ),

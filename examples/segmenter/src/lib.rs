@@ -9,6 +9,7 @@
 
 mod bits;
 pub mod cmaf;
+mod groups;
 pub mod mpegts;
 mod notice;
 mod segment;

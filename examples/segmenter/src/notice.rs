@@ -18,6 +18,8 @@ pub enum Notice {
     SeveralPrograms { count: usize, kept: Option<u16> },
     /// The timestamps jump, by so many ticks of 90 kHz.
     Jump { ticks: i64 },
+    /// Those of one audio stream jump, and the others do not.
+    AudioJump { pid: u16, ticks: i64 },
     /// The streams of the program or their codecs change.
     NewTracks,
     /// Media between a discontinuity and the next random access point was dropped.
@@ -47,17 +49,16 @@ impl fmt::Display for Notice {
                 count,
                 kept: Some(number),
             } => write!(f, "of {count} programs one is kept, number {number}"),
-            Self::Jump { ticks } => {
-                // Precise enough for a message.
-                let milliseconds = ticks / 90;
-                write!(
-                    f,
-                    "the timestamps jump by {}{}.{:03} s: discontinuity",
-                    if milliseconds < 0 { "-" } else { "" },
-                    milliseconds.unsigned_abs() / 1000,
-                    milliseconds.unsigned_abs() % 1000
-                )
-            }
+            Self::Jump { ticks } => write!(
+                f,
+                "the timestamps jump by {}: discontinuity",
+                Seconds(ticks)
+            ),
+            Self::AudioJump { pid, ticks } => write!(
+                f,
+                "the timestamps of the audio jump by {} (PID {pid:#x}): discontinuity",
+                Seconds(ticks)
+            ),
             Self::NewTracks => write!(f, "the tracks of the program change: discontinuity"),
             Self::Dropped { bytes } => write!(
                 f,
@@ -82,5 +83,21 @@ impl fmt::Display for Notice {
                 write!(f, "no random access point in the input (PID {pid:#x})")
             }
         }
+    }
+}
+
+/// Ticks of 90 kHz.
+struct Seconds(i64);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Precise enough for a message.
+        let milliseconds = self.0 / 90;
+        let sign = if milliseconds < 0 { "-" } else { "" };
+        let (seconds, rest) = (
+            milliseconds.unsigned_abs() / 1000,
+            milliseconds.unsigned_abs() % 1000,
+        );
+        write!(f, "{sign}{seconds}.{rest:03} s")
     }
 }

@@ -61,11 +61,16 @@ impl Segment {
     /// The duration, rounded down to a nanosecond.
     #[must_use]
     pub fn length(&self) -> Duration {
-        let rate = u64::from(self.timescale.max(1));
-        // Less than 2^32 times less than 2^30.
-        let nanoseconds = self.duration % rate * 1_000_000_000 / rate;
-        Duration::from_secs(self.duration / rate) + Duration::from_nanos(nanoseconds)
+        ticks_to_duration(self.duration, self.timescale)
     }
+}
+
+/// So many ticks of a clock, rounded down to a nanosecond.
+pub(crate) fn ticks_to_duration(ticks: u64, timescale: u32) -> Duration {
+    let rate = u64::from(timescale.max(1));
+    // Less than 2^32 times less than 2^30.
+    let nanoseconds = ticks % rate * 1_000_000_000 / rate;
+    Duration::from_secs(ticks / rate) + Duration::from_nanos(nanoseconds)
 }
 
 impl fmt::Debug for Segment {

@@ -107,6 +107,7 @@ impl Passing {
         let time = *time;
         if let Some(jump) = jump {
             context.note(Notice::Jump { ticks: jump.by });
+            self.groups.restart();
             match self.stage {
                 Stage::Seeking => {
                     self.stage = Stage::Orphan(Some(jump.start));
@@ -131,6 +132,7 @@ impl Passing {
         let Some(independent) = self.enters(unit, lasted, context) else {
             return;
         };
+        self.groups.note(time);
         match self.stage {
             Stage::Seeking => {
                 self.stage = Stage::First;
@@ -146,6 +148,7 @@ impl Passing {
                     if !keeps_on {
                         self.output.set_discontinuity();
                     }
+                    self.output.put_all_early();
                 }
                 self.stage = Stage::Later(time);
                 self.independent = independent;
@@ -169,6 +172,7 @@ impl Passing {
     pub(super) fn begin(&mut self, time: Ticks, independent: bool) {
         if mem::take(&mut self.breaks) {
             self.output.set_discontinuity();
+            self.output.put_all_early();
         }
         self.stage = Stage::Later(time);
         self.independent = independent;

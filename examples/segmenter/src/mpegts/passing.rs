@@ -15,6 +15,7 @@ use super::tables::{TableReader, Tables};
 use super::timeline::{OTHERS, Placed, Ticks, Timeline, to_stamp};
 use super::track::Track;
 use super::units::{Mark, Place, Tracker, Unit};
+use crate::groups::Groups;
 use crate::notice::Notice;
 use crate::segment::Segment;
 
@@ -45,6 +46,7 @@ pub(super) struct Passing {
     pub(super) breaks: bool,
     /// The first lane's time when audio came after the latest picture.
     pub(super) quiet_since: Option<Ticks>,
+    pub(super) groups: Groups,
     pub(super) said_not_alone: bool,
     /// A stream that got packets inserted.
     pub(super) counted: Option<u16>,
@@ -131,6 +133,7 @@ impl Passing {
             main_clock: Clock::default(),
             breaks: false,
             quiet_since: None,
+            groups: Groups::default(),
             said_not_alone: false,
             counted: None,
             units: Vec::new(),
@@ -255,7 +258,7 @@ impl Passing {
         } else if part.lane.is_some() && packet.starts_unit() {
             self.output
                 .release(self.deciding().timeline.now(), context.segments);
-            self.report_dropped(context);
+            self.report(context);
         }
     }
 
@@ -320,13 +323,17 @@ impl Passing {
         self.output.main_stamp = reference.map(|(stamp, _)| stamp);
         self.output
             .release(self.deciding().timeline.now(), context.segments);
-        self.report_dropped(context);
+        self.report(context);
     }
 
-    pub(super) fn report_dropped(&mut self, context: &mut Context<'_>) {
+    pub(super) fn report(&mut self, context: &mut Context<'_>) {
         let bytes = mem::take(&mut self.output.dropped);
         if bytes > 0 {
             context.note(Notice::Dropped { bytes });
+        }
+        if let Some((pid, ticks)) = self.output.lone_jump.take() {
+            context.note(Notice::AudioJump { pid, ticks });
+            self.breaks = true;
         }
     }
 
@@ -355,6 +362,6 @@ impl Passing {
             fate,
         };
         self.output.finish(end, context.segments);
-        self.report_dropped(context);
+        self.report(context);
     }
 }

@@ -9,14 +9,14 @@ const KILLED_BY_CTRL_C: i32 = 130;
 
 /// Whether the program was asked to end.
 #[derive(Default)]
-pub(crate) struct Interrupt {
+pub struct Interrupt {
     was_asked: Mutex<bool>,
     changed: Condvar,
 }
 
 impl Interrupt {
     /// Calls `end` at the first Ctrl-C or `SIGTERM`. The second one exits at once.
-    pub(crate) fn listen(end: impl Fn() + Send + 'static) -> Result<Arc<Self>, ctrlc::Error> {
+    pub fn listen(end: impl Fn() + Send + 'static) -> Result<Arc<Self>, ctrlc::Error> {
         let interrupt = Arc::new(Self::default());
         let raised = Arc::clone(&interrupt);
         let was_asked = AtomicBool::new(false);
@@ -38,7 +38,7 @@ impl Interrupt {
         self.changed.notify_all();
     }
 
-    pub(crate) fn was_asked(&self) -> bool {
+    pub fn was_asked(&self) -> bool {
         *self
             .was_asked
             .lock()
@@ -46,7 +46,7 @@ impl Interrupt {
     }
 
     /// Waits for this long, or until the program is asked to end.
-    pub(crate) fn wait(&self, duration: Duration) {
+    pub fn wait(&self, duration: Duration) {
         let was_asked = self
             .was_asked
             .lock()

@@ -5,10 +5,10 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sample.ts");
+const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/sample.ts");
 
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub enum Source {
     /// The sample that comes with the source code.
     Sample,
     StandardInput,
@@ -22,7 +22,7 @@ impl Source {
     ///
     /// Why it cannot be opened, in one line. `expected` names the expected input: "a transport
     /// stream".
-    pub(crate) fn open(&self, expected: &str) -> Result<Box<dyn Read + Send>, String> {
+    pub fn open(&self, expected: &str) -> Result<Box<dyn Read + Send>, String> {
         let path = match self {
             Self::Sample => Path::new(SAMPLE),
             Self::File(path) => path,

@@ -14,7 +14,7 @@ const CHUNK_LEN: usize = 64 * 1024;
 const GRACE: Duration = Duration::from_millis(200);
 
 /// Makes segments of the bytes that were read.
-pub(crate) trait Packager {
+pub trait Packager {
     /// Takes the next bytes, and adds the segments that they complete.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ pub(crate) trait Packager {
 ///
 /// A `read` of standard input may block forever, and nothing can wake it. The data that was read
 /// is therefore kept here, where another thread can take it.
-pub(crate) struct Producer<P> {
+pub struct Producer<P> {
     state: Mutex<State<P>>,
     changed: Condvar,
 }
@@ -57,6 +57,19 @@ struct State<P> {
     pace: Pace,
     unsent: VecDeque<Submission>,
     fault: Option<String>,
+    /// When the read began that is under way.
+    reading_since: Instant,
+}
+
+/// The state of the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Bytes come, or have ended.
+    Flowing,
+    /// No byte has come for so long.
+    Silent(Duration),
+    /// It broke off.
+    Lost,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,16 +82,16 @@ enum Stage {
 }
 
 /// The data that was read and not sent.
-pub(crate) struct Rest {
-    pub(crate) segments: VecDeque<Submission>,
+pub struct Rest {
+    pub segments: VecDeque<Submission>,
     /// Why the input ended before its end.
-    pub(crate) fault: Option<String>,
+    pub fault: Option<String>,
     /// If not, it is blocked in a `read`.
-    pub(crate) reader_has_ended: bool,
+    pub reader_has_ended: bool,
 }
 
 impl<P: Packager> Producer<P> {
-    pub(crate) fn new(packager: P, pace: Pace) -> Self {
+    pub fn new(packager: P, pace: Pace) -> Self {
         let state = State {
             stage: Stage::Reading,
             packager: Some(packager),
@@ -86,6 +99,7 @@ impl<P: Packager> Producer<P> {
             pace,
             unsent: VecDeque::new(),
             fault: None,
+            reading_since: Instant::now(),
         };
         Self {
             state: Mutex::new(state),
@@ -94,7 +108,7 @@ impl<P: Packager> Producer<P> {
     }
 
     /// Reads to the end, or until the stream is closed.
-    pub(crate) fn run(&self, mut input: impl Read, sender: &SegmentSender) {
+    pub fn run(&self, mut input: impl Read, sender: &SegmentSender) {
         let _done = Done(self);
         let mut chunk = vec![0; CHUNK_LEN];
         while !sender.is_closed() {
@@ -107,7 +121,8 @@ impl<P: Packager> Producer<P> {
             if !self.send_all(sender) || !goes_on {
                 return;
             }
-            self.lock().stage = Stage::Reading;
+            let mut state = self.lock();
+            (state.stage, state.reading_since) = (Stage::Reading, Instant::now());
         }
     }
 
@@ -143,19 +158,29 @@ impl<P: Packager> Producer<P> {
 
     /// Wakes a thread that waits for a segment to be due, so that it notices the close of the
     /// stream.
-    pub(crate) fn wake(&self) {
+    pub fn wake(&self) {
         // A thread that holds the lock has not looked yet, or waits already.
         drop(self.lock());
         self.changed.notify_all();
     }
 
+    /// The state of the input.
+    pub fn input(&self) -> Input {
+        let state = self.lock();
+        match state.stage {
+            _ if state.fault.is_some() => Input::Lost,
+            Stage::Reading => Input::Silent(state.reading_since.elapsed()),
+            Stage::Busy | Stage::Done => Input::Flowing,
+        }
+    }
+
     /// Takes what the user should know of the input, a line each.
-    pub(crate) fn take_notices(&self) -> Vec<String> {
+    pub fn take_notices(&self) -> Vec<String> {
         std::mem::take(&mut self.lock().notices)
     }
 
     /// Takes the payload of a finished segment for reuse.
-    pub(crate) fn recycle(&self, payload: Vec<u8>) {
+    pub fn recycle(&self, payload: Vec<u8>) {
         if let Some(packager) = &mut self.lock().packager {
             packager.recycle(payload);
         }
@@ -163,7 +188,7 @@ impl<P: Packager> Producer<P> {
 
     /// Takes the data that was read and not sent, with the unfinished segment. Call it once the
     /// stream is closed. A `read` that is under way then brings nothing more.
-    pub(crate) fn stop(&self) -> Rest {
+    pub fn stop(&self) -> Rest {
         let deadline = Instant::now() + GRACE;
         let mut state = self.lock();
         loop {

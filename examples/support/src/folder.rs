@@ -7,7 +7,7 @@ use std::path::Path;
 use segment_stream::DiskSink;
 use tempfile::TempDir;
 
-pub(crate) enum Folder<'a> {
+pub enum Folder<'a> {
     Given(&'a Path),
     /// Deleted on drop, unless something was stored.
     Temporary(TempDir),
@@ -16,7 +16,7 @@ pub(crate) enum Folder<'a> {
 impl<'a> Folder<'a> {
     /// The directory, created if missing. Temp files of a killed program are deleted. The name of
     /// a temporary directory begins with `prefix`.
-    pub(crate) fn open(given: Option<&'a Path>, prefix: &str) -> Result<Self, Box<dyn Error>> {
+    pub fn open(given: Option<&'a Path>, prefix: &str) -> Result<Self, Box<dyn Error>> {
         let Some(path) = given else {
             return Ok(Self::Temporary(TempDir::with_prefix(prefix)?));
         };
@@ -27,14 +27,14 @@ impl<'a> Folder<'a> {
         Ok(Self::Given(path))
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         match self {
             Self::Given(path) => path,
             Self::Temporary(folder) => folder.path(),
         }
     }
 
-    pub(crate) fn keep_if(&mut self, is_wanted: bool) {
+    pub fn keep_if(&mut self, is_wanted: bool) {
         if let Self::Temporary(folder) = self {
             folder.disable_cleanup(is_wanted);
         }

@@ -7,16 +7,19 @@ use std::time::Duration;
 
 use segment_stream::{ProducedSegment, StreamStats};
 
+use crate::producer::Input;
+
 /// Standard output gets a line for each segment; standard error gets the progress and the errors.
 ///
 /// If nobody reads them (`record | head -1`), the output is dropped and the program continues.
-pub(crate) struct Display {
+pub struct Display {
     program: &'static str,
     /// The past participle for the segments: "recorded".
     done: &'static str,
     is_live: bool,
     stored: Total,
     lost: u64,
+    input: Input,
 }
 
 /// The sum of the stored segments.
@@ -30,26 +33,27 @@ struct Total {
 const CLEAR_LINE: &str = "\r\x1b[2K";
 
 impl Display {
-    pub(crate) fn new(program: &'static str, done: &'static str) -> Self {
+    pub fn new(program: &'static str, done: &'static str) -> Self {
         Self {
             program,
             done,
             is_live: io::stderr().is_terminal(),
             stored: Total::default(),
             lost: 0,
+            input: Input::Flowing,
         }
     }
 
     /// The number of segments that are not stored.
-    pub(crate) fn lost(&self) -> u64 {
+    pub fn lost(&self) -> u64 {
         self.lost
     }
 
-    pub(crate) fn has_stored(&self) -> bool {
+    pub fn has_stored(&self) -> bool {
         self.stored.segments > 0
     }
 
-    pub(crate) fn stored(&mut self, segment: &ProducedSegment) {
+    pub fn stored(&mut self, segment: &ProducedSegment) {
         self.stored.segments += u64::from(!segment.is_init);
         self.stored.bytes += segment.byte_len() as u64;
         self.stored.seconds += segment.duration_secs;
@@ -63,43 +67,73 @@ impl Display {
         let _ = writeln!(io::stdout(), "{name}  {seconds:.3} s  {bytes} bytes");
     }
 
-    pub(crate) fn failed(&mut self, error: impl fmt::Display) {
+    pub fn failed(&mut self, error: impl fmt::Display) {
         self.lost += 1;
         self.complain(error);
     }
 
     /// Prints a line on standard error that names the program.
-    pub(crate) fn complain(&self, error: impl fmt::Display) {
+    pub fn complain(&self, error: impl fmt::Display) {
         self.say(format_args!("{}: {error}", self.program));
     }
 
     /// Prints notes on the input.
-    pub(crate) fn notes(&self, notes: Vec<String>) {
+    pub fn notes(&self, notes: Vec<String>) {
         for note in notes {
             self.complain(format_args!("note: {note}"));
         }
     }
 
     /// Prints a line on standard error.
-    pub(crate) fn say(&self, line: impl fmt::Display) {
+    pub fn say(&self, line: impl fmt::Display) {
         self.clear_progress();
         // In one write: standard error is not buffered, and a kill may come between two.
         let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
     }
 
+    /// Takes note of the state of the input. Silence counts if it is longer than `patience`; its
+    /// begin and its end are a line each.
+    pub fn input(&mut self, now: Input, patience: Duration) {
+        let now = match now {
+            Input::Silent(silence) if silence < patience => Input::Flowing,
+            now => now,
+        };
+        match (self.input, now) {
+            (Input::Flowing, Input::Silent(silence)) => {
+                self.complain(format_args!("note: no input for {} s", silence.as_secs()));
+            }
+            (Input::Silent(silence), Input::Flowing) => {
+                let seconds = silence.as_secs();
+                self.complain(format_args!("note: input again, after {seconds} s"));
+            }
+            _ => {}
+        }
+        self.input = now;
+    }
+
     /// Rewrites the progress line, if standard error is a terminal.
-    pub(crate) fn progress(&self, stats: &StreamStats) {
+    pub fn progress(&self, stats: &StreamStats) {
         if self.is_live {
-            let Total {
-                segments, bytes, ..
-            } = self.stored;
-            let (in_flight, times) = (stats.in_flight.segments, WriteTimes(stats));
-            let _ = write!(
-                io::stderr(),
-                "{CLEAR_LINE}{} · {} · {in_flight} in flight · {times}",
-                Count(segments),
-                Bytes(bytes)
-            );
+            let _ = write!(io::stderr(), "{CLEAR_LINE}{}", self.progress_line(stats));
+        }
+    }
+
+    fn progress_line(&self, stats: &StreamStats) -> String {
+        let Total {
+            segments, bytes, ..
+        } = self.stored;
+        let (count, bytes) = (Count(segments), Bytes(bytes));
+        let (in_flight, times) = (stats.in_flight.segments, WriteTimes(stats));
+        let mut line = format!("{count} · {bytes} · {in_flight} in flight · {times}");
+        // The trouble comes first: the end of a long line is not seen.
+        if self.lost > 0 {
+            let gaps = if self.lost == 1 { "gap" } else { "gaps" };
+            line = format!("{} {gaps} · {line}", self.lost);
+        }
+        match self.input {
+            Input::Flowing => line,
+            Input::Silent(silence) => format!("no input for {} s · {line}", silence.as_secs()),
+            Input::Lost => format!("input lost · {line}"),
         }
     }
 
@@ -109,13 +143,13 @@ impl Display {
         }
     }
 
-    pub(crate) fn summary(&self, folder: &Path, stats: &StreamStats) {
+    pub fn summary(&self, folder: &Path, stats: &StreamStats) {
         let account = self.account(folder);
         self.say(format_args!("{account}; {}", WriteTimes(stats)));
     }
 
     /// The number of stored and lost segments, and the directory.
-    pub(crate) fn account(&self, folder: &Path) -> String {
+    pub fn account(&self, folder: &Path) -> String {
         let done = self.done;
         let Total {
             segments,
@@ -173,5 +207,30 @@ impl fmt::Display for WriteTimes<'_> {
             milliseconds(mean),
             milliseconds(longest)
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_is_on_the_progress_line() {
+        let mut display = Display::new("test", "done");
+        let line = |display: &Display| display.progress_line(&StreamStats::default());
+        let quiet = line(&display);
+        assert!(quiet.starts_with("0 segments · 0 bytes · "), "{quiet}");
+        display.lost = 2;
+        assert_eq!(line(&display), format!("2 gaps · {quiet}"));
+        display.lost = 0;
+        let second = Duration::from_secs(1);
+        display.input(Input::Silent(7 * second), 8 * second);
+        assert_eq!(line(&display), quiet);
+        display.input(Input::Silent(9 * second), 8 * second);
+        assert_eq!(line(&display), format!("no input for 9 s · {quiet}"));
+        display.input(Input::Flowing, 8 * second);
+        assert_eq!(line(&display), quiet);
+        display.input(Input::Lost, 8 * second);
+        assert_eq!(line(&display), format!("input lost · {quiet}"));
     }
 }

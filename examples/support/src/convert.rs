@@ -7,7 +7,7 @@ use segmenter::{Segment, SegmentKind};
 
 /// The segment with what its manifests should say of it. `name` gives its name; media segments get
 /// the next number.
-pub(crate) fn submission(
+pub fn submission(
     segment: Segment,
     next_number: &mut u64,
     name: impl FnOnce(ProducedSegment) -> ProducedSegment,

@@ -6,7 +6,7 @@ use segment_stream::ProducedSegment;
 
 /// Decides when the next segment is due.
 #[derive(Debug)]
-pub(crate) enum Pace {
+pub enum Pace {
     /// At once.
     Unpaced,
     /// The first one at once, each later one when those before it would have been played.
@@ -19,7 +19,7 @@ pub(crate) enum Pace {
 }
 
 impl Pace {
-    pub(crate) fn realtime() -> Self {
+    pub fn realtime() -> Self {
         Self::Realtime {
             since: None,
             played: Duration::ZERO,
@@ -27,7 +27,7 @@ impl Pace {
     }
 
     /// The time until the next segment is due.
-    pub(crate) fn wait(&self) -> Duration {
+    pub fn wait(&self) -> Duration {
         match self {
             Self::Realtime {
                 since: Some(since),
@@ -37,7 +37,7 @@ impl Pace {
         }
     }
 
-    pub(crate) fn handed_on(&mut self, segment: &ProducedSegment) {
+    pub fn handed_on(&mut self, segment: &ProducedSegment) {
         if let Self::Realtime { since, played } = self {
             since.get_or_insert_with(Instant::now);
             let lasts = Duration::try_from_secs_f64(segment.duration_secs);

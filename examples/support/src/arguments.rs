@@ -4,12 +4,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use lexopt::{Arg, Parser};
 use segment_stream::Durability;
 
 use super::input::Source;
 
 /// The options of a program. They begin with their defaults.
-pub(crate) trait Options: Sized {
+pub trait Options: Sized {
     /// Sets the option of this name, its dashes included.
     ///
     /// # Errors
@@ -20,7 +21,7 @@ pub(crate) trait Options: Sized {
 
 /// The request of the command line.
 #[derive(Debug)]
-pub(crate) enum Command<O> {
+pub enum Command<O> {
     Help,
     Run {
         options: O,
@@ -36,28 +37,27 @@ impl<O: Options> Command<O> {
     /// # Errors
     ///
     /// The fault, in one line.
-    pub(crate) fn parse(
+    pub fn parse(
         arguments: impl IntoIterator<Item = OsString>,
         mut options: O,
     ) -> Result<Self, String> {
-        let mut arguments = arguments.into_iter();
+        let mut parser = Parser::from_args(arguments);
         let mut positional = Vec::new();
-        while let Some(argument) = arguments.next() {
-            let text = argument.to_string_lossy();
-            if text == "--" {
-                positional.extend(arguments.by_ref());
-            } else if text == "-h" || text == "--help" {
-                return Ok(Self::Help);
-            } else if text == "-" || !text.starts_with('-') {
-                positional.push(argument);
-            } else {
-                let (name, joined) = match text.split_once('=') {
-                    Some((name, value)) => (name, Some(value.to_owned())),
-                    None => (&*text, None),
-                };
-                let rest = &mut arguments;
-                options.set(name, Value { name, joined, rest })?;
-            }
+        while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
+            let name = match argument {
+                Arg::Value(value) => {
+                    positional.push(value);
+                    continue;
+                }
+                Arg::Short('h') | Arg::Long("help") => return Ok(Self::Help),
+                Arg::Short(letter) => format!("-{letter}"),
+                Arg::Long(name) => format!("--{name}"),
+            };
+            let value = Value {
+                name: &name,
+                parser: &mut parser,
+            };
+            options.set(&name, value)?;
         }
         let mut positional = positional.into_iter();
         let source = match positional.next() {
@@ -78,29 +78,36 @@ impl<O: Options> Command<O> {
 }
 
 /// The value of an option: `--name=value` or `--name value`.
-pub(crate) struct Value<'a> {
+pub struct Value<'a> {
     name: &'a str,
-    joined: Option<String>,
-    rest: &'a mut dyn Iterator<Item = OsString>,
+    parser: &'a mut Parser,
 }
 
 impl Value<'_> {
     /// Checks that the option has no value.
-    pub(crate) fn none(self) -> Result<(), String> {
-        match self.joined {
+    ///
+    /// # Errors
+    ///
+    /// The fault, in one line, as of all the others.
+    pub fn none(self) -> Result<(), String> {
+        match self.parser.optional_value() {
             None => Ok(()),
             Some(_) => Err(format!("{} takes no value", self.name)),
         }
     }
 
-    fn text(self) -> Result<String, String> {
-        let next = || Some(self.rest.next()?.to_string_lossy().into_owned());
-        self.joined
-            .or_else(next)
-            .ok_or_else(|| format!("{} needs a value", self.name))
+    /// Any text.
+    ///
+    /// # Errors
+    ///
+    /// There is no value.
+    pub fn text(self) -> Result<String, String> {
+        let value = self.parser.value();
+        let value = value.map_err(|_| format!("{} needs a value", self.name))?;
+        Ok(value.to_string_lossy().into_owned())
     }
 
-    pub(crate) fn seconds(self) -> Result<Duration, String> {
+    pub fn seconds(self) -> Result<Duration, String> {
         let name = self.name;
         let value = self.text()?;
         let seconds = value.parse().ok();
@@ -110,21 +117,21 @@ impl Value<'_> {
             .ok_or_else(|| format!("{name} needs seconds, more than 0, not {value:?}"))
     }
 
-    pub(crate) fn count(self) -> Result<usize, String> {
+    pub fn count(self) -> Result<usize, String> {
         let name = self.name;
         let value = self.text()?;
         let count = value.parse().ok().filter(|&count| count > 0);
         count.ok_or_else(|| format!("{name} needs a number from 1, not {value:?}"))
     }
 
-    pub(crate) fn program(self) -> Result<u16, String> {
+    pub fn program(self) -> Result<u16, String> {
         let name = self.name;
         let value = self.text()?;
         let number = value.parse().ok().filter(|&number| number > 0);
         number.ok_or_else(|| format!("{name} needs a program number, 1 to 65535, not {value:?}"))
     }
 
-    pub(crate) fn durability(self) -> Result<Durability, String> {
+    pub fn durability(self) -> Result<Durability, String> {
         let name = self.name;
         match self.text()?.as_str() {
             "none" => Ok(Durability::None),
