@@ -95,6 +95,7 @@ const ORDER: &[&str] = &[
     "presentation::driver::origin::alarm",
     "presentation::driver::origin::lane",
     "presentation::driver::origin::health",
+    "presentation::driver::origin::step",
     "presentation::driver::origin::schedule",
     "presentation::driver::origin::log",
     "presentation::driver::origin::shared",

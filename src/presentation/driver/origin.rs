@@ -26,6 +26,7 @@ mod pending;
 mod report;
 mod schedule;
 mod shared;
+mod step;
 #[cfg(all(test, not(shuttle)))]
 mod tests;
 mod worker;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::schedule::{Failure, Outcome, Put};
+use super::step::{Failure, Outcome, Put};
 use crate::error::SinkError;
 use crate::internal::cancel::Cancel;
 use crate::internal::unwind::{catch, message_of};

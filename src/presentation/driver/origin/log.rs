@@ -6,7 +6,7 @@ use std::time::Duration;
 use log::Level;
 
 use super::health::OriginHealth;
-use super::schedule::Note;
+use super::step::Note;
 use crate::error::SinkError;
 use crate::internal::log::log as tell;
 use crate::internal::rate_limit::{RateLimit, and_more};

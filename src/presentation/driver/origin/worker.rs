@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::attempt::{self, HasPanicked};
 use super::log::OriginLog;
-use super::schedule::{Next, Note, Outcome, Put};
 use super::shared::Shared;
+use super::step::{Next, Note, Outcome, Put};
 use crate::error::SinkError;
 use crate::internal::sync::now;
 use crate::internal::unwind::dispose;

@@ -8,7 +8,7 @@ use crate::error::SinkError;
 use crate::presentation::driver::document::{Document, Role};
 use crate::presentation::driver::origin::options::OriginOptions;
 use crate::presentation::driver::origin::report::{Fate, Report};
-use crate::presentation::driver::origin::schedule::Note;
+use crate::presentation::driver::origin::step::Note;
 
 const SCRIPTS: u64 = 3_000;
 

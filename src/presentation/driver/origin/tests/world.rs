@@ -10,7 +10,8 @@ use crate::presentation::driver::document::{Document, Role};
 use crate::presentation::driver::origin::attempt;
 use crate::presentation::driver::origin::options::OriginOptions;
 use crate::presentation::driver::origin::report::{Fate, Refused, RefusedKind, Report};
-use crate::presentation::driver::origin::schedule::{Next, Note, Schedule};
+use crate::presentation::driver::origin::schedule::Schedule;
+use crate::presentation::driver::origin::step::{Next, Note};
 use crate::segment::ProducedSegment;
 use crate::sink::{ObjectKind, SegmentSink, WriteContext};
 
