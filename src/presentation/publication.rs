@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::config::Retention as Policy;
+use super::driver::origin::Port;
 use super::fingerprint::{Fingerprints, Rolling};
 use super::format::{Manifest, ManifestKind};
 use super::job::Job;
 use super::journal::Published;
 use super::retention::{Moment, Retention};
 use super::reuse::Names;
+use super::submission::Submissions;
 
 /// The state of the publication of one manifest.
 #[derive(Debug)]
@@ -35,6 +37,9 @@ pub(crate) struct Publication {
     pub(crate) may_have_old_state: bool,
     /// The work of the thread that publishes it now.
     pub(crate) job: Option<Job>,
+    /// The way to the origin, if it goes to one.
+    pub(crate) port: Option<Port>,
+    pub(crate) submissions: Submissions,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +71,8 @@ impl Publication {
             tried: 0,
             counted: Counted::default(),
             job: None,
+            port: None,
+            submissions: Submissions::default(),
         }
     }
 
@@ -76,6 +83,11 @@ impl Publication {
 
     pub(crate) fn is_unpublished(&self) -> bool {
         self.version != self.landed
+    }
+
+    /// Whether a version of it is at its destination.
+    pub(crate) fn has_landed(&self) -> bool {
+        self.landed > 0 || self.published.number > 0
     }
 
     pub(crate) fn files_waiting(&self) -> impl Iterator<Item = &Path> {

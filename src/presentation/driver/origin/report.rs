@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::SinkError;
 use crate::presentation::driver::document::Document;
+use crate::sink::ObjectKind;
 
 /// The result of a document or of a removal.
 #[derive(Debug)]
@@ -13,10 +14,21 @@ pub(crate) enum Report {
         version: u64,
         fate: Fate,
     },
+    /// No put that was begun earlier can replace this version any more. It has landed before.
+    Settled { path: PathBuf, version: u64 },
+    /// A put of unknown outcome could not be replaced, so that an earlier version may appear.
+    Unreplaced { path: PathBuf, error: SinkError },
     Removal {
-        path: PathBuf,
+        removal: Removal,
         result: Result<(), SinkError>,
     },
+}
+
+/// An object that is to be removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Removal {
+    pub(crate) path: PathBuf,
+    pub(crate) object: ObjectKind,
 }
 
 /// What became of one document of a version. There is one report for each document. If the outcome
@@ -74,4 +86,20 @@ pub(crate) struct Finished {
     pub(crate) is_timeout: bool,
     /// URLs at which a write of unknown outcome may still replace the last version.
     pub(crate) unsettled: Vec<PathBuf>,
+}
+
+impl Removal {
+    pub(crate) fn segment(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            object: ObjectKind::MediaSegment,
+        }
+    }
+
+    pub(crate) fn state(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            object: ObjectKind::State,
+        }
+    }
 }

@@ -4,7 +4,7 @@ mod choice;
 mod end;
 mod outcome;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,8 @@ use super::health::OriginHealth;
 use super::lane::Lane;
 use super::options::OriginOptions;
 use super::pending::{Mailbox, Pending};
-use super::report::{Fate, Refused, RefusedKind, Report};
+use super::removals::Removals;
+use super::report::{Fate, Refused, RefusedKind, Removal, Report};
 use crate::error::SinkError;
 use crate::presentation::driver::document::Document;
 
@@ -31,14 +32,13 @@ pub(super) struct Schedule {
     pass: Vec<Pending>,
     progress: Progress,
     mailbox: Mailbox,
-    removals: VecDeque<PathBuf>,
-    /// A pass has ended since the last removal. So removals come to their turn at a destination
-    /// that is never idle.
-    is_removal_due: bool,
+    removals: Removals,
     in_flight: Option<InFlight>,
     reports: Vec<Report>,
     alarm: Alarm,
     last_error: Option<String>,
+    /// Failed puts since a manifest landed.
+    failures: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,23 +76,24 @@ impl Schedule {
             pass: Vec::new(),
             progress: Progress::Open,
             mailbox: Mailbox::new(options.delivery),
-            removals: VecDeque::new(),
-            is_removal_due: false,
+            removals: Removals::new(options.target_duration),
             in_flight: None,
             reports: Vec::new(),
             alarm: Alarm::new(options.target_duration),
             last_error: None,
+            failures: 0,
         }
     }
 
-    /// Takes a version, or gives it back.
+    /// Takes a version, or gives it back. What the outcomes of the last versions bring is taken
+    /// after a [`close`](Self::close) as well.
     pub(super) fn submit(
         &mut self,
         version: u64,
         documents: Vec<Document>,
         now: Instant,
     ) -> Result<(), Refused> {
-        let kind = if self.lifecycle != Lifecycle::Open {
+        let kind = if self.lifecycle == Lifecycle::Ended {
             RefusedKind::Ended
         } else if self.mailbox.is_full() {
             RefusedKind::Full
@@ -119,25 +120,44 @@ impl Schedule {
     }
 
     /// Takes an object that is to be removed when there is time. Returns whether it was taken.
-    pub(super) fn remove(&mut self, path: PathBuf) -> bool {
+    pub(super) fn remove(&mut self, removal: Removal) -> bool {
         let is_open = self.lifecycle == Lifecycle::Open;
         if is_open {
-            self.removals.push_back(path);
+            self.removals.push(removal);
         }
         is_open
+    }
+
+    /// Takes an object that is to be removed before anything else is put.
+    pub(super) fn remove_first(&mut self, removal: Removal) -> bool {
+        let is_open = self.lifecycle == Lifecycle::Open;
+        if is_open {
+            self.removals.push_urgent(removal);
+        }
+        is_open
+    }
+
+    /// No newer manifest is due, so nothing is overdue.
+    pub(super) fn rest(&mut self) {
+        self.alarm.end();
+    }
+
+    /// A removal was not tried.
+    pub(super) fn spared(&mut self) {
+        self.in_flight = None;
     }
 
     /// Enters the result of a removal. Gives it back if nobody takes it any more.
     pub(super) fn removed(
         &mut self,
-        path: PathBuf,
+        removal: Removal,
         result: Result<(), SinkError>,
     ) -> Option<SinkError> {
         self.in_flight = None;
         if self.lifecycle == Lifecycle::Ended {
             return result.err();
         }
-        self.reports.push(Report::Removal { path, result });
+        self.reports.push(Report::Removal { removal, result });
         None
     }
 
@@ -194,6 +214,7 @@ impl Schedule {
             in_flight_for: in_flight.map(|it| now.saturating_duration_since(it.since)),
             in_doubt: self.unsettled().len(),
             last_error: self.last_error.clone(),
+            failures: self.failures,
         }
     }
 }

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::pending::Pending;
+use super::report::Removal;
 use crate::error::SinkError;
 
 /// The next thing to do.
 #[derive(Debug)]
 pub(super) enum Next {
     Put(Box<Put>),
-    Remove(PathBuf),
+    Remove(Removal),
     /// Nothing, until this time or the next change.
     Wait(Option<Instant>),
     End,

@@ -22,6 +22,10 @@ impl Schedule {
         if self.lifecycle == Lifecycle::Ended {
             return Next::End;
         }
+        if let Some(removal) = self.removals.next_urgent() {
+            self.set_in_flight(&removal.path, None, now);
+            return Next::Remove(removal);
+        }
         if let Some(put) = self.next_repeat(now) {
             return Next::Put(Box::new(put));
         }
@@ -33,12 +37,9 @@ impl Schedule {
             self.refill();
             ready = self.ready(now);
         }
-        if (self.is_removal_due || ready.is_err())
-            && let Some(path) = self.removals.pop_front()
-        {
-            self.is_removal_due = false;
-            self.set_in_flight(&path, None, now);
-            return Next::Remove(path);
+        if let Some(removal) = self.removals.next(ready.is_err(), now) {
+            self.set_in_flight(&removal.path, None, now);
+            return Next::Remove(removal);
         }
         match ready {
             Ok(place) => Next::Put(Box::new(self.begin(place, now))),
@@ -133,7 +134,7 @@ impl Schedule {
     }
 
     /// Waits for a pause to end, for a text to be put again, or for the next change.
-    fn wait(&self, ready_at: Option<Instant>) -> Next {
+    fn wait(&mut self, ready_at: Option<Instant>) -> Next {
         let closing = match self.lifecycle {
             Lifecycle::Closing { deadline } => Some(deadline),
             _ => None,
@@ -145,6 +146,7 @@ impl Schedule {
         let repeats = repeats.filter_map(|(_, lane)| lane.repeat_at());
         let until = repeats.filter(is_in_time).chain(ready_at).min();
         if until.is_none() && self.pass.is_empty() && closing.is_some() {
+            self.lifecycle = Lifecycle::Ended;
             return Next::End;
         }
         let rings_at = self.alarm.rings_at().filter(|_| closing.is_none());

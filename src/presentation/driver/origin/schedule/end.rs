@@ -29,9 +29,9 @@ impl Schedule {
         self.report(&waiting, |it| {
             Fate::Failed(not_put("write", &it.path, reason))
         });
-        for path in std::mem::take(&mut self.removals) {
-            let result = Err(not_put("remove", &path, reason));
-            self.reports.push(Report::Removal { path, result });
+        for removal in self.removals.take_all() {
+            let result = Err(not_put("remove", &removal.path, reason));
+            self.reports.push(Report::Removal { removal, result });
         }
     }
 

@@ -60,7 +60,8 @@ impl Schedule {
         self.last_error = None;
         let lane = self.lanes.get_mut(&path)?;
         lane.failures = 0;
-        if lane.doubtful_until.is_none_or(|until| started >= until) {
+        let is_settled = lane.doubtful_until.is_none_or(|until| started >= until);
+        if is_settled {
             lane.settle();
         } else {
             lane.keep(pending, true);
@@ -69,17 +70,22 @@ impl Schedule {
             self.progress = Progress::Underway;
             if self.pass.is_empty() {
                 self.progress = Progress::Open;
-                self.is_removal_due = true;
+                self.removals.turn();
             }
         }
-        if reason == (Reason::Repeat { has_landed: true }) {
+        let is_new = reason != (Reason::Repeat { has_landed: true });
+        if is_new {
+            let report = Report::document(&path, version, Fate::Landed);
+            self.reports.push(report);
+        }
+        if is_settled {
+            let path = path.clone();
+            self.reports.push(Report::Settled { path, version });
+        }
+        if !is_new || role == Role::State {
             return None;
         }
-        let report = Report::document(&path, version, Fate::Landed);
-        self.reports.push(report);
-        if role == Role::State {
-            return None;
-        }
+        self.failures = 0;
         let after = self.alarm.stop(now)?;
         Some(Note::Recovered { path, after })
     }
@@ -92,6 +98,7 @@ impl Schedule {
             has_unknown_outcome,
         } = failure;
         self.last_error = Some(message);
+        self.failures += 1;
         let lane = self.lanes.get_mut(&put.pending.path)?;
         lane.failures = lane.failures.saturating_add(1);
         if has_unknown_outcome {
@@ -134,6 +141,9 @@ impl Schedule {
                     lane.keep(put.pending, has_landed);
                 } else {
                     lane.settle();
+                    let path = put.pending.path.clone();
+                    let error = error.clone();
+                    self.reports.push(Report::Unreplaced { path, error });
                 }
                 Some(Note::NotRepeated { error })
             }

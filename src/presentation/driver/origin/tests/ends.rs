@@ -87,5 +87,5 @@ fn what_is_not_put_at_the_deadline_has_failed() {
     assert_eq!(world.fates("live"), "0F");
     let told = format!("{:?}", world.reports);
     assert!(told.contains("the time to finish is over"), "{told}");
-    assert_eq!(world.reports.len(), 3);
+    assert_eq!(world.reports.len(), 4);
 }
