@@ -66,8 +66,8 @@ impl<S: SegmentSink + 'static> Destination for Origin<S> {}
 /// };
 /// let stream = || SegmentStream::with_sink(SegmentStreamConfig::default(), sink::from_fn(upload));
 /// let (mut first, mut second) = (publisher()?, publisher()?);
-/// let (to_first, sender) = stream()?;
-/// let (to_second, forward) = stream()?;
+/// let (mut to_first, sender) = stream()?;
+/// let (mut to_second, forward) = stream()?;
 /// let other = std::thread::spawn(move || {
 ///     for item in to_second.with_info() {
 ///         let _ = second.push(&item); // Logged, and repaired by the next push.
@@ -171,7 +171,8 @@ impl OriginHandle {
 
 /// How a publisher reaches its destination.
 pub(crate) mod sealed {
-    use super::{Origin, OriginRoute, SegmentSink};
+    use crate::presentation::origin::{Origin, OriginRoute, Routed};
+    use crate::sink::SegmentSink;
 
     pub trait Sealed: Sized {
         type Sink: SegmentSink;
@@ -207,8 +208,6 @@ pub(crate) mod sealed {
             })
         }
     }
-
-    use super::Routed;
 }
 
 /// An origin without the type of its sink.

@@ -29,7 +29,8 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         let (mut spent, mut errors) = (Vec::new(), Vec::new());
         let mut core = lock(&self.shared.core);
         let mut ports = vec![port.clone()];
-        for p in std::iter::once(own).chain(core.due()) {
+        let others = core.due().into_iter().filter(|p| *p != own);
+        for p in std::iter::once(own).chain(others) {
             ports.extend(core.port_of(p));
             let submitted = core.submit(p, &mut spent);
             errors.extend(submitted.err().map(Unsent::into_error));
@@ -43,59 +44,70 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         self.outcome(PublishErrorKind::Sink, errors, notices)
     }
 
-    /// Publishes the end, and waits for it until the deadline.
+    /// Publishes the end, and waits until it stands, or until the deadline.
     pub(super) fn end_at(
         &mut self,
         port: &Port,
         deadline: Deadline,
         notices: Vec<Notice>,
     ) -> Result<Pushed, PublishError> {
-        self.hand_over(port, deadline, notices)?;
-        let own = self.own();
-        let core = lock(&self.shared.core);
-        let core = self
-            .shared
-            .wait_for_origin(core, port, deadline, |core| is_awaited(core, own));
-        drop(core);
-        // The thread may have ended with the last report.
-        self.shared.collect(own, port, self.now());
-        self.fate(own, Vec::new())
+        let mut errors = self.hand_over(port, deadline, notices);
+        self.wait_for_the_end(deadline);
+        self.fate(&mut errors)
     }
 
-    /// Hands the newest version over, and waits for room until the deadline.
+    /// Hands the newest version over, and waits for room until the deadline. Then hands over every
+    /// other one that has changed.
     fn hand_over(
         &mut self,
         port: &Port,
         deadline: Deadline,
         notices: Vec<Notice>,
-    ) -> Result<(), PublishError> {
+    ) -> Vec<SinkError> {
         let own = self.own();
-        let mut spent = Vec::new();
+        let (mut spent, mut errors) = (Vec::new(), Vec::new());
         let mut core = lock(&self.shared.core);
         core.publications[own].submissions.notices.extend(notices);
-        let error = loop {
+        loop {
             match core.submit(own, &mut spent) {
-                Ok(()) => break None,
                 Err(Unsent::Full(_)) if deadline.left().is_none_or(|left| !left.is_zero()) => {
-                    let landed = core.publications[own].landed;
-                    core = self.shared.wait_for_origin(core, port, deadline, |core| {
-                        core.publications[own].landed == landed
-                    });
+                    core = self
+                        .shared
+                        .wait_for_origin(core, deadline, |_| port.is_running() && port.is_full());
                 }
-                Err(unsent) => break Some(unsent.into_error()),
+                submitted => {
+                    errors.extend(submitted.err().map(Unsent::into_error));
+                    break;
+                }
             }
-        };
-        let notices = match &error {
-            Some(_) => core.take_notices(own),
-            None => Vec::new(),
-        };
+        }
+        for p in core.due() {
+            let submitted = core.submit(p, &mut spent);
+            errors.extend(submitted.err().map(Unsent::into_error));
+        }
         drop(core);
         dispose(spent);
-        match error {
-            None => Ok(()),
-            error => self
-                .outcome(PublishErrorKind::Sink, error.into_iter().collect(), notices)
-                .map(drop),
+        errors
+    }
+
+    fn wait_for_the_end(&self, deadline: Deadline) {
+        let own = self.own();
+        let core = lock(&self.shared.core);
+        let core = self.shared.wait_for_origin(core, deadline, |core| {
+            let is_awaited = |p: usize| {
+                let is_awaited = matches!(core.standing(p), Standing::Awaited);
+                is_awaited && core.port_of(p).is_some_and(|port| port.is_running())
+            };
+            concerned(core, own).into_iter().any(is_awaited)
+        });
+        let ports: Vec<_> = core.publications.iter().map(|it| it.port.clone()).collect();
+        drop(core);
+        // A thread may have ended with its last report.
+        let now = self.now();
+        for (p, port) in ports.iter().enumerate() {
+            if let Some(port) = port {
+                self.shared.collect(p, port, now);
+            }
         }
     }
 
@@ -106,15 +118,13 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         let Some(port) = self.port().cloned() else {
             return self.publish_end(notices);
         };
-        let handed_over = self.hand_over(&port, deadline, notices);
-        if self.is_over() {
-            let left = deadline.left().unwrap_or(Duration::MAX);
-            let ended = self.end_driver(left);
-            handed_over?;
-            return ended;
+        let mut errors = self.hand_over(&port, deadline, notices);
+        let is_timeout = self.end_driver(deadline, &mut errors);
+        self.wait_for_the_end(deadline);
+        match self.fate(&mut errors) {
+            Err(error) if is_timeout => Err(error.into_timed_out()),
+            ended => ended,
         }
-        // The thread of another rendition publishes the end, through this origin.
-        handed_over.map(|()| Pushed::default())
     }
 
     pub(super) fn suspend_origin(
@@ -122,49 +132,37 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         port: &Port,
         notices: Vec<Notice>,
     ) -> Result<Pushed, PublishError> {
-        self.hand_over(port, Deadline::Never, notices)?;
+        let mut errors = self.hand_over(port, Deadline::Never, notices);
         let own = self.own();
         let mut core = lock(&self.shared.core);
-        let has_retired = !core.renditions[self.rendition].retired.is_empty();
-        let submitted = if has_retired {
-            core.submit_state(own)
-        } else {
-            Ok(())
-        };
-        drop(core);
-        let error = submitted.err().map(Unsent::into_error);
-        let ended = if self.is_over() {
-            self.end_driver(Duration::MAX)
-        } else {
-            Ok(Pushed::default())
-        };
-        match error {
-            None => ended,
-            error => self.outcome(
-                PublishErrorKind::Sink,
-                error.into_iter().collect(),
-                Vec::new(),
-            ),
+        if !core.renditions[self.rendition].retired.is_empty() {
+            let submitted = core.submit_state(own);
+            errors.extend(submitted.err().map(Unsent::into_error));
         }
+        drop(core);
+        self.end_driver(Deadline::Never, &mut errors);
+        self.wait_for_the_end(Deadline::Never);
+        self.fate(&mut errors)
     }
 
-    fn is_over(&self) -> bool {
-        self.core().renditions[self.rendition].is_over()
-    }
-
-    /// Puts what waits and ends the thread.
-    fn end_driver(&mut self, timeout: Duration) -> Result<Pushed, PublishError> {
+    /// Puts what waits and ends the thread, if no other rendition may still need it. Returns
+    /// whether the time was over before.
+    fn end_driver(&mut self, deadline: Deadline, errors: &mut Vec<SinkError>) -> bool {
         let own = self.own();
+        let core = lock(&self.shared.core);
+        let is_over = core.renditions[self.rendition].is_over();
+        let is_needed = !is_over || matches!(core.standing(own), Standing::Due);
+        drop(core);
+        if is_needed {
+            return false;
+        }
         let driver: Option<OriginDriver> = self.shared.take_driver(self.rendition);
-        let Some(driver) = driver else {
-            return self.fate(own, Vec::new());
-        };
+        let Some(driver) = driver else { return false };
         let Finished {
             reports,
             sink_error,
             is_timeout,
-            ..
-        } = driver.finish(timeout);
+        } = driver.finish(deadline.left().unwrap_or(Duration::MAX));
         let now = self.now();
         let mut spent = Vec::new();
         let mut core = lock(&self.shared.core);
@@ -173,11 +171,8 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         }
         drop(core);
         dispose(spent);
-        let ended = self.fate(own, sink_error.into_iter().collect());
-        match ended {
-            Err(error) if is_timeout => Err(error.into_timed_out()),
-            ended => ended,
-        }
+        errors.extend(sink_error);
+        is_timeout
     }
 
     /// Deletes all due files, and waits until each was tried.
@@ -187,34 +182,35 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         let mut core = lock(&self.shared.core);
         core.begin_deletions_anew(own, now);
         core.submit_deletion(own, now);
-        let mut core = self
-            .shared
-            .wait_for_origin(core, port, Deadline::Never, |core| core.is_deleting(own));
+        let mut core = self.shared.wait_for_origin(core, Deadline::Never, |core| {
+            core.is_deleting(own) && port.is_running()
+        });
         let notices = core.take_notices(own);
         drop(core);
         self.tell(&notices);
         Pushed { notices }
     }
 
-    /// What became of the newest version.
-    fn fate(&mut self, own: usize, mut errors: Vec<SinkError>) -> Result<Pushed, PublishError> {
+    /// What became of the newest versions.
+    fn fate(&mut self, errors: &mut Vec<SinkError>) -> Result<Pushed, PublishError> {
+        let own = self.own();
         let mut core = lock(&self.shared.core);
-        let path = core.publications[own].manifest.path.clone();
         let mut kind = PublishErrorKind::Sink;
-        for p in std::iter::once(own).chain(indices(&core)) {
+        for p in concerned(&core, own) {
             match core.standing(p) {
                 Standing::Failed(error) => errors.push(error),
                 Standing::Awaited => {
                     kind = PublishErrorKind::TimedOut;
-                    let why = "an earlier version may still take its place";
-                    errors.push(SinkError::transient(why).with_path(&path));
+                    let why = "it is not certain that the newest version stands";
+                    let path = &core.publications[p].manifest.path;
+                    errors.push(SinkError::transient(why).with_path(path));
                 }
                 Standing::Due | Standing::Published => {}
             }
         }
         let notices = core.take_notices(own);
         drop(core);
-        self.outcome(kind, errors, notices)
+        self.outcome(kind, std::mem::take(errors), notices)
     }
 
     fn outcome(
@@ -231,15 +227,15 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
     }
 }
 
-fn indices<F: Format>(core: &Core<F>) -> Vec<usize> {
+/// The manifests that a call waits for at the end: its own, those that name others, and after the
+/// last rendition all.
+fn concerned<F: Format>(core: &Core<F>, own: usize) -> Vec<usize> {
     let all = 0..core.publications.len();
-    let is_index = |p: &usize| core.publications[*p].manifest.state().is_none();
-    all.filter(is_index).collect()
-}
-
-/// Whether the newest version of a manifest, or of one that names others, is under way.
-fn is_awaited<F: Format>(core: &Core<F>, own: usize) -> bool {
-    std::iter::once(own)
-        .chain(indices(core))
-        .any(|p| matches!(core.standing(p), Standing::Awaited))
+    let are_all_over = core.are_all_over();
+    let is_concerned =
+        |p: &usize| *p == own || are_all_over || core.publications[*p].manifest.state().is_none();
+    let mut concerned: Vec<_> = all.filter(is_concerned).collect();
+    // Its own error comes first.
+    concerned.sort_by_key(|p| *p != own);
+    concerned
 }

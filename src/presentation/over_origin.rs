@@ -9,7 +9,7 @@ use super::core::Core;
 use super::deletion::{ALL, Part, Step};
 use super::driver::Action;
 use super::driver::document::{Document, Role};
-use super::driver::origin::{Fate, Port, RefusedKind, Removal, Report};
+use super::driver::origin::{Fate, Port, Refused, Removal, Report};
 use super::format::{Format, ManifestKind};
 use super::job::Rendered;
 use super::notice::Notice;
@@ -88,9 +88,9 @@ impl<F: Format> Core<F> {
         spend(it.submissions.forget(number), spent);
         it.written_state.clear();
         let path = self.publications[p].manifest.path.as_path();
-        Err(match refused.kind {
-            RefusedKind::Full => Unsent::Full(unsent(FULL, path)),
-            RefusedKind::Ended => {
+        Err(match refused {
+            Refused::Full => Unsent::Full(unsent(FULL, path)),
+            Refused::Ended => {
                 let why = port.health().last_error;
                 let why = why.map_or_else(|| ENDED.to_owned(), |why| format!("{ENDED}: {why}"));
                 Unsent::Failed(unsent(&why, path))
@@ -135,8 +135,10 @@ impl<F: Format> Core<F> {
         let it = &mut self.publications[p];
         spend(it.submissions.add(submitted, before), spent);
         spent.extend(it.submissions.state_error.take());
-        let old_state = it.manifest.state().filter(|_| it.may_have_old_state);
+        let is_removed = !it.may_have_old_state || it.submissions.is_removing_old_state;
+        let old_state = it.manifest.state().filter(|_| !is_removed);
         let old_state = old_state.map(Removal::state);
+        it.submissions.is_removing_old_state |= old_state.is_some();
         let role = match it.manifest.kind {
             ManifestKind::Segments { .. } => Role::Rendition,
             ManifestKind::Index => Role::Presentation,
@@ -168,9 +170,9 @@ impl<F: Format> Core<F> {
         let version = self.publications[p].version;
         let document = Document::new(&path, text, Role::State);
         let submitted = port.submit(version, vec![document]);
-        submitted.map_err(|refused| match refused.kind {
-            RefusedKind::Full => Unsent::Full(unsent(FULL, &path)),
-            RefusedKind::Ended => Unsent::Failed(unsent(ENDED, &path)),
+        submitted.map_err(|refused| match refused {
+            Refused::Full => Unsent::Full(unsent(FULL, &path)),
+            Refused::Ended => Unsent::Failed(unsent(ENDED, &path)),
         })
     }
 
@@ -364,6 +366,7 @@ impl<F: Format> Core<F> {
             return;
         };
         let it = &mut self.publications[p];
+        it.submissions.is_removing_old_state = false;
         match result {
             Ok(()) => it.may_have_old_state = false,
             // A sink that cannot delete hardly wrote one.

@@ -26,6 +26,8 @@ pub(crate) struct Submissions {
     /// The deletions of the last push.
     pub(super) pass: Option<Pass>,
     pub(super) removal: Option<Removal>,
+    /// The side file of an earlier session is being removed.
+    pub(super) is_removing_old_state: bool,
     /// What the next push returns.
     pub(super) notices: Vec<Notice>,
 }

@@ -102,15 +102,14 @@ impl<F: Format> Shared<F> {
         dispose(spent);
     }
 
-    /// Waits while `is_awaited`, at most until the deadline, or until the thread has ended.
+    /// Waits for reports while `is_awaited`, at most until the deadline.
     pub(crate) fn wait_for_origin<'a>(
         &'a self,
         mut core: MutexGuard<'a, Core<F>>,
-        port: &Port,
         deadline: Deadline,
         is_awaited: impl Fn(&Core<F>) -> bool,
     ) -> MutexGuard<'a, Core<F>> {
-        while is_awaited(&core) && port.is_running() {
+        while is_awaited(&core) {
             let left = deadline.left();
             if left.is_some_and(|left| left.is_zero()) {
                 break;

@@ -36,7 +36,7 @@ mod worker;
 pub use self::health::OriginHealth;
 pub(crate) use self::options::OriginOptions;
 pub(crate) use self::port::{Owner, Port};
-pub(crate) use self::report::{Fate, Finished, RefusedKind, Removal, Report};
+pub(crate) use self::report::{Fate, Finished, Refused, Removal, Report};
 
 use std::fmt;
 use std::io;
@@ -131,7 +131,6 @@ impl OriginDriver {
             reports: state.schedule.take_reports(),
             sink_error: state.sink_error.take(),
             is_timeout,
-            unsettled: state.schedule.unsettled(),
         }
     }
 

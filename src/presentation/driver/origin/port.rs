@@ -41,7 +41,7 @@ impl Port {
     ///
     /// # Errors
     ///
-    /// The version was not taken, and its documents are given back.
+    /// The version was not taken.
     pub(crate) fn submit(&self, version: u64, documents: Vec<Document>) -> Result<(), Refused> {
         let mut state = self.0.lock();
         let submitted = state.schedule.submit(version, documents, now());
@@ -80,6 +80,11 @@ impl Port {
     /// a call.
     pub(crate) fn check_alarm(&self) {
         self.0.check_alarm();
+    }
+
+    /// Whether a version would be refused for want of room.
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.lock().schedule.is_full()
     }
 
     /// Whether the thread puts what is submitted.

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::SinkError;
-use crate::presentation::driver::document::Document;
 use crate::sink::ObjectKind;
 
 /// The result of a document or of a removal.
@@ -60,18 +59,11 @@ impl Report {
 
 /// Why a version was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RefusedKind {
+pub(crate) enum Refused {
     /// As many versions wait as may wait ([`OriginOptions::in_order`](super::OriginOptions)).
     Full,
     /// The publisher thread has ended: its sink panicked, or it was finished.
     Ended,
-}
-
-/// A version that was not taken, with its documents.
-#[derive(Debug)]
-pub(crate) struct Refused {
-    pub(crate) kind: RefusedKind,
-    pub(crate) documents: Vec<Document>,
 }
 
 /// How the publisher thread ended.
@@ -84,11 +76,10 @@ pub(crate) struct Finished {
     pub(crate) sink_error: Option<SinkError>,
     /// The time was over before the thread had ended.
     pub(crate) is_timeout: bool,
-    /// URLs at which a write of unknown outcome may still replace the last version.
-    pub(crate) unsettled: Vec<PathBuf>,
 }
 
 impl Removal {
+    #[cfg(test)]
     pub(crate) fn segment(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),

@@ -14,7 +14,7 @@ use super::lane::Lane;
 use super::options::OriginOptions;
 use super::pending::{Mailbox, Pending};
 use super::removals::Removals;
-use super::report::{Fate, Refused, RefusedKind, Removal, Report};
+use super::report::{Fate, Refused, Removal, Report};
 use crate::error::SinkError;
 use crate::presentation::driver::document::Document;
 
@@ -85,7 +85,7 @@ impl Schedule {
         }
     }
 
-    /// Takes a version, or gives it back. What the outcomes of the last versions bring is taken
+    /// Takes a version, or refuses it. What the outcomes of the last versions bring is taken
     /// after a [`close`](Self::close) as well.
     pub(super) fn submit(
         &mut self,
@@ -93,16 +93,15 @@ impl Schedule {
         documents: Vec<Document>,
         now: Instant,
     ) -> Result<(), Refused> {
-        let kind = if self.lifecycle == Lifecycle::Ended {
-            RefusedKind::Ended
-        } else if self.mailbox.is_full() {
-            RefusedKind::Full
-        } else {
-            self.alarm.start(now);
-            self.add(version, documents);
-            return Ok(());
-        };
-        Err(Refused { kind, documents })
+        if self.lifecycle == Lifecycle::Ended {
+            return Err(Refused::Ended);
+        }
+        if self.mailbox.is_full() {
+            return Err(Refused::Full);
+        }
+        self.alarm.start(now);
+        self.add(version, documents);
+        Ok(())
     }
 
     fn add(&mut self, version: u64, documents: Vec<Document>) {
@@ -117,6 +116,10 @@ impl Schedule {
         let replaced = self.mailbox.add(newer);
         self.report(&older, |_| Fate::Superseded);
         self.report(&replaced, |_| Fate::Superseded);
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.mailbox.is_full()
     }
 
     /// Takes an object that is to be removed when there is time. Returns whether it was taken.

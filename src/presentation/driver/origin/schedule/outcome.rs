@@ -42,6 +42,7 @@ impl Schedule {
             Outcome::Landed => self.landed(put, now),
             Outcome::Failed(failure) => self.failed(put, failure, now, random),
             Outcome::Panicked(error) => {
+                self.last_error = Some(error.to_string());
                 let note = self.not_put(&put, error);
                 self.abort("the sink panicked");
                 Some(note)

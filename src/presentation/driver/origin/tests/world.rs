@@ -9,7 +9,7 @@ use crate::error::SinkError;
 use crate::presentation::driver::document::{Document, Role};
 use crate::presentation::driver::origin::attempt;
 use crate::presentation::driver::origin::options::OriginOptions;
-use crate::presentation::driver::origin::report::{Fate, Refused, RefusedKind, Removal, Report};
+use crate::presentation::driver::origin::report::{Fate, Refused, Removal, Report};
 use crate::presentation::driver::origin::schedule::Schedule;
 use crate::presentation::driver::origin::step::{Next, Note};
 use crate::segment::ProducedSegment;
@@ -241,8 +241,8 @@ impl World {
                 Event::Submit(version, documents) => {
                     match self.schedule.submit(version, documents, start + at) {
                         Ok(()) => {}
-                        Err(Refused { kind, .. }) => {
-                            assert_eq!(kind, RefusedKind::Full);
+                        Err(refused) => {
+                            assert_eq!(refused, Refused::Full);
                             self.refused.push(version);
                         }
                     }
