@@ -29,6 +29,7 @@ pub struct MediaPlaylist {
     pub(crate) path: PathBuf,
     pub(crate) kind: Extent,
     pub(crate) target_secs: Option<u64>,
+    pub(crate) first_sequence: Option<u64>,
     pub(crate) base_url: Option<String>,
     pub(crate) dates: Dates,
     pub(crate) independent_segments: bool,
@@ -72,6 +73,7 @@ impl MediaPlaylist {
             path,
             kind,
             target_secs: None,
+            first_sequence: None,
             base_url: None,
             dates: Dates::None,
             independent_segments: false,
@@ -94,6 +96,14 @@ impl MediaPlaylist {
     /// segment.
     pub fn target_duration(mut self, target: Duration) -> Self {
         self.target_secs = Some(whole_seconds_above(from_duration(target)).max(1));
+        self
+    }
+
+    /// The media sequence number of the first segment, for receivers that want it to be 0. By
+    /// default it is the `sequence` of the first media segment. A resumed playlist goes on with its
+    /// own numbers.
+    pub fn first_sequence(mut self, number: u64) -> Self {
+        self.first_sequence = Some(number);
         self
     }
 
@@ -195,6 +205,7 @@ impl MediaPlaylist {
             dates: self.dates,
             retention: self.retention,
             max_lag: None,
+            first_sequence: self.first_sequence,
         }
     }
 

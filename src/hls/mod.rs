@@ -27,12 +27,14 @@ mod start;
 pub(crate) mod tags;
 
 pub use crate::presentation::config::Retention;
+pub use crate::presentation::driver::origin::OriginHealth;
 pub use crate::presentation::error::{
     PublishError, PublishErrorKind, ResumeError, ResumeErrorKind,
 };
 pub use crate::presentation::item::Item;
 pub use crate::presentation::names::SegmentNames;
 pub use crate::presentation::notice::Notice;
+pub use crate::presentation::origin::{Destination, Origin, OriginHandle};
 pub use crate::presentation::publisher::Pushed;
 pub use crate::presentation::reserved::Reserved;
 pub use config::MediaPlaylist;

@@ -14,6 +14,7 @@ use super::publisher::MediaPlaylistPublisher;
 use super::setup::{Setup, refuse};
 use crate::presentation::error::ResumeError;
 use crate::presentation::format::{Manifest, ManifestKind};
+use crate::presentation::origin::Destination;
 use crate::presentation::reserved::Reserved;
 use crate::presentation::time::from_duration;
 use crate::sink::SegmentSink;
@@ -24,7 +25,7 @@ use crate::uri;
 ///
 /// Each rendition has a [`MediaPlaylistPublisher`] with a sink of its own, which may be on a thread
 /// of its own. All sinks write to the same root, because the thread that settles a number publishes
-/// every playlist that lists it.
+/// every playlist that lists it. Either all of them are [origins](super::Origin), or none is.
 ///
 /// - A number is listed in all renditions at once: when each of them was pushed it, or when those
 ///   that were not are behind the furthest one by more than the [maximum
@@ -125,13 +126,13 @@ impl Presentation {
     ///
     /// The path is invalid or that of another playlist, or something was pushed already: all
     /// renditions must be known before.
-    pub fn rendition<S: SegmentSink>(
+    pub fn rendition<D: Destination>(
         &self,
         path: impl Into<PathBuf>,
-        sink: S,
-    ) -> io::Result<MediaPlaylistPublisher<S>> {
+        destination: D,
+    ) -> io::Result<MediaPlaylistPublisher<D>> {
         let playlist = self.0.playlist.rendition(path);
-        let handle = self.0.rendition(playlist, sink)?;
+        let handle = self.0.rendition(playlist, destination.route())?;
         Ok(MediaPlaylistPublisher::of(handle))
     }
 
@@ -143,14 +144,14 @@ impl Presentation {
     /// # Errors
     ///
     /// As [`MediaPlaylistPublisher::resume`], and those of [`rendition`](Presentation::rendition).
-    pub fn resume<S: SegmentSink>(
+    pub fn resume<D: Destination>(
         &self,
         path: impl Into<PathBuf>,
-        sink: S,
+        destination: D,
         previous: &Previous,
-    ) -> Result<MediaPlaylistPublisher<S>, ResumeError> {
+    ) -> Result<MediaPlaylistPublisher<D>, ResumeError> {
         let playlist = self.0.playlist.rendition(path);
-        let handle = self.0.resume(playlist, sink, previous)?;
+        let handle = self.0.resume(playlist, destination.route(), previous)?;
         Ok(MediaPlaylistPublisher::of(handle))
     }
 

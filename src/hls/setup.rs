@@ -17,6 +17,7 @@ use crate::presentation::error::{Refusal, ResumeError, ResumeErrorKind};
 use crate::presentation::fingerprint::Fingerprints;
 use crate::presentation::format::{Manifest, ManifestKind};
 use crate::presentation::journal::{Published, State};
+use crate::presentation::origin::sealed::Route;
 use crate::presentation::publisher::{Clock, Handle};
 use crate::presentation::rendition::Rendition;
 use crate::presentation::retention::Moment;
@@ -54,18 +55,19 @@ impl Setup {
     pub(super) fn rendition<S: SegmentSink>(
         &self,
         playlist: MediaPlaylist,
-        sink: S,
+        route: Route<S>,
     ) -> io::Result<Handle<Hls, S>> {
         playlist.validate()?;
-        let rendition = Rendition::new(playlist.path.clone(), Vec::new());
+        let mut rendition = Rendition::new(playlist.path.clone(), Vec::new());
+        rendition.media_sequence = playlist.first_sequence.unwrap_or_default();
         let index = self.add(playlist, rendition, None)?;
-        Ok(self.handle(index, sink))
+        self.handle(index, route)
     }
 
     pub(super) fn resume<S: SegmentSink>(
         &self,
         mut playlist: MediaPlaylist,
-        sink: S,
+        route: Route<S>,
         previous: &Previous,
     ) -> Result<Handle<Hls, S>, ResumeError> {
         let (path, state_path) = (playlist.path.clone(), playlist.state_path());
@@ -89,7 +91,8 @@ impl Setup {
         let index =
             index.map_err(|error| refuse(Refusal::new(configuration, error.to_string())))?;
         self.restore(index, previous, state);
-        Ok(self.handle(index, sink))
+        let handle = self.handle(index, route);
+        handle.map_err(|error| refuse(Refusal::new(configuration, error.to_string())))
     }
 
     /// The target duration of the standing playlists wins, and all share it.
@@ -184,10 +187,21 @@ impl Setup {
         DateRanges::of(Arc::clone(&self.shared))
     }
 
-    fn handle<S: SegmentSink>(&self, index: usize, sink: S) -> Handle<Hls, S> {
+    /// # Errors
+    ///
+    /// Some renditions go to origins and others through sinks, or the thread of an origin cannot be
+    /// started. The presentation is of no use then.
+    fn handle<S: SegmentSink>(&self, index: usize, route: Route<S>) -> io::Result<Handle<Hls, S>> {
+        let core = self.core();
+        let first = &core.publications[core.publication_of(0)];
+        let is_like_the_first = matches!(route, Route::Origin(_)) == first.port.is_some();
+        drop(core);
+        if index > 0 && !is_like_the_first {
+            return refuse("of a presentation all playlists go to origins, or none");
+        }
         let shared = Arc::clone(&self.shared);
         let clock = Arc::clone(&self.clock);
-        Handle::new(shared, index, sink, clock)
+        Handle::new(shared, index, route, clock)
     }
 
     pub(super) fn core(&self) -> MutexGuard<'_, Core<Hls>> {

@@ -49,6 +49,8 @@ pub(crate) struct Settings {
     /// By how much media a rendition may be behind the furthest one before numbers settle without
     /// it; one target duration by default.
     pub(crate) max_lag: Option<Micros>,
+    /// The number of the first entry; that of the first segment by default.
+    pub(crate) first_sequence: Option<u64>,
 }
 
 impl Settings {

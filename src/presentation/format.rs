@@ -10,7 +10,7 @@ use super::rendition::Rendition;
 use super::time::{Micros, SECOND};
 
 /// The words of a format. It owns what it keeps of its texts. No I/O.
-pub(crate) trait Format: Send {
+pub(crate) trait Format: Send + 'static {
     /// The whole text of this manifest.
     fn render(&mut self, manifest: usize, view: &View<'_>) -> io::Result<Text>;
 

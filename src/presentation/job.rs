@@ -55,6 +55,7 @@ pub(super) struct Rendered {
     pub(super) version: u64,
     pub(super) fingerprint: Fingerprints,
     pub(super) number: u64,
+    pub(super) notices: Vec<Notice>,
 }
 
 /// A write that found no space, and the deletions since.

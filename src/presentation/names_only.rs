@@ -42,6 +42,7 @@ fn core() -> Core<NamesOnly> {
             margin: Duration::ZERO,
         },
         max_lag: None,
+        first_sequence: None,
     };
     let mut core = Core::new(NamesOnly, settings);
     core.renditions = ["a", "b"]

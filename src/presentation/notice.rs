@@ -176,6 +176,9 @@ pub enum Notice {
     /// A segment that no playlist names, or a side file that is not needed, could not be deleted.
     /// The deletion is retried later.
     NotDeleted(SinkError),
+    /// An earlier version of a playlist was not published at its origin. The next version takes its
+    /// place. Not logged again, because the publisher thread logged it.
+    NotPublished(SinkError),
     /// The sink does not support deletion. Reported once; no further deletion is attempted.
     CannotDelete(SinkError),
 }
@@ -191,7 +194,7 @@ impl NoticeLog {
     pub(crate) fn tell(&mut self, notices: &[Notice]) {
         for notice in notices {
             let level = match notice {
-                Notice::Lost { .. } => continue,
+                Notice::Lost { .. } | Notice::NotPublished(_) => continue,
                 Notice::CannotDelete(_) => Level::Error,
                 _ => Level::Warn,
             };
@@ -338,6 +341,7 @@ impl fmt::Display for Notice {
                 "the first initialisation segment came after media without one: all later media is \
                  listed as gaps",
             ),
+            Self::NotPublished(error) => write!(f, "{error}; the next version takes its place"),
             Self::NotDeleted(error) => write!(f, "{error}; the deletion will be retried"),
             Self::CannotDelete(error) => write!(f, "{error}; old segments will not be deleted"),
         }

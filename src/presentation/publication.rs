@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::config::Retention as Policy;
+use super::driver::origin::Port;
 use super::fingerprint::{Fingerprints, Rolling};
 use super::format::{Manifest, ManifestKind};
 use super::job::Job;
 use super::journal::Published;
 use super::retention::{Moment, Retention};
 use super::reuse::Names;
+use super::submission::Submissions;
 
 /// The state of the publication of one manifest.
 #[derive(Debug)]
@@ -37,6 +39,9 @@ pub(crate) struct Publication {
     pub(crate) is_refused: bool,
     /// The work of the thread that publishes it now.
     pub(crate) job: Option<Job>,
+    /// The way to the origin, if it goes to one.
+    pub(crate) port: Option<Port>,
+    pub(crate) submissions: Submissions,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +76,8 @@ impl Publication {
             counted: Counted::default(),
             is_refused: false,
             job: None,
+            port: None,
+            submissions: Submissions::default(),
         }
     }
 
@@ -81,6 +88,11 @@ impl Publication {
 
     pub(crate) fn is_unpublished(&self) -> bool {
         self.version != self.landed
+    }
+
+    /// Whether a version of it is at its destination.
+    pub(crate) fn has_landed(&self) -> bool {
+        self.landed > 0 || self.published.number > 0
     }
 
     pub(crate) fn files_waiting(&self) -> impl Iterator<Item = &Path> {

@@ -1,5 +1,6 @@
 //! The handle of one rendition: it enters items and publishes what has changed.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,20 +10,22 @@ use log::Level;
 use super::core::Core;
 use super::deletion::{A_PUSH, ALL, Bound};
 use super::driver::inline::{Busy, Shared, Sinks};
+pub(crate) use super::driver::link::Clock;
+use super::driver::link::SharedClock;
+use super::driver::origin::Port;
 use super::error::{PublishError, PublishErrorKind};
 use super::format::Format;
 use super::item::Item;
 use super::job::{Outcome, Request, Write};
 use super::notice::{Notice, NoticeLog};
+use super::origin::sealed::Route;
 use super::rendition::{Life, NUMBERS_END};
 use super::time::{secs, to_duration};
 use crate::error::SinkError;
+use crate::internal::deadline::Deadline;
 use crate::internal::log::log as tell;
 use crate::internal::sync::{MutexGuard, lock};
 use crate::sink::{SegmentSink, WriteContext};
-
-/// The time since some moment in the past.
-pub(crate) type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 /// The result of a push.
 #[derive(Debug, Default)]
@@ -32,31 +35,76 @@ pub struct Pushed {
     pub notices: Vec<Notice>,
 }
 
-/// The handle of a rendition, with a sink of its own. All sinks of a presentation have one root.
+/// The handle of a rendition, with a destination of its own. All destinations of a presentation
+/// have one root.
 pub(crate) struct Handle<F: Format, S: SegmentSink> {
-    shared: Arc<Shared<F>>,
-    rendition: usize,
-    path: PathBuf,
-    sink: S,
-    state_sink: Option<Box<dyn SegmentSink>>,
-    context: WriteContext,
+    pub(super) shared: Arc<Shared<F>>,
+    pub(super) rendition: usize,
+    pub(super) path: PathBuf,
+    outlet: Outlet<S>,
     notice_log: NoticeLog,
-    clock: Clock,
+    clock: SharedClock,
+}
+
+/// How a handle reaches its destination.
+enum Outlet<S> {
+    Inline(Inline<S>),
+    Origin(Port),
+}
+
+/// A sink that is called on the thread of the caller.
+struct Inline<S> {
+    sink: S,
+    state: Option<Box<dyn SegmentSink>>,
+    context: WriteContext,
 }
 
 impl<F: Format, S: SegmentSink> Handle<F, S> {
-    pub(crate) fn new(shared: Arc<Shared<F>>, rendition: usize, sink: S, clock: Clock) -> Self {
-        let path = lock(&shared.core).renditions[rendition].path.clone();
-        Self {
+    /// # Errors
+    ///
+    /// The publisher thread of an origin cannot be started.
+    pub(crate) fn new(
+        shared: Arc<Shared<F>>,
+        rendition: usize,
+        route: Route<S>,
+        clock: Clock,
+    ) -> io::Result<Self> {
+        let clock = SharedClock::new(clock);
+        let core = lock(&shared.core);
+        let path = core.renditions[rendition].path.clone();
+        let target = core.settings.target();
+        drop(core);
+        let outlet = match route {
+            Route::Inline(sink) => Outlet::Inline(Inline {
+                sink,
+                state: None,
+                context: WriteContext::default(),
+            }),
+            Route::Origin(origin) => {
+                let options = origin.options(target.map(to_duration));
+                Outlet::Origin(shared.start(rendition, &clock, options, origin.sink)?)
+            }
+        };
+        Ok(Self {
             shared,
             rendition,
             path,
-            sink,
-            state_sink: None,
-            context: WriteContext::default(),
+            outlet,
             notice_log: NoticeLog::default(),
             clock,
+        })
+    }
+
+    /// The way to the origin, if there is one.
+    pub(crate) fn port(&self) -> Option<&Port> {
+        match &self.outlet {
+            Outlet::Inline(_) => None,
+            Outlet::Origin(port) => Some(port),
         }
+    }
+
+    pub(super) fn own(&self) -> usize {
+        self.core().publication_of(self.rendition)
     }
 
     pub(crate) fn core(&self) -> MutexGuard<'_, Core<F>> {
@@ -76,7 +124,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
     }
 
     pub(crate) fn now(&self) -> Duration {
-        (self.clock)()
+        self.clock.now()
     }
 
     pub(crate) fn set_clock(&mut self, clock: Clock) {
@@ -85,15 +133,19 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         let p = core.publication_of(self.rendition);
         core.publications[p].begin_at(now);
         drop(core);
-        self.clock = clock;
+        self.clock.set(clock);
     }
 
     pub(crate) fn set_state_sink(&mut self, sink: Box<dyn SegmentSink>) {
-        self.state_sink = Some(sink);
+        if let Outlet::Inline(inline) = &mut self.outlet {
+            inline.state = Some(sink);
+        }
     }
 
     pub(crate) fn set_context(&mut self, context: WriteContext) {
-        self.context = context;
+        if let Outlet::Inline(inline) = &mut self.outlet {
+            inline.context = context;
+        }
     }
 
     /// The number of the next segment.
@@ -129,6 +181,16 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
     }
 
     pub(crate) fn finish(&mut self) -> Result<Pushed, PublishError> {
+        let notices = self.close()?;
+        self.publish(notices, Busy::Wait)
+    }
+
+    pub(super) fn publish_end(&mut self, notices: Vec<Notice>) -> Result<Pushed, PublishError> {
+        self.publish(notices, Busy::Wait)
+    }
+
+    /// Takes no more items.
+    pub(super) fn close(&mut self) -> Result<Vec<Notice>, PublishError> {
         let mut notices = Vec::new();
         let mut core = self.core();
         core.start();
@@ -138,8 +200,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
             return Err(self.refuse(PublishErrorKind::Invalid, "no segment was ever pushed"));
         }
         core.close(self.rendition, Life::Ended, &mut notices);
-        drop(core);
-        self.publish(notices, Busy::Wait)
+        Ok(notices)
     }
 
     pub(crate) fn suspend(mut self) -> Result<Pushed, PublishError> {
@@ -164,6 +225,9 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         if has_nothing {
             return Ok(Pushed::default());
         }
+        if let Some(port) = self.port().cloned() {
+            return self.suspend_origin(&port, notices);
+        }
         if is_unpublished {
             return self.publish(notices, Busy::Wait);
         }
@@ -181,6 +245,9 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
 
     /// Deletes all due files, each tried once.
     pub(crate) fn delete_due(&mut self) -> Pushed {
+        if let Some(port) = self.port().cloned() {
+            return self.delete_due_at(&port);
+        }
         let request = Request {
             write: Write::Nothing,
             deletion: Some(ALL),
@@ -213,6 +280,12 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         busy: Busy,
         notices: Vec<Notice>,
     ) -> Result<Pushed, PublishError> {
+        if let Some(port) = self.port().cloned() {
+            return match busy {
+                Busy::Pass => self.push_to(&port, notices),
+                Busy::Wait => self.end_at(&port, Deadline::Never, notices),
+            };
+        }
         let mut outcome = Outcome {
             notices,
             ..Outcome::default()
@@ -239,25 +312,33 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
     }
 
     fn drive_own(&mut self, request: Request, busy: Busy, outcome: &mut Outcome) {
-        let own = self.core().publication_of(self.rendition);
+        let own = self.own();
         let done = self.drive(own, request, busy);
         done.into_iter().for_each(|done| outcome.append(done));
     }
 
     fn drive(&mut self, p: usize, request: Request, busy: Busy) -> Option<Outcome> {
         let target = self.core().settings.target().unwrap_or_default();
+        let Outlet::Inline(inline) = &mut self.outlet else {
+            return None;
+        };
+        let clock = &self.clock;
         let mut sinks = Sinks {
-            sink: &mut self.sink,
-            state: self.state_sink.as_deref_mut(),
-            context: &self.context,
+            sink: &mut inline.sink,
+            state: inline.state.as_deref_mut(),
+            context: &inline.context,
             target: to_duration(target),
-            clock: &*self.clock,
+            clock: &|| clock.now(),
         };
         self.shared.drive(p, request, busy, &mut sinks)
     }
 
+    pub(super) fn tell(&mut self, notices: &[Notice]) {
+        self.notice_log.tell(notices);
+    }
+
     fn report(&mut self, outcome: &Outcome) {
-        self.notice_log.tell(&outcome.notices);
+        self.tell(&outcome.notices);
         for no_space in &outcome.no_space {
             let (path, error) = (&no_space.path, &no_space.error);
             self.notice_log.tell_no_space(path, error, no_space.waiting);

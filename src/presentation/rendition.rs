@@ -13,6 +13,7 @@ use super::entry::{Content, Entry, Initialisation, Map};
 use super::listings::Listings;
 use super::notice::Notice;
 use super::retired::RetiredFiles;
+use super::retiring::Retiring;
 use super::time::{Micros, Time, to_duration};
 use super::timeline::Entries;
 use super::told::Told;
@@ -59,7 +60,7 @@ pub(crate) struct Rendition {
     /// The files that left since the last text was made.
     pub(crate) retired: RetiredFiles,
     /// The files that left before, and that the text at the destination may still name.
-    pub(crate) retiring: RetiredFiles,
+    pub(crate) retiring: Retiring,
     pub(crate) next: Next,
     /// What was told about numbers that have not settled yet.
     pub(crate) told: VecDeque<Told>,

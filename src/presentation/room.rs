@@ -119,63 +119,93 @@ impl<F: Format> Core<F> {
     }
 
     pub(super) fn deleted(&mut self, p: usize, file: PathBuf, result: Result<(), SinkError>) {
+        if let Some(job) = self.job(p).filter(|_| result.is_ok()) {
+            let part = match &mut job.room {
+                Some(room) if room.is_deleting => &mut room.part,
+                _ => &mut job.part,
+            };
+            part.deleted += 1;
+        }
+        let notice = self.file_deleted(p, file, result);
+        if let Some(job) = self.job(p) {
+            job.outcome.notices.extend(notice);
+        }
+    }
+
+    /// Takes the result of a deletion.
+    pub(super) fn file_deleted(
+        &mut self,
+        p: usize,
+        file: PathBuf,
+        result: Result<(), SinkError>,
+    ) -> Option<Notice> {
         let has_ended = self.has_ended(p);
         let it = &mut self.publications[p];
-        let (Some(job), Some(retention)) = (&mut it.job, &mut it.retention) else {
-            return;
-        };
+        let retention = it.retention.as_mut()?;
         match result {
             Ok(()) => {
-                let part = match &mut job.room {
-                    Some(room) if room.is_deleting => &mut room.part,
-                    _ => &mut job.part,
-                };
-                part.deleted += 1;
                 retention.done(&file);
                 if !has_ended {
                     it.names.was_deleted(file);
                 }
+                None
             }
             Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
-                job.outcome.notices.push(Notice::CannotDelete(error));
                 retention.give_up();
+                Some(Notice::CannotDelete(error))
             }
             Err(error) => {
-                job.outcome.notices.push(Notice::NotDeleted(error));
                 // Lets the others go first.
                 retention.postpone(&file);
+                Some(Notice::NotDeleted(error))
             }
         }
     }
 
     /// Deletes the side file once no later session needs it.
     pub(super) fn end_state(&mut self, p: usize) -> Option<Action> {
+        self.job(p)?.request.deletion?;
+        let state = self.unneeded_state(p)?;
+        Some(Action::delete(state, ObjectKind::State))
+    }
+
+    /// The side file, if no later session needs it.
+    pub(super) fn unneeded_state(&self, p: usize) -> Option<PathBuf> {
         let it = &self.publications[p];
-        it.job.as_ref()?.request.deletion?;
         let retention = it.retention.as_ref()?;
         let is_done = retention.count() == 0 && !retention.has_given_up();
         if !self.has_ended(p) || it.is_unpublished() || !is_done {
             return None;
         }
-        Some(Action::delete(
-            it.manifest.state()?.clone(),
-            ObjectKind::State,
-        ))
+        it.manifest.state().cloned()
     }
 
     pub(super) fn end_state_deleted(&mut self, p: usize, result: Result<(), SinkError>) {
+        let notice = self.unneeded_state_deleted(p, result);
+        if let Some(job) = self.job(p) {
+            job.phase = Phase::Over;
+            job.outcome.notices.extend(notice);
+        }
+    }
+
+    pub(super) fn unneeded_state_deleted(
+        &mut self,
+        p: usize,
+        result: Result<(), SinkError>,
+    ) -> Option<Notice> {
         let it = &mut self.publications[p];
-        let Some(job) = &mut it.job else { return };
-        job.phase = Phase::Over;
         match result {
-            Ok(()) => it.retention = None,
+            Ok(()) => {
+                it.retention = None;
+                None
+            }
             Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
-                job.outcome.notices.push(Notice::CannotDelete(error));
                 if let Some(retention) = &mut it.retention {
                     retention.give_up();
                 }
+                Some(Notice::CannotDelete(error))
             }
-            Err(error) => job.outcome.notices.push(Notice::NotDeleted(error)),
+            Err(error) => Some(Notice::NotDeleted(error)),
         }
     }
 

@@ -32,7 +32,7 @@ impl<F: Format> Core<F> {
                         it.manifest.state().is_some() && it.manifest.covers.contains(r)
                     };
                     let found = self.publications.iter().find(of);
-                    found.is_some_and(|it| it.published.number > 0)
+                    found.is_some_and(Publication::has_landed)
                 });
                 are_published && self.format.is_ready(p, &self.view())
             }
@@ -160,8 +160,28 @@ impl<F: Format> Core<F> {
         }
     }
 
-    /// Makes the text. What is listed in it is fixed from here on.
     fn render(&mut self, p: usize) -> Phase {
+        let text = self.text(p);
+        let it = &mut self.publications[p];
+        let Some(job) = &mut it.job else {
+            return Phase::Over;
+        };
+        match text {
+            Ok(mut text) => {
+                job.outcome.notices.append(&mut text.notices);
+                job.text = Some(text);
+                Phase::State
+            }
+            Err(cause) => {
+                let error = SinkError::from(cause).with_path(&it.manifest.path);
+                job.outcome.errors.push(error);
+                Phase::Delete
+            }
+        }
+    }
+
+    /// Makes the text. What is listed in it is fixed from here on.
+    pub(super) fn text(&mut self, p: usize) -> io::Result<Rendered> {
         if self.settings.target_secs.is_none() {
             self.settle_target();
         }
@@ -173,18 +193,7 @@ impl<F: Format> Core<F> {
         let it = &mut self.publications[p];
         it.tried = it.version;
         it.is_refused = text.is_err();
-        let Some(job) = &mut it.job else {
-            return Phase::Over;
-        };
-        let text = match text {
-            Ok(text) => text,
-            Err(cause) => {
-                let error = SinkError::from(cause).with_path(&it.manifest.path);
-                job.outcome.errors.push(error);
-                return Phase::Delete;
-            }
-        };
-        job.outcome.notices.extend(text.notices);
+        let text = text?;
         let fingerprint = Fingerprints::of(it.rolling.next(&text.bytes, text.kept));
         it.texts.add(&fingerprint);
         let mut number = 0;
@@ -193,22 +202,39 @@ impl<F: Format> Core<F> {
             number = number.max(rendition.end());
             if it.manifest.state().is_some() {
                 rendition.about_to_list = Some((rendition.end(), rendition.total()));
-                let retired = &mut rendition.retired;
-                rendition.retiring.append(retired);
+                rendition.retiring.add(it.version, &mut rendition.retired);
             }
         }
-        job.text = Some(Rendered {
+        Ok(Rendered {
             bytes: text.bytes,
             version: it.version,
             fingerprint,
             number,
-        });
-        Phase::State
+            notices: text.notices,
+        })
     }
 
     /// The side file, with all pending deletions, if it has changed.
     fn state(&mut self, p: usize) -> Option<Action> {
+        let (path, state) = self.state_text(p)?;
         let it = &mut self.publications[p];
+        if state == it.written_state {
+            return None;
+        }
+        // After a failure either of the two texts may be stored.
+        it.written_state.clear();
+        Some(Action::Put(Document {
+            path,
+            bytes: state,
+            object: ObjectKind::State,
+            version: it.version,
+            attempt: it.job.as_ref().map_or(1, |job| job.attempt),
+        }))
+    }
+
+    /// The path of the side file, and its text with all pending deletions.
+    pub(super) fn state_text(&self, p: usize) -> Option<(PathBuf, Vec<u8>)> {
+        let it = &self.publications[p];
         let retention = it.retention.as_ref()?;
         // The manifest that is about to be published counts already.
         let covered = || it.manifest.covers.iter().map(|r| &self.renditions[*r]);
@@ -225,19 +251,7 @@ impl<F: Format> Core<F> {
             .chain(covered().flat_map(|it| it.retiring.iter().chain(it.retired.iter())));
         let header = it.manifest.state_header();
         let state = journal::render(header, published, &it.texts, retired);
-        if state == it.written_state {
-            return None;
-        }
-        // After a failure either of the two texts may be stored.
-        it.written_state.clear();
-        let path = it.manifest.state()?.clone();
-        Some(Action::Put(Document {
-            path,
-            bytes: state,
-            object: ObjectKind::State,
-            version: it.version,
-            attempt: it.job.as_ref().map_or(1, |job| job.attempt),
-        }))
+        Some((it.manifest.state()?.clone(), state))
     }
 
     fn state_done(
@@ -263,7 +277,21 @@ impl<F: Format> Core<F> {
         let text = job.text.as_mut()?;
         let bytes = std::mem::take(&mut text.bytes);
         let version = text.version;
+        let path = it.manifest.path.clone();
         // A client may have seen the text even if the write fails.
+        self.listed(p);
+        Some(Action::Put(Document {
+            path,
+            bytes,
+            object: ObjectKind::Manifest,
+            version,
+            attempt,
+        }))
+    }
+
+    /// The text that was made last may be seen from now on.
+    pub(super) fn listed(&mut self, p: usize) {
+        let it = &self.publications[p];
         for r in &it.manifest.covers {
             let rendition = &mut self.renditions[*r];
             if it.manifest.state().is_some()
@@ -272,13 +300,6 @@ impl<F: Format> Core<F> {
                 rendition.was_listed(end, total);
             }
         }
-        Some(Action::Put(Document {
-            path: it.manifest.path.clone(),
-            bytes,
-            object: ObjectKind::Manifest,
-            version,
-            attempt,
-        }))
     }
 
     fn manifest_done(
@@ -306,7 +327,13 @@ impl<F: Format> Core<F> {
         };
         it.landed = version;
         it.texts = text.fingerprint;
-        it.published.number = text.number;
+        self.stands(p, version, text.number, now);
+    }
+
+    /// A version that lists up to this number is the one at the destination.
+    pub(super) fn stands(&mut self, p: usize, version: u64, number: u64, now: Duration) {
+        let it = &mut self.publications[p];
+        it.published.number = number;
         if it.manifest.state().is_none() {
             return;
         }
@@ -318,7 +345,7 @@ impl<F: Format> Core<F> {
                 media: rendition.media_time,
                 clock: now,
             };
-            let retired = rendition.retiring.take();
+            let retired = rendition.retiring.take_until(version);
             if let Some(retention) = &mut it.retention {
                 retention.add(retired, since);
             }

@@ -1,0 +1,127 @@
+//! Carries out actions through publisher threads. For origins.
+
+use std::io;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::inline::Shared;
+use super::origin::{OriginDriver, OriginOptions, Owner, Port, Removal};
+use crate::internal::deadline::Deadline;
+use crate::internal::sync::{Mutex, MutexGuard, lock, wait};
+use crate::internal::unwind::dispose;
+use crate::presentation::core::Core;
+use crate::presentation::format::Format;
+use crate::sink::SegmentSink;
+
+/// The time since some moment in the past.
+pub(crate) type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
+
+/// A clock that may be replaced.
+#[derive(Clone)]
+pub(crate) struct SharedClock(Arc<Mutex<Clock>>);
+
+impl SharedClock {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self(Arc::new(Mutex::new(clock)))
+    }
+
+    pub(crate) fn set(&self, clock: Clock) {
+        *lock(&self.0) = clock;
+    }
+
+    /// The clock is foreign code, so it is called without a lock.
+    pub(crate) fn now(&self) -> Duration {
+        let clock = Arc::clone(&lock(&self.0));
+        clock()
+    }
+}
+
+/// What a publisher thread knows of its publisher. It does not keep the publisher alive, which
+/// ends the thread.
+struct Link<F> {
+    shared: Weak<Shared<F>>,
+    publication: usize,
+    clock: SharedClock,
+}
+
+impl<F: Format> Owner for Link<F> {
+    fn reported(&mut self, port: &Port) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.collect(self.publication, port, self.clock.now());
+        }
+    }
+
+    fn may_remove(&mut self, removal: &Removal) -> bool {
+        let Some(shared) = self.shared.upgrade() else {
+            return false;
+        };
+        let may_remove = lock(&shared.core).may_remove(self.publication, removal);
+        may_remove
+    }
+}
+
+impl<F: Format> Shared<F> {
+    /// Starts the publisher thread of a rendition.
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        rendition: usize,
+        clock: &SharedClock,
+        options: OriginOptions,
+        sink: impl SegmentSink + 'static,
+    ) -> io::Result<Port> {
+        let publication = lock(&self.core).publication_of(rendition);
+        let link = Link {
+            shared: Arc::downgrade(self),
+            publication,
+            clock: clock.clone(),
+        };
+        let driver = OriginDriver::start(options, sink, link)?;
+        let port = driver.port.clone();
+        lock(&self.core).publications[publication].port = Some(port.clone());
+        lock(&self.drivers).push((rendition, driver));
+        Ok(port)
+    }
+
+    /// Takes the reports about a manifest, and does what they allow: index manifests and deletions.
+    pub(crate) fn collect(&self, p: usize, port: &Port, now: Duration) {
+        let mut spent = Vec::new();
+        let mut core = lock(&self.core);
+        // Under the lock of the core, so that they are taken in their order.
+        for report in port.take_reports() {
+            core.reported(report, now, &mut spent);
+        }
+        for index in core.due_indices() {
+            if let Err(unsent) = core.submit(index, &mut spent) {
+                core.not_submitted(p, unsent);
+            }
+        }
+        core.submit_deletion(p, now);
+        core.rest_at_the_end(p);
+        drop(core);
+        self.released.notify_all();
+        dispose(spent);
+    }
+
+    /// Waits for reports while `is_awaited`, at most until the deadline.
+    pub(crate) fn wait_for_origin<'a>(
+        &'a self,
+        mut core: MutexGuard<'a, Core<F>>,
+        deadline: Deadline,
+        is_awaited: impl Fn(&Core<F>) -> bool,
+    ) -> MutexGuard<'a, Core<F>> {
+        while is_awaited(&core) {
+            let left = deadline.left();
+            if left.is_some_and(|left| left.is_zero()) {
+                break;
+            }
+            core = wait(&self.core, &self.released, core, left);
+        }
+        core
+    }
+
+    pub(crate) fn take_driver(&self, rendition: usize) -> Option<OriginDriver> {
+        let mut drivers = lock(&self.drivers);
+        let place = drivers.iter().position(|(of, _)| *of == rendition)?;
+        Some(drivers.swap_remove(place).1)
+    }
+}

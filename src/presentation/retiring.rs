@@ -1,0 +1,68 @@
+//! The files that left a manifest in versions that are on their way to its destination.
+
+use std::collections::VecDeque;
+use std::path::Path;
+
+use super::retired::{Retired, RetiredFiles};
+
+/// The files that left a manifest, by the version that no longer names them. Until that version is
+/// the one at the destination, the text there may still name them.
+#[derive(Debug, Default)]
+pub(crate) struct Retiring(VecDeque<(u64, RetiredFiles)>);
+
+impl Retiring {
+    /// Moves the files here that left with this version. Versions never decrease.
+    pub(crate) fn add(&mut self, version: u64, files: &mut RetiredFiles) {
+        if files.is_empty() {
+            return;
+        }
+        match self.0.back_mut() {
+            Some((last, before)) if *last == version => before.append(files),
+            _ => self.0.push_back((version, std::mem::take(files))),
+        }
+    }
+
+    /// Takes the files that neither this version nor any later one names.
+    pub(crate) fn take_until(&mut self, version: u64) -> Vec<Retired> {
+        let mut taken = Vec::new();
+        while self.0.front().is_some_and(|(of, _)| *of <= version)
+            && let Some((_, mut files)) = self.0.pop_front()
+        {
+            taken.append(&mut files.take());
+        }
+        taken
+    }
+
+    pub(crate) fn has(&self, file: &Path) -> bool {
+        self.0.iter().any(|(_, files)| files.has(file))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Retired> {
+        self.0.iter().flat_map(|(_, files)| files.iter())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_wait_for_their_own_version() {
+        let mut retiring = Retiring::default();
+        for (version, file) in [(1, "0.ts"), (1, "1.ts"), (3, "2.ts"), (4, "0.ts")] {
+            let mut files = RetiredFiles::default();
+            files.push(file.into(), 1);
+            retiring.add(version, &mut files);
+        }
+        let taken = |retiring: &mut Retiring, version| {
+            let taken = retiring.take_until(version).into_iter();
+            taken.map(|it| it.file().to_owned()).collect::<Vec<_>>()
+        };
+        assert!(taken(&mut retiring, 0).is_empty());
+        assert_eq!(taken(&mut retiring, 2), ["0.ts", "1.ts"].map(Path::new));
+        assert!(retiring.has(Path::new("0.ts")), "it left again");
+        assert_eq!(retiring.iter().count(), 2);
+        assert_eq!(taken(&mut retiring, 3), [Path::new("2.ts")]);
+        assert_eq!(taken(&mut retiring, 9), [Path::new("0.ts")]);
+    }
+}
