@@ -88,14 +88,8 @@ impl Bench {
     }
 
     fn previous(&self) -> Previous {
-        Previous {
-            playlist: self
-                .folder
-                .content(self.playlist.path())
-                .expect("there is a playlist"),
-            state: self.folder.content(&self.playlist.state_path()),
-            orphans: Vec::new(),
-        }
+        let previous = Previous::read_through(&mut self.folder.clone(), &self.playlist);
+        previous.expect("it is read").expect("there is a playlist")
     }
 
     /// The process dies, and another one goes on.

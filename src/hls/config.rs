@@ -4,7 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::presentation::config::{Dates, Extent, Retention, Settings};
+use crate::presentation::config::{Dates, Extent, Limits, Retention, Settings};
+use crate::presentation::parts::PER_PART;
 use crate::presentation::reserved::Reserved;
 use crate::presentation::time::{from_duration, whole_seconds_above};
 use crate::sink::SegmentSink;
@@ -32,6 +33,8 @@ pub struct MediaPlaylist {
     pub(crate) dates: Dates,
     pub(crate) independent_segments: bool,
     pub(crate) retention: Retention,
+    pub(crate) limits: Limits,
+    lines_per_part: usize,
 }
 
 impl MediaPlaylist {
@@ -74,6 +77,8 @@ impl MediaPlaylist {
             dates: Dates::None,
             independent_segments: false,
             retention,
+            limits: Limits::default(),
+            lines_per_part: PER_PART,
         }
     }
 
@@ -134,6 +139,13 @@ impl MediaPlaylist {
         self
     }
 
+    /// The number of lines of a part of the side file. For tests, in which few files wait.
+    #[doc(hidden)]
+    pub fn side_file_lines(mut self, lines: usize) -> Self {
+        self.lines_per_part = lines;
+        self
+    }
+
     /// The same configuration under another path, for another rendition of the same content.
     ///
     /// Set the target duration first, because renditions must share it (RFC 8216 §6.2.4). The base
@@ -179,6 +191,8 @@ impl MediaPlaylist {
             target_secs: self.target_secs,
             dates: self.dates,
             retention: self.retention,
+            limits: self.limits,
+            lines_per_part: self.lines_per_part,
             max_lag: None,
         }
     }
@@ -202,6 +216,7 @@ impl MediaPlaylist {
     pub(crate) fn check_target_duration(&self) -> io::Result<()> {
         let kind = match self.kind {
             Extent::Window(_) => "live",
+            Extent::Recording => "recorded",
             Extent::Growing => "EVENT",
             Extent::AtTheEnd => return Ok(()),
         };

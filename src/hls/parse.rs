@@ -188,6 +188,7 @@ impl<'a> Reading<'a> {
         self.keys.clear();
         self.map = Some(Arc::new(Map {
             file: self.file_of(uri)?,
+            bytes: 0,
         }));
         Ok(())
     }
@@ -278,7 +279,7 @@ impl<'a> Reading<'a> {
             ));
         }
         let kind = match config.kind {
-            Extent::Window(_) => None,
+            Extent::Window(_) | Extent::Recording => None,
             Extent::Growing => Some(HlsPlaylistType::Event),
             Extent::AtTheEnd => Some(HlsPlaylistType::Vod),
         };

@@ -138,12 +138,11 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         let rendition = self.handle.rendition();
         let mut core = self.handle.core();
         let config = &core.format.playlists[rendition].config;
-        let state = read_state(text, &config.state_path())?;
+        let mut state = read_state(text, &config.state_path(), previous)?;
         // After a crash the side file may name files that the standing, older playlist still
         // lists.
-        let mut retired = state.retired;
-        previous.spare_listed(config, &mut retired);
-        core.take_over(rendition, retired, now);
+        previous.spare_listed(config, &mut state);
+        core.take_over(rendition, state, now);
         drop(core);
         Ok(self)
     }

@@ -141,8 +141,8 @@ fn header(
         text.write_line(HlsLine::from(sequence))?;
     }
     let kind = match config.kind {
-        // A live playlist, from which segments are removed, must not have a type (§6.2.2).
-        Extent::Window(_) => return Ok(()),
+        // A playlist from which segments are removed must not have a type (§6.2.2).
+        Extent::Window(_) | Extent::Recording => return Ok(()),
         Extent::Growing => HlsPlaylistType::Event,
         Extent::AtTheEnd => HlsPlaylistType::Vod,
     };

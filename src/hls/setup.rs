@@ -16,6 +16,7 @@ use crate::presentation::error::{Refusal, ResumeError, ResumeErrorKind};
 use crate::presentation::fingerprint::Fingerprints;
 use crate::presentation::format::{Manifest, ManifestKind};
 use crate::presentation::journal::{Published, State};
+use crate::presentation::parts::PartName;
 use crate::presentation::publisher::{Clock, Handle};
 use crate::presentation::rendition::Rendition;
 use crate::presentation::retention::Moment;
@@ -72,7 +73,7 @@ impl Setup {
         let parsed = parse(&previous.playlist, &playlist).map_err(refuse)?;
         let state = match &previous.state {
             None => State::default(),
-            Some(text) => read_state(text, &state_path)?,
+            Some(text) => read_state(text, &state_path, previous)?,
         };
         let configuration = ResumeErrorKind::Configuration;
         let is_valid = playlist.validate();
@@ -168,8 +169,9 @@ impl Setup {
             clock: now,
         };
         let orphans = previous.orphans.iter();
-        it.add_retired(orphans.map(|file| Retired::new(file.clone(), 0)), since);
-        it.add_retired(state.retired, since);
+        let orphans: Vec<_> = orphans.map(|file| Retired::new(file.clone(), 0)).collect();
+        it.adopt(state, since);
+        it.add_retired(orphans, since);
         if let Some(retention) = &mut it.retention {
             retention.spare(|file| rendition.names(file));
         }
@@ -204,9 +206,16 @@ fn check(parsed: &Parsed, previous: &Previous, state: &State) -> Result<(), Refu
     Ok(())
 }
 
-pub(super) fn read_state(text: &[u8], path: &Path) -> Result<State, ResumeError> {
-    let refuse = |why| ResumeError::new(path, Refusal::new(ResumeErrorKind::State, why));
-    State::read(STATE_HEADER, text).map_err(refuse)
+pub(super) fn read_state(
+    text: &[u8],
+    path: &Path,
+    previous: &Previous,
+) -> Result<State, ResumeError> {
+    let part = |name: PartName| previous.parts.get(&name.path(path)).map(Vec::as_slice);
+    State::read(STATE_HEADER, text, part).map_err(|(part, why)| {
+        let path = part.map_or_else(|| path.to_path_buf(), |part| part.path(path));
+        ResumeError::new(path, Refusal::new(ResumeErrorKind::State, why))
+    })
 }
 
 pub(super) fn refuse<T>(why: &str) -> io::Result<T> {

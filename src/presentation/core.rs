@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::common::Common;
 use super::config::{Extent, Settings};
 use super::format::{Format, Manifest};
+use super::journal::State;
 use super::notice::Notice;
 use super::publication::{Counted, Publication};
 use super::rendition::{Life, Rendition};
 use super::retention::Moment;
-use super::retired::Retired;
 use crate::error::WriteError;
 use crate::segment::{ProducedSegment, SegmentInfo};
 use crate::uri;
@@ -41,7 +41,7 @@ impl<F: Format> Core<F> {
 
     /// Adds a manifest. Those that others name come before them.
     pub(crate) fn add_manifest(&mut self, manifest: Manifest) {
-        let publication = Publication::new(manifest, self.settings.retention);
+        let publication = Publication::new(manifest, &self.settings);
         self.publications.push(publication);
     }
 
@@ -188,18 +188,17 @@ impl<F: Format> Core<F> {
     }
 
     /// Takes over the pending deletions of an earlier manifest of the same name.
-    pub(crate) fn take_over(&mut self, r: usize, retired: Vec<Retired>, now: Duration) {
+    pub(crate) fn take_over(&mut self, r: usize, state: State, now: Duration) {
         let p = self.publication_of(r);
         let since = Moment {
             media: self.renditions[r].media_time,
             clock: now,
         };
-        let used = retired.iter().map(Retired::file);
-        let used = used.filter(|file| self.may_name(file));
+        let used = state.files().filter(|file| self.may_name(file));
         let used: Vec<_> = used.map(Path::to_path_buf).collect();
         let it = &mut self.publications[p];
         it.names.reused.extend(used);
-        it.add_retired(retired, since);
+        it.adopt(state, since);
     }
 
     /// The manifests that have a version which nobody has tried to publish.

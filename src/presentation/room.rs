@@ -148,37 +148,6 @@ impl<F: Format> Core<F> {
         }
     }
 
-    /// Deletes the side file once no later session needs it.
-    pub(super) fn end_state(&mut self, p: usize) -> Option<Action> {
-        let it = &self.publications[p];
-        it.job.as_ref()?.request.deletion?;
-        let retention = it.retention.as_ref()?;
-        let is_done = retention.count() == 0 && !retention.has_given_up();
-        if !self.has_ended(p) || it.is_unpublished() || !is_done {
-            return None;
-        }
-        Some(Action::delete(
-            it.manifest.state()?.clone(),
-            ObjectKind::State,
-        ))
-    }
-
-    pub(super) fn end_state_deleted(&mut self, p: usize, result: Result<(), SinkError>) {
-        let it = &mut self.publications[p];
-        let Some(job) = &mut it.job else { return };
-        job.phase = Phase::Over;
-        match result {
-            Ok(()) => it.retention = None,
-            Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
-                job.outcome.notices.push(Notice::CannotDelete(error));
-                if let Some(retention) = &mut it.retention {
-                    retention.give_up();
-                }
-            }
-            Err(error) => job.outcome.notices.push(Notice::NotDeleted(error)),
-        }
-    }
-
     /// The files of a manifest that wait for deletion.
     pub(crate) fn waiting(&self, p: usize) -> impl Iterator<Item = &Path> {
         let files = self.publications[p].files_waiting();

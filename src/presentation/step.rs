@@ -207,7 +207,7 @@ impl<F: Format> Core<F> {
             && let Content::Stored(file) = &content
         {
             // The numbers are used up.
-            it.retire(file.clone(), 0);
+            it.retire(file.clone(), 0, bytes);
         }
         let mut start = it.position + skip;
         let end = start + duration;

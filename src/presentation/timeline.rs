@@ -137,6 +137,7 @@ mod tests {
     fn a_file_is_named_until_the_last_entry_with_it_leaves() {
         let map = Arc::new(Map {
             file: "0.mp4".into(),
+            bytes: 0,
         });
         let mut entries = Entries::default();
         // A name that was used again, and an initialisation segment of two.

@@ -32,23 +32,23 @@ impl Rendition {
             self.discontinuity_sequence += u64::from(gone.starts_discontinuity);
             let stays = gone.micros.saturating_add(longest_listing);
             if let Content::Stored(file) = gone.content {
-                self.retire_listed(file, stays);
+                self.retire_listed(file, stays, gone.bytes);
             }
             if let Some(map) = gone.initialisation {
-                self.retire(map.file.clone(), longest);
+                self.retire(map.file.clone(), longest, map.bytes);
             }
         }
     }
 
     /// Retires a file that slid out. The initialisation segment before a lost one may come again,
     /// but does not hold a file that a listed segment had as well, unless it is listed itself.
-    fn retire_listed(&mut self, file: PathBuf, stays: Micros) {
+    fn retire_listed(&mut self, file: PathBuf, stays: Micros, bytes: u64) {
         if let Initialisation::Lost { before } = &mut self.next.initialisation
             && !self.entries.names(&file)
         {
             before.take_if(|(map, _)| map.file == file);
         }
-        self.retire(file, stays);
+        self.retire(file, stays, bytes);
     }
 
     /// Notes that its entries up to this number stood in a manifest of this duration.

@@ -3,7 +3,6 @@
 //! A crash between the first two leaves a file noted twice, and none forgotten. If a write finds no
 //! space, deletions take turns with it.
 
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,8 +11,6 @@ use super::driver::{Action, Document};
 use super::fingerprint::Fingerprints;
 use super::format::{Format, ManifestKind, View};
 use super::job::{Job, Outcome, Phase, Rendered, Request, Write};
-use super::journal::{self, Published};
-use super::notice::Notice;
 use super::publication::Publication;
 use super::retention::Moment;
 use super::time::whole_seconds_above;
@@ -76,7 +73,11 @@ impl<F: Format> Core<F> {
                 Phase::Render => (self.render(p), None),
                 Phase::State => (Phase::Manifest, self.state(p)),
                 Phase::Manifest => (Phase::Delete, self.manifest(p)),
-                Phase::Delete => (Phase::EndState, self.next_deletion(p, now)),
+                Phase::Delete => {
+                    let part = self.part_deletion(p);
+                    let action = part.or_else(|| self.next_deletion(p, now));
+                    (Phase::EndState, action)
+                }
                 Phase::EndState => (Phase::Over, self.end_state(p)),
                 Phase::Over => {
                     let it = &self.publications[p];
@@ -114,9 +115,15 @@ impl<F: Format> Core<F> {
         let is_making_room = job.room.as_ref().is_some_and(|room| room.is_deleting);
         match (action, job.phase) {
             (Action::Put(document), Phase::State) => self.state_done(p, document, result, now),
+            (Action::Put(document), Phase::EndState) => {
+                self.last_state_done(p, document, result);
+            }
             (Action::Put(document), _) => self.manifest_done(p, document, result, now),
             (Action::Delete { path, .. }, _) if is_making_room => {
                 self.deleted(p, path, result);
+            }
+            (Action::Delete { object, .. }, Phase::Delete) if object == ObjectKind::State => {
+                self.part_deleted(p, result);
             }
             (Action::Delete { path, .. }, Phase::Delete) => self.deleted(p, path, result),
             (Action::Delete { .. }, Phase::OldState) => self.old_state_deleted(p, result),
@@ -132,29 +139,6 @@ impl<F: Format> Core<F> {
 
     pub(super) fn job(&mut self, p: usize) -> Option<&mut Job> {
         self.publications[p].job.as_mut()
-    }
-
-    /// Deletes the side file of an earlier session before the first publication.
-    fn old_state(&mut self, p: usize) -> Option<Action> {
-        let it = &self.publications[p];
-        let path = it.manifest.state().filter(|_| it.may_have_old_state)?;
-        Some(Action::delete(path.clone(), ObjectKind::State))
-    }
-
-    fn old_state_deleted(&mut self, p: usize, result: Result<(), SinkError>) {
-        let it = &mut self.publications[p];
-        let Some(job) = &mut it.job else { return };
-        job.phase = Phase::Render;
-        match result {
-            Ok(()) => it.may_have_old_state = false,
-            // A sink that cannot delete hardly wrote one.
-            Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
-                it.may_have_old_state = false;
-                job.outcome.overcome.push(error);
-            }
-            // A failed deletion does not prevent the publication.
-            Err(error) => job.outcome.notices.push(Notice::NotDeleted(error)),
-        }
     }
 
     /// Makes the text. What is listed in it is fixed from here on.
@@ -199,56 +183,6 @@ impl<F: Format> Core<F> {
             number,
         });
         Phase::State
-    }
-
-    /// The side file, with all pending deletions, if it has changed.
-    fn state(&mut self, p: usize) -> Option<Action> {
-        let it = &mut self.publications[p];
-        let retention = it.retention.as_ref()?;
-        // The manifest that is about to be published counts already.
-        let covered = || it.manifest.covers.iter().map(|r| &self.renditions[*r]);
-        let longest = covered().map(|it| {
-            let about_to = it.about_to_list.map_or(it.total(), |(_, total)| total);
-            it.longest_published.max(about_to)
-        });
-        let published = Published {
-            longest: longest.max().unwrap_or_default(),
-            ..it.published
-        };
-        let retired = retention
-            .retired()
-            .chain(covered().flat_map(|it| it.retiring.iter().chain(it.retired.iter())));
-        let header = it.manifest.state_header();
-        let state = journal::render(header, published, &it.texts, retired);
-        if state == it.written_state {
-            return None;
-        }
-        // After a failure either of the two texts may be stored.
-        it.written_state.clear();
-        let path = it.manifest.state()?.clone();
-        Some(Action::Put(Document {
-            path,
-            bytes: state,
-            object: ObjectKind::State,
-            version: it.version,
-            attempt: it.job.as_ref().map_or(1, |job| job.attempt),
-        }))
-    }
-
-    fn state_done(
-        &mut self,
-        p: usize,
-        document: Document,
-        result: Result<(), SinkError>,
-        now: Duration,
-    ) {
-        match result {
-            Ok(()) => {
-                self.publications[p].written_state = document.bytes;
-                self.written(p, Phase::Manifest);
-            }
-            Err(error) => self.not_written(p, error, now),
-        }
     }
 
     fn manifest(&mut self, p: usize) -> Option<Action> {
