@@ -15,6 +15,10 @@ mod dropped;
 mod in_band;
 #[path = "hls/keys.rs"]
 mod keys;
+#[path = "hls/limits.rs"]
+mod limits;
+#[path = "hls/limits_model.rs"]
+mod limits_model;
 #[path = "hls/maps.rs"]
 mod maps;
 #[path = "hls/multivariant.rs"]

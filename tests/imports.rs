@@ -108,6 +108,7 @@ const ORDER: &[&str] = &[
     "presentation::common",
     "presentation::core",
     "presentation::catch_up",
+    "presentation::limit",
     "presentation::measure",
     "presentation::number",
     "presentation::enter",

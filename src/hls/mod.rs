@@ -27,11 +27,12 @@ mod setup;
 mod start;
 pub(crate) mod tags;
 
-pub use crate::presentation::config::Retention;
+pub use crate::presentation::config::{Quota, Retention};
 pub use crate::presentation::error::{
     PublishError, PublishErrorKind, ResumeError, ResumeErrorKind,
 };
 pub use crate::presentation::item::Item;
+pub use crate::presentation::limit::Usage;
 pub use crate::presentation::names::SegmentNames;
 pub use crate::presentation::notice::Notice;
 pub use crate::presentation::publisher::Pushed;

@@ -13,6 +13,7 @@ use super::publisher::MediaPlaylistPublisher;
 use super::setup::{Setup, refuse};
 use crate::presentation::error::ResumeError;
 use crate::presentation::format::{Manifest, ManifestKind};
+use crate::presentation::limit::Usage;
 use crate::presentation::reserved::Reserved;
 use crate::presentation::time::from_duration;
 use crate::sink::SegmentSink;
@@ -74,10 +75,11 @@ impl Presentation {
     /// # Errors
     ///
     /// The base URL is invalid, or a live or EVENT playlist has no
-    /// [`target_duration`](MediaPlaylist::target_duration)
+    /// [`target_duration`](MediaPlaylist::target_duration), or a limit does not fit its kind
     /// ([`InvalidInput`](io::ErrorKind::InvalidInput)).
     pub fn new(playlist: MediaPlaylist) -> io::Result<Self> {
         playlist.check_target_duration()?;
+        playlist.check_limits()?;
         Ok(Self(Setup::new(playlist)))
     }
 
@@ -150,6 +152,12 @@ impl Presentation {
         let playlist = self.0.playlist.rendition(path);
         let handle = self.0.resume(playlist, sink, previous)?;
         Ok(MediaPlaylistPublisher::of(handle))
+    }
+
+    /// The bytes of all renditions, and their limit.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.0.core().usage()
     }
 
     /// A sink for the segments that refuses the names of all playlists and side files that were

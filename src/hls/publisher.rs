@@ -16,6 +16,7 @@ use super::tags::TagError;
 use crate::presentation::config::Dates;
 use crate::presentation::error::{PublishError, ResumeError};
 use crate::presentation::item::Item;
+use crate::presentation::limit::Usage;
 use crate::presentation::publisher::{Handle, Pushed};
 use crate::sink::{SegmentSink, WriteContext};
 
@@ -87,7 +88,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     /// # Errors
     ///
     /// The playlist's path or base URL is invalid, or a live or EVENT playlist has no
-    /// [`target_duration`](MediaPlaylist::target_duration)
+    /// [`target_duration`](MediaPlaylist::target_duration), or a limit does not fit its kind
     /// ([`InvalidInput`](io::ErrorKind::InvalidInput)).
     pub fn new(playlist: MediaPlaylist, sink: S) -> io::Result<Self> {
         playlist.check_target_duration()?;
@@ -294,6 +295,13 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     /// media comes. The side file is deleted as soon as no file waits.
     pub fn delete_due(&mut self) -> Pushed {
         self.handle.delete_due()
+    }
+
+    /// The bytes that the playlist has at its destination, with those of the other renditions of
+    /// its presentation, and their limit. Cheap.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.handle.core().usage()
     }
 
     /// The files that no playlist names and that wait for deletion.

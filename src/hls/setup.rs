@@ -1,5 +1,6 @@
 //! Sets up a presentation: new renditions, and those that resume a playlist.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use super::previous::Previous;
 use crate::internal::sync::{MutexGuard, lock};
 use crate::presentation::core::Core;
 use crate::presentation::driver::inline::Shared;
+use crate::presentation::entry::Size;
 use crate::presentation::error::{Refusal, ResumeError, ResumeErrorKind};
 use crate::presentation::fingerprint::Fingerprints;
 use crate::presentation::format::{Manifest, ManifestKind};
@@ -156,6 +158,9 @@ impl Setup {
         let core = &mut *core;
         let rendition = &mut core.renditions[index];
         let end = rendition.end();
+        if core.settings.counts_bytes() {
+            set_sizes(rendition, &state);
+        }
         rendition.was_listed(end, state.published.longest);
         let it = &mut core.publications[p];
         it.texts = Fingerprints::only(&previous.playlist);
@@ -187,6 +192,25 @@ impl Setup {
     pub(super) fn core(&self) -> MutexGuard<'_, Core<Hls>> {
         lock(&self.shared.core)
     }
+}
+
+/// Sets the lengths of listed files. The side file is written first, so what it has for deletion
+/// may be listed still.
+fn set_sizes(rendition: &mut Rendition, state: &State) {
+    let first = rendition.media_sequence;
+    let sizes: HashMap<u64, Size> = state.sizes.iter().copied().collect();
+    let retired: HashMap<&Path, u64> = state.retired().map(|it| (it.file(), it.bytes())).collect();
+    let bytes = |file: &Path| retired.get(file).copied().unwrap_or_default();
+    rendition.entries.set_sizes(|place, entry| {
+        let known = sizes.get(&(first + place as u64)).copied();
+        known.unwrap_or_else(|| Size {
+            segment: entry.file().map_or(0, |file| bytes(file)),
+            map: entry
+                .initialisation
+                .as_ref()
+                .map_or(0, |map| bytes(&map.file)),
+        })
+    });
 }
 
 /// The text is at least the last published one, and not another one than its side file says.

@@ -56,6 +56,7 @@ impl<F: Format> Core<F> {
                 sequence: last.and_then(|last| last.sequence),
                 lines: Vec::new(),
                 date: fact.date,
+                since: self.now,
                 bytes: 0,
             });
         }

@@ -11,6 +11,7 @@ use super::notice::Notice;
 use super::publication::{Counted, Publication};
 use super::rendition::{Life, Rendition};
 use super::retention::Moment;
+use super::retired::Retired;
 use crate::error::WriteError;
 use crate::segment::{ProducedSegment, SegmentInfo};
 use crate::uri;
@@ -23,6 +24,8 @@ pub(crate) struct Core<F> {
     pub(crate) renditions: Vec<Rendition>,
     pub(crate) publications: Vec<Publication>,
     pub(crate) common: Common,
+    /// The time of the last call, by the publisher's clock.
+    pub(crate) now: Duration,
     /// Whether anything was pushed; then no rendition can join.
     pub(crate) has_started: bool,
 }
@@ -35,6 +38,7 @@ impl<F: Format> Core<F> {
             settings,
             renditions: Vec::new(),
             publications: Vec::new(),
+            now: Duration::ZERO,
             has_started: false,
         }
     }
@@ -58,6 +62,10 @@ impl<F: Format> Core<F> {
     pub(crate) fn start(&mut self) {
         if std::mem::replace(&mut self.has_started, true) {
             return;
+        }
+        for it in &mut self.renditions {
+            it.counts_bytes = self.settings.counts_bytes();
+            it.entries.begin_at(self.now);
         }
         let furthest = (0..self.renditions.len())
             .filter(|r| self.renditions[*r].has_begun)
@@ -194,7 +202,8 @@ impl<F: Format> Core<F> {
             media: self.renditions[r].media_time,
             clock: now,
         };
-        let used = state.files().filter(|file| self.may_name(file));
+        let files = state.retired().map(Retired::file);
+        let used = files.filter(|file| self.may_name(file));
         let used: Vec<_> = used.map(Path::to_path_buf).collect();
         let it = &mut self.publications[p];
         it.names.reused.extend(used);

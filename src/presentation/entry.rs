@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::time::{Micros, Time};
 
@@ -25,6 +25,8 @@ pub(crate) struct Entry {
     /// Lines of this segment alone, in the words of the format.
     pub(crate) lines: Vec<String>,
     pub(crate) date: Option<SystemTime>,
+    /// When it was listed first in this session, by the publisher's clock.
+    pub(crate) since: Duration,
     /// The length of the segment; 0 if it is missing or unknown.
     pub(crate) bytes: u64,
 }

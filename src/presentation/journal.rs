@@ -180,9 +180,9 @@ impl State {
     }
 
     /// The files that wait for deletion.
-    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+    pub(crate) fn retired(&self) -> impl Iterator<Item = &Retired> {
         let sealed = self.sealed.iter().map(|(_, retired)| retired);
-        sealed.chain(&self.retired).map(Retired::file)
+        sealed.chain(&self.retired)
     }
 
     /// Removes the files that are used.

@@ -23,6 +23,7 @@ pub(crate) mod initialisation;
 pub(crate) mod item;
 pub(crate) mod job;
 pub(crate) mod journal;
+pub(crate) mod limit;
 pub(crate) mod listings;
 mod measure;
 pub(crate) mod names;

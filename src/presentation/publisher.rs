@@ -110,9 +110,11 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
     pub(crate) fn push(&mut self, item: &impl Item) -> Result<Pushed, PublishError> {
         let mut notices = Vec::new();
         let info = item.info();
-        let entered = self
-            .core()
-            .push(self.rendition, item.result(), &info, &mut notices);
+        let now = self.now();
+        let mut core = self.core();
+        core.now = now;
+        let entered = core.push(self.rendition, item.result(), &info, &mut notices);
+        drop(core);
         let Err(refused) = entered else {
             return self.publish(notices, Busy::Pass);
         };
@@ -126,7 +128,9 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
 
     pub(crate) fn finish(&mut self) -> Result<Pushed, PublishError> {
         let mut notices = Vec::new();
+        let now = self.now();
         let mut core = self.core();
+        core.now = now;
         core.start();
         let it = &core.renditions[self.rendition];
         if it.entries.is_empty() && it.told.is_empty() {
@@ -140,7 +144,9 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
 
     pub(crate) fn suspend(mut self) -> Result<Pushed, PublishError> {
         let mut notices = Vec::new();
+        let now = self.now();
         let mut core = self.core();
+        core.now = now;
         if core.is_at_the_end() {
             drop(core);
             return Err(self.refuse(

@@ -180,6 +180,37 @@ impl Retention {
         }
     }
 
+    /// Makes files due before their time, oldest first, for as long as more are needed by the
+    /// bytes and the number of those that are due. Returns how many this call made due.
+    pub(crate) fn make_due(
+        &mut self,
+        push: u64,
+        may: impl Fn(&Path) -> bool,
+        is_needed: impl Fn(u64, usize) -> bool,
+    ) -> usize {
+        let (mut bytes, mut files, mut made) = (0, 0, 0);
+        for (ticket, waiting) in &self.waiting {
+            if !is_needed(bytes, files) {
+                break;
+            }
+            visits::count(1);
+            if !may(waiting.retired.file()) {
+                continue;
+            }
+            bytes += waiting.retired.bytes();
+            files += 1;
+            if self.due.contains_key(ticket) {
+                continue;
+            }
+            self.for_media.remove(&(waiting.due_by_media(), *ticket));
+            let by_clock = waiting.due_by_clock(self.margin);
+            self.for_clock.remove(&(by_clock, *ticket));
+            self.due.insert(*ticket, push);
+            made += 1;
+        }
+        made
+    }
+
     /// The ticket of the next file.
     pub(crate) fn next_ticket(&self) -> Ticket {
         self.next

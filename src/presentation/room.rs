@@ -78,7 +78,7 @@ impl<F: Format> Core<F> {
                     job.room = Some(room);
                     return None;
                 }
-                Step::Over(part) if part.is_last => {
+                Step::Over(part) if part.is_last && !self.make_some_due(p, A_PUSH.files) => {
                     self.no_room(p, room, now);
                     return None;
                 }
@@ -162,6 +162,7 @@ impl<F: Format> Core<F> {
             retention.advance(now, pushes);
             retention.next_ticket()
         });
+        self.exceed(p);
         Pass {
             last: None,
             end,

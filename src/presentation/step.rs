@@ -240,6 +240,7 @@ impl<F: Format> Core<F> {
                 sequence,
                 lines: std::mem::take(&mut lines),
                 date: date.filter(|date| is_expressible(*date)),
+                since: self.now,
                 bytes,
             });
             start = piece_end;
@@ -257,5 +258,6 @@ impl<F: Format> Core<F> {
         for it in &mut self.renditions {
             it.slide(&self.settings, longest);
         }
+        self.limit(longest);
     }
 }

@@ -83,6 +83,8 @@ impl<F: Format> Core<F> {
                     let it = &self.publications[p];
                     let is_newer = it.version > it.tried && self.is_publishable(p);
                     if !is_newer {
+                        let over = self.over_quota(p);
+                        self.job(p)?.outcome.notices.extend(over);
                         return None;
                     }
                     // It has changed meanwhile, by another thread.
