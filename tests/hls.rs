@@ -9,6 +9,8 @@ mod lost;
 
 #[path = "hls/bad_values.rs"]
 mod bad_values;
+#[path = "hls/clips.rs"]
+mod clips;
 #[path = "hls/dropped.rs"]
 mod dropped;
 #[path = "hls/in_band.rs"]

@@ -6,10 +6,12 @@ use std::path::Path;
 use super::config::MediaPlaylist;
 use super::key;
 use super::multivariant::{Listed, MultivariantPlaylist, Shared};
-use super::render::{Kept, Settled, render};
+use super::render::{Kept, Settled, render, render_clip};
+use super::start::Start;
 use super::tags::{self, TagError, TagErrorKind};
 use crate::presentation::config::Dates;
 use crate::presentation::format::{Format, Refused, Text, View};
+use crate::presentation::pins::{Cut, clip_path};
 use crate::presentation::time::{Micros, SECOND};
 
 /// The first line of a side file.
@@ -38,6 +40,13 @@ impl Playlist {
             config,
             version,
             kept: Kept::default(),
+        }
+    }
+
+    fn settled(&self, view: &View<'_>) -> Settled {
+        Settled {
+            version: self.version.unwrap_or(3),
+            target_secs: view.settings.target_secs.unwrap_or(1),
         }
     }
 
@@ -88,13 +97,17 @@ impl Hls {
         Ok(key::kept(line))
     }
 
-    fn main(&self, playlist: &MultivariantPlaylist, view: &View<'_>) -> io::Result<Text> {
-        let shared = Shared {
+    fn shared(view: &View<'_>) -> Shared {
+        Shared {
             target_secs: view.settings.target_secs.unwrap_or_default(),
             has_dates: view.settings.dates != Dates::None,
             // They agree in every number that both list.
             discontinuities: 0,
-        };
+        }
+    }
+
+    fn main(&self, playlist: &MultivariantPlaylist, view: &View<'_>) -> io::Result<Text> {
+        let shared = Self::shared(view);
         let listed: Vec<_> = self
             .playlists
             .iter()
@@ -128,12 +141,30 @@ impl Format for Hls {
             };
         };
         let playlist = &mut self.playlists[rendition];
-        let settled = Settled {
-            version: playlist.version.unwrap_or(3),
-            target_secs: view.settings.target_secs.unwrap_or(1),
-        };
+        let settled = playlist.settled(view);
         let rendition = &view.renditions[rendition];
         render(&playlist.config, settled, rendition, &mut playlist.kept)
+    }
+
+    fn clip(&self, manifest: usize, view: &View<'_>, cut: &Cut) -> io::Result<Vec<u8>> {
+        let first = usize::from(self.multivariant.is_some());
+        let Some(rendition) = manifest.checked_sub(first) else {
+            let playlist = self.multivariant.as_ref().ok_or(io::ErrorKind::NotFound)?;
+            let clip = |path: &Path| clip_path(path, &cut.name);
+            let of_clips = playlist.renamed(clip);
+            let playlists = self.playlists.iter().map(|it| clip(it.config.path()));
+            return of_clips.text_of(&playlists.collect::<Vec<_>>(), Self::shared(view));
+        };
+        let playlist = &self.playlists[rendition];
+        let start = if cut.in_point.is_zero() {
+            None
+        } else {
+            let start = Start::after_the_beginning(cut.in_point);
+            Some(start.map_err(io::Error::other)?.precise())
+        };
+        let rendition = &view.renditions[rendition];
+        let settled = playlist.settled(view);
+        render_clip(&playlist.config, settled, rendition, &cut.numbers, start)
     }
 
     /// "The EXTINF duration of each Media Segment in the Playlist file, when rounded to the nearest

@@ -8,6 +8,7 @@
 //! (draft-pantos-hls-rfc8216bis) is named.
 
 mod attributes;
+mod clip;
 pub(crate) mod config;
 #[cfg(test)]
 mod cost;
@@ -23,7 +24,6 @@ mod previous;
 mod publisher;
 pub(crate) mod render;
 mod setup;
-#[cfg_attr(not(test), expect(dead_code, reason = "no playlist has one yet"))]
 mod start;
 pub(crate) mod tags;
 
@@ -37,6 +37,7 @@ pub use crate::presentation::names::SegmentNames;
 pub use crate::presentation::notice::Notice;
 pub use crate::presentation::publisher::Pushed;
 pub use crate::presentation::reserved::Reserved;
+pub use clip::{Clip, ClipError, ClipErrorKind, Clipped};
 pub use config::MediaPlaylist;
 pub use date::date_text;
 pub use multivariant::{

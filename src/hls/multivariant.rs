@@ -185,6 +185,25 @@ impl MultivariantPlaylist {
         Ok(notices)
     }
 
+    /// The same about other media playlists.
+    pub(super) fn renamed(&self, name: impl Fn(&Path) -> PathBuf) -> Self {
+        let mut renamed = self.clone();
+        renamed.path = name(&self.path);
+        for variant in &mut renamed.variants {
+            variant.playlist = name(&variant.playlist);
+        }
+        for media in &mut renamed.media {
+            media.playlist = media.playlist.as_deref().map(&name);
+        }
+        renamed
+    }
+
+    /// The text about media playlists with these paths.
+    pub(super) fn text_of(&self, paths: &[PathBuf], shared: Shared) -> io::Result<Vec<u8>> {
+        let listed: Vec<_> = paths.iter().map(|path| Listed { path, shared }).collect();
+        self.text(&listed).map(|(text, _)| text)
+    }
+
     /// The text for the media playlists of a presentation, and what is to be noticed about it.
     pub(crate) fn text(
         &self,

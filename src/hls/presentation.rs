@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::clip::{Clip, ClipError, Clipped};
 use super::config::MediaPlaylist;
 use super::multivariant::MultivariantPlaylist;
 use super::previous::Previous;
@@ -152,6 +153,26 @@ impl Presentation {
         let playlist = self.0.playlist.rendition(path);
         let handle = self.0.resume(playlist, sink, previous)?;
         Ok(MediaPlaylistPublisher::of(handle))
+    }
+
+    /// Makes a clip of all renditions, as [`MediaPlaylistPublisher::clip`]. The dates and numbers
+    /// are those of the rendition that was added first. Its playlists and the side files are
+    /// written through `sink`.
+    ///
+    /// # Errors
+    ///
+    /// As [`MediaPlaylistPublisher::clip`].
+    pub fn clip<S: SegmentSink>(&self, clip: &Clip, sink: S) -> Result<Clipped, ClipError> {
+        clip.check()?;
+        let made = self.0.clip(&clip.section, &clip.name, clip.until, sink);
+        let made = made.map_err(|error| ClipError::of(&clip.name, error))?;
+        Ok(Clipped::of(made))
+    }
+
+    /// The names of the clips that were not released.
+    #[must_use]
+    pub fn clips(&self) -> Vec<String> {
+        self.0.core().clips()
     }
 
     /// The bytes of all renditions, and their limit.

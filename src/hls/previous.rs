@@ -10,8 +10,9 @@ use super::format::STATE_HEADER;
 use super::parse::parse;
 use crate::error::SinkError;
 use crate::presentation::entry::Entry;
-use crate::presentation::journal::{State, parts_of};
+use crate::presentation::journal::{State, objects_of};
 use crate::presentation::names;
+use crate::presentation::pins::beside;
 use crate::sink::{DiskSink, ObjectKind, SegmentSink, WriteContext};
 use crate::uri;
 
@@ -22,8 +23,8 @@ pub struct Previous {
     pub playlist: Vec<u8>,
     /// The text of the side file, if there is one.
     pub state: Option<Vec<u8>>,
-    /// The texts of the parts that the side file names, by their path hints. A side file has parts
-    /// if many files wait for deletion.
+    /// The texts of the further objects that the side file names, by their path hints: its parts,
+    /// if many files wait for deletion, and the lists of the files that clips pin.
     pub parts: BTreeMap<PathBuf, Vec<u8>>,
     /// The path hints of segments that were stored and never listed, to be deleted.
     pub orphans: Vec<PathBuf>,
@@ -167,10 +168,10 @@ fn read_state<E>(
 ) -> Result<(Option<Vec<u8>>, Parts), E> {
     let path = playlist.state_path();
     let state = read(&path)?;
-    let names = state.as_ref().map(|text| parts_of(STATE_HEADER, text));
+    let names = state.as_ref().map(|text| objects_of(STATE_HEADER, text));
     let mut parts = Parts::new();
     for name in names.and_then(Result::ok).unwrap_or_default() {
-        let path = name.path(&path);
+        let path = beside(&path, &name);
         if let Some(text) = read(&path)? {
             parts.insert(path, text);
         }

@@ -4,26 +4,29 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use super::config::{MediaPlaylist, quoted};
 use super::format::{Hls, Playlist, STATE_HEADER, is_taken};
 use super::parse::{Parsed, parse};
 use super::previous::Previous;
 use crate::internal::sync::{MutexGuard, lock};
+use crate::presentation::clip::Section;
+use crate::presentation::clipping::{Made, NotMade};
 use crate::presentation::core::Core;
-use crate::presentation::driver::inline::Shared;
+use crate::presentation::driver::inline::{Shared, Sinks};
 use crate::presentation::entry::Size;
 use crate::presentation::error::{Refusal, ResumeError, ResumeErrorKind};
 use crate::presentation::fingerprint::Fingerprints;
 use crate::presentation::format::{Manifest, ManifestKind};
 use crate::presentation::journal::{Published, State};
-use crate::presentation::parts::PartName;
+use crate::presentation::pins::beside;
 use crate::presentation::publisher::{Clock, Handle};
 use crate::presentation::rendition::Rendition;
 use crate::presentation::retention::Moment;
 use crate::presentation::retired::Retired;
-use crate::sink::SegmentSink;
+use crate::presentation::time::to_duration;
+use crate::sink::{SegmentSink, WriteContext};
 
 /// A presentation whose renditions are not all known yet.
 pub(super) struct Setup {
@@ -183,6 +186,29 @@ impl Setup {
         it.resumed(end);
     }
 
+    /// Makes a clip through a sink of its own.
+    pub(super) fn clip<S: SegmentSink>(
+        &self,
+        section: &Section,
+        name: &str,
+        until: Option<SystemTime>,
+        mut sink: S,
+    ) -> Result<Made, NotMade> {
+        let now = (self.clock)();
+        let mut core = self.core();
+        core.begin_call(now, SystemTime::now());
+        let target = core.settings.target().unwrap_or_default();
+        drop(core);
+        let mut sinks = Sinks {
+            sink: &mut sink,
+            state: None,
+            context: &WriteContext::default(),
+            target: to_duration(target),
+            clock: &*self.clock,
+        };
+        self.shared.clip(0, section, name, until, &mut sinks)
+    }
+
     fn handle<S: SegmentSink>(&self, index: usize, sink: S) -> Handle<Hls, S> {
         let shared = Arc::clone(&self.shared);
         let clock = Arc::clone(&self.clock);
@@ -235,9 +261,9 @@ pub(super) fn read_state(
     path: &Path,
     previous: &Previous,
 ) -> Result<State, ResumeError> {
-    let part = |name: PartName| previous.parts.get(&name.path(path)).map(Vec::as_slice);
+    let part = |word: &str| previous.parts.get(&beside(path, word)).map(Vec::as_slice);
     State::read(STATE_HEADER, text, part).map_err(|(part, why)| {
-        let path = part.map_or_else(|| path.to_path_buf(), |part| part.path(path));
+        let path = part.map_or_else(|| path.to_path_buf(), |word| beside(path, &word));
         ResumeError::new(path, Refusal::new(ResumeErrorKind::State, why))
     })
 }

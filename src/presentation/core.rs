@@ -1,7 +1,7 @@
 //! The publisher without I/O, clock and threads: pushes go in, actions come out.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::common::Common;
 use super::config::{Extent, Settings};
@@ -26,6 +26,8 @@ pub(crate) struct Core<F> {
     pub(crate) common: Common,
     /// The time of the last call, by the publisher's clock.
     pub(crate) now: Duration,
+    /// The date of the last call, for clips that have an end.
+    pub(crate) today: SystemTime,
     /// Whether anything was pushed; then no rendition can join.
     pub(crate) has_started: bool,
 }
@@ -39,8 +41,15 @@ impl<F: Format> Core<F> {
             renditions: Vec::new(),
             publications: Vec::new(),
             now: Duration::ZERO,
+            today: SystemTime::UNIX_EPOCH,
             has_started: false,
         }
+    }
+
+    /// Notes the time of a call, by the publisher's clock and by the calendar.
+    pub(crate) fn begin_call(&mut self, now: Duration, today: SystemTime) {
+        self.now = now;
+        self.today = today;
     }
 
     /// Adds a manifest. Those that others name come before them.
@@ -77,6 +86,7 @@ impl<F: Format> Core<F> {
                 self.catch_up(r, furthest);
             }
         }
+        self.name_clips();
         self.count_changes();
     }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::config::Settings;
+use super::pins::Cut;
 use super::rendition::Rendition;
 use super::time::{Micros, SECOND};
 
@@ -11,6 +12,12 @@ use super::time::{Micros, SECOND};
 pub(crate) trait Format: Send {
     /// The whole text of this manifest.
     fn render(&mut self, manifest: usize, view: &View<'_>) -> io::Result<Text>;
+
+    /// The whole text of a clip of this manifest.
+    fn clip(&self, manifest: usize, view: &View<'_>, cut: &Cut) -> io::Result<Vec<u8>> {
+        let _ = (manifest, view, cut);
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// The longest duration that a manifest with this target duration may declare.
     fn longest(&self, target_secs: u64, has_initialisation: bool) -> Micros {

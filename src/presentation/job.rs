@@ -38,6 +38,9 @@ pub(crate) struct Job {
     pub(super) parts_written: usize,
     /// The parts that were deleted.
     pub(super) parts_deleted: usize,
+    /// Whether a document of a clip is being deleted, and whether one could not be.
+    pub(super) deletes_clip: bool,
+    pub(super) clips_failed: bool,
     /// The attempts at the document that is written now.
     pub(super) attempt: u32,
     pub(super) outcome: Outcome,
@@ -106,6 +109,8 @@ impl Job {
             seal: None,
             parts_written: 0,
             parts_deleted: 0,
+            deletes_clip: false,
+            clips_failed: false,
             attempt: 1,
             outcome: Outcome::default(),
         }

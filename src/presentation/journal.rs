@@ -3,10 +3,12 @@
 //! It holds the newest lines of each log, and names the parts that hold the others.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::entry::Size;
 use super::fingerprint::Fingerprints;
 use super::parts::{End, Level, Log, PartName, Parts, Position, Run};
+use super::pins::{Pins, pins_word};
 use super::retired::Retired;
 use super::time::Micros;
 use crate::uri;
@@ -23,6 +25,8 @@ pub(crate) struct State {
     pub(crate) retired: Vec<Retired>,
     /// The lengths of listed segments.
     pub(crate) sizes: Vec<(u64, Size)>,
+    /// The clips that were not released.
+    pub(crate) clips: Vec<Pins>,
     /// The parts of each log, if there may be any.
     pub(crate) parts: Vec<(Log, Parts)>,
 }
@@ -43,6 +47,7 @@ pub(crate) fn render<'a>(
     published: Published,
     texts: &Fingerprints,
     logs: &[(&Parts, Position)],
+    clips: &[Pins],
     sizes: impl Iterator<Item = (u64, Size)>,
     retired: impl Iterator<Item = &'a Retired>,
 ) -> Vec<u8> {
@@ -58,6 +63,7 @@ pub(crate) fn render<'a>(
         let letter = letter(parts.log(), Level::Small);
         text += &format!("live {letter} {first_live}\n");
     }
+    text.extend(clips.iter().map(clip_line));
     text.extend(sizes.map(|(number, size)| listed(number, size)));
     text.extend(retired.map(Retired::line));
     text.push_str("end\n");
@@ -85,6 +91,47 @@ pub(crate) fn render_sizes(
     render_part(header, name, lines)
 }
 
+/// The list of the files that a clip pins. It is written before the clip.
+pub(crate) fn render_pins(header: &str, pins: &Pins) -> Vec<u8> {
+    let mut names: Vec<_> = pins
+        .files
+        .iter()
+        .filter_map(|it| uri::from_root(it).ok())
+        .collect();
+    names.sort_unstable();
+    let mut text = format!("{header} {}\n", pins.word());
+    text.extend(names.into_iter().map(|name| format!("pin {name}\n")));
+    text.push_str("end\n");
+    text.into_bytes()
+}
+
+/// `clip UNTIL STAYS NAME`, in seconds since 1970
+fn clip_line(clip: &Pins) -> String {
+    let Pins { name, stays, .. } = clip;
+    let until = clip
+        .until
+        .map(|it| it.duration_since(UNIX_EPOCH).unwrap_or_default());
+    let until = until.map_or_else(|| "-".to_owned(), |it| it.as_secs().to_string());
+    format!("clip {until} {stays} {name}\n")
+}
+
+fn read_clip(words: &[&str]) -> Option<Pins> {
+    let ["clip", until, stays, name] = *words else {
+        return None;
+    };
+    let until = match until {
+        "-" => None,
+        secs => Some(UNIX_EPOCH.checked_add(Duration::from_secs(secs.parse().ok()?))?),
+    };
+    Some(Pins {
+        name: name.to_owned(),
+        until,
+        stays: stays.parse().ok()?,
+        has_landed: true,
+        ..Pins::default()
+    })
+}
+
 fn render_part(header: &str, name: PartName, lines: impl Iterator<Item = String>) -> Vec<u8> {
     let mut text = format!("{header} {}\n", name.word());
     text.extend(lines);
@@ -105,12 +152,15 @@ fn letter(log: Log, level: Level) -> char {
     .letter()
 }
 
-/// The further files that a side file names, by what is added to its path.
-pub(crate) fn parts_of(header: &str, text: &[u8]) -> Result<Vec<PartName>, String> {
+/// The further objects that a side file names, by what is added to its path.
+pub(crate) fn objects_of(header: &str, text: &[u8]) -> Result<Vec<String>, String> {
     let mut names = Vec::new();
     read_lines(header, text, |line, words| {
         if let Some((log, level, [_, first, end])) = range(words) {
-            names.extend((first..end).map(|number| PartName { log, level, number }));
+            let parts = (first..end).map(|number| PartName { log, level, number });
+            names.extend(parts.map(PartName::word));
+        } else if let ["clip", _, _, name] = *words {
+            names.push(pins_word(name));
         } else if words.first() == Some(&"parts") {
             return Err(unreadable(line));
         }
@@ -133,14 +183,14 @@ fn range(words: &[&str]) -> Option<(Log, Level, [u64; 3])> {
 }
 
 /// Why a state cannot be read, and of which part, if it is not the side file itself.
-pub(crate) type Unreadable = (Option<PartName>, String);
+pub(crate) type Unreadable = (Option<String>, String);
 
 impl State {
     /// Reads a side file, and its parts by their names.
     pub(crate) fn read<'a>(
         header: &str,
         text: &[u8],
-        part: impl Fn(PartName) -> Option<&'a [u8]>,
+        part: impl Fn(&str) -> Option<&'a [u8]>,
     ) -> Result<Self, Unreadable> {
         let mut state = Self::default();
         let mut ranges = Vec::new();
@@ -162,6 +212,7 @@ impl State {
                     let (log, _) = PartName::of_letter(letter).ok_or_else(unreadable)?;
                     live.push((log, position.parse().map_err(|_| unreadable())?));
                 }
+                ["clip", ..] => state.clips.push(read_clip(words).ok_or_else(unreadable)?),
                 _ if words.first() == Some(&"listed") => {
                     state.sizes.push(size(words).ok_or_else(unreadable)?);
                 }
@@ -174,6 +225,24 @@ impl State {
             let parts = state.read_parts(header, log, first_live, &ranges, &part)?;
             state.parts.push((log, parts));
         }
+        let mut clips = Vec::new();
+        for mut clip in std::mem::take(&mut state.clips) {
+            let word = clip.word();
+            // Without a list it was never made, or is deleted.
+            let Some(text) = part(&word) else { continue };
+            let header = format!("{header} {word}");
+            let read = read_lines(&header, text, |line, words| {
+                let ["pin", name] = *words else {
+                    return Err(unreadable(line));
+                };
+                clip.files
+                    .insert(uri::resolve_from_root(name).map_err(|_| unreadable(line))?);
+                Ok(())
+            });
+            read.map_err(|why| (Some(word), why))?;
+            clips.push(clip);
+        }
+        state.clips = clips;
         // Those of the side file are the newest ones.
         state.sizes.sort_by_key(|(number, _)| *number);
         Ok(state)
@@ -197,7 +266,7 @@ impl State {
         log: Log,
         first_live: Position,
         ranges: &[(Log, Level, [u64; 3])],
-        part: impl Fn(PartName) -> Option<&'a [u8]>,
+        part: impl Fn(&str) -> Option<&'a [u8]>,
     ) -> Result<Parts, Unreadable> {
         // The large ones come first.
         let [large, small] = [Level::Large, Level::Small].map(|level| {
@@ -206,8 +275,8 @@ impl State {
             let mut ends = Vec::new();
             for number in first..end {
                 let name = PartName { log, level, number };
-                let refuse = |why| (Some(name), why);
-                let text = part(name).ok_or_else(|| refuse("it is missing".into()))?;
+                let refuse = |why| (Some(name.word()), why);
+                let text = part(&name.word()).ok_or_else(|| refuse("it is missing".into()))?;
                 let read = self.read_part(header, name, text, first_live);
                 ends.push(read.map_err(refuse)?);
             }
@@ -334,6 +403,7 @@ mod tests {
             published,
             &Fingerprints::only(b"text"),
             &[],
+            &[],
             std::iter::empty(),
             retired.iter(),
         );
@@ -379,24 +449,37 @@ mod tests {
         let seal = sizes.due(10, 2, 12).unwrap();
         let of_sizes = render_sizes(HEADER, seal.name, [(10, size), (11, size)].into_iter());
         sizes.was_stored(&seal, 2);
+        let clip = Pins {
+            name: "a-1".into(),
+            until: Some(UNIX_EPOCH + Duration::from_secs(9)),
+            stays: 5,
+            files: ["0.ts", "a b.mp4"].map(PathBuf::from).into(),
+            has_landed: true,
+            is_gone: false,
+        };
+        let of_clip = render_pins(HEADER, &clip);
         let text = render(
             HEADER,
             Published::default(),
             &Fingerprints::only(b"text"),
             &[(&waiting, 1), (&sizes, 11)],
+            std::slice::from_ref(&clip),
             [(12, size)].into_iter(),
             files[2..].iter(),
         );
-        let names = parts_of(HEADER, &text).unwrap();
-        assert_eq!(
-            names.iter().map(|it| it.word()).collect::<Vec<_>>(),
-            ["a0", "c0"]
-        );
-        let state = State::read(HEADER, &text, |name| match name.log {
-            Log::Waiting => Some(&of_files),
-            Log::Sizes => Some(&of_sizes),
-        });
-        let state = state.unwrap();
+        let names = objects_of(HEADER, &text).unwrap();
+        assert_eq!(names, ["a0", "c0", "clip-a-1"]);
+        let objects = [("a0", &of_files), ("c0", &of_sizes), ("clip-a-1", &of_clip)];
+        let read = |but: &str| {
+            State::read(HEADER, &text, |name| {
+                let found = objects.iter().find(|it| it.0 == name && name != but);
+                found.map(|it| &it.1[..])
+            })
+        };
+        let state = read("clip-a-1").unwrap();
+        assert_eq!(state.clips, [], "it was not made");
+        let state = read("").unwrap();
+        assert_eq!(state.clips, [clip]);
         assert_eq!(state.sealed, [(1, files[1].clone())]);
         assert_eq!(state.retired, files[2..]);
         assert_eq!(state.sizes, [(11, size), (12, size)]);
@@ -407,10 +490,10 @@ mod tests {
             .collect();
         assert_eq!(ends, [2, 12]);
 
-        let error = State::read(HEADER, &text, |_| None).unwrap_err();
-        assert_eq!(error, (Some(names[0]), "it is missing".into()));
+        let error = read("a0").unwrap_err();
+        assert_eq!(error, (Some("a0".into()), "it is missing".into()));
         let cut = &of_files[..of_files.len() - 1];
         let error = State::read(HEADER, &text, |_| Some(&cut[..cut.len() - 3])).unwrap_err();
-        assert_eq!(error, (Some(names[0]), "it is truncated".into()));
+        assert_eq!(error, (Some("a0".into()), "it is truncated".into()));
     }
 }

@@ -8,6 +8,7 @@ use super::format::Format;
 use super::notice::Notice;
 use super::rendition::Rendition;
 use super::retention::Retention;
+use super::retired::Retired;
 use super::time::{Micros, SECOND, from_duration};
 
 /// The bytes that the playlists of a presentation have at their destination. Only those count
@@ -148,6 +149,15 @@ impl<F: Format> Core<F> {
         for it in &self.publications {
             let retention = it.retention.as_ref();
             usage.waiting_bytes += retention.map_or(0, Retention::bytes);
+            usage.pinned_bytes += retention.map_or(0, Retention::pinned_bytes);
+            let pins = retention.filter(|_| !it.clips.is_empty());
+            if let Some(pins) = pins {
+                // Those that are about to wait.
+                let covered = it.manifest.covers.iter().map(|r| &self.renditions[*r]);
+                let retired = covered.flat_map(|it| it.retired.iter().chain(it.retiring.iter()));
+                let pinned = retired.filter(|it| pins.is_pinned(it.file()));
+                usage.pinned_bytes += pinned.map(Retired::bytes).sum::<u64>();
+            }
         }
         usage
     }

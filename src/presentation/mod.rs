@@ -3,6 +3,8 @@
 
 pub(crate) mod bitrate;
 mod catch_up;
+pub(crate) mod clip;
+pub(crate) mod clipping;
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "the publisher does not follow the clock yet")
@@ -32,6 +34,7 @@ mod names_only;
 pub(crate) mod notice;
 mod number;
 pub(crate) mod parts;
+pub(crate) mod pins;
 pub(crate) mod publication;
 pub(crate) mod publisher;
 pub(crate) mod rendition;

@@ -10,7 +10,6 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 
 /// The place of a line in a log. Each is given once.
 pub(crate) type Position = u64;
@@ -304,13 +303,6 @@ impl PartName {
     /// Its name in the side file.
     pub(crate) fn word(self) -> String {
         format!("{}{}", self.letter(), self.number)
-    }
-
-    /// Its path, beside that of the side file.
-    pub(crate) fn path(self, side_file: &Path) -> PathBuf {
-        let mut name = side_file.file_name().unwrap_or_default().to_os_string();
-        name.push(format!(".{}", self.word()));
-        side_file.with_file_name(name)
     }
 }
 

@@ -9,8 +9,9 @@ use super::driver::{Action, Document};
 use super::fingerprint::{Fingerprints, Rolling};
 use super::format::{Manifest, ManifestKind};
 use super::job::Job;
-use super::journal::{Published, State};
+use super::journal::{self, Published, State};
 use super::parts::{Log, PartName, Parts};
+use super::pins::{Pins, beside};
 use super::retention::{Moment, Retention};
 use super::retired::Retired;
 use super::reuse::Names;
@@ -23,6 +24,8 @@ pub(crate) struct Publication {
     /// `None` if all files are kept.
     pub(crate) retention: Option<Retention>,
     pub(crate) names: Names,
+    /// The clips that were not released.
+    pub(crate) clips: Vec<Pins>,
     /// The parts of the side file: of the files that wait, and of the lengths of listed segments.
     pub(crate) waiting_parts: Parts,
     pub(crate) size_parts: Parts,
@@ -65,6 +68,7 @@ impl Publication {
             manifest,
             retention,
             names: Names::default(),
+            clips: Vec::new(),
             waiting_parts: Parts::new(Log::Waiting, settings.lines_per_part),
             size_parts: Parts::new(Log::Sizes, settings.lines_per_part),
             written_state: Vec::new(),
@@ -109,6 +113,45 @@ impl Publication {
         }
     }
 
+    /// Pins the files of a clip.
+    pub(crate) fn pin(&mut self, clip: Pins) {
+        if let Some(retention) = &mut self.retention {
+            clip.files.iter().for_each(|file| retention.pin(file));
+        }
+        self.clips.push(clip);
+    }
+
+    /// Ends the pins of a clip. Those of its files that wait do so anew.
+    pub(crate) fn unpin(&mut self, name: &str, since: Moment) {
+        let Some(place) = self.clips.iter().position(|clip| clip.name == name) else {
+            return;
+        };
+        let clip = self.clips.remove(place);
+        let Some(retention) = &mut self.retention else {
+            return;
+        };
+        for file in &clip.files {
+            if let Some(mut retired) = retention.unpin(file) {
+                retired.stay(clip.stays);
+                retention.add([retired], since);
+            }
+        }
+    }
+
+    /// The list of the files that a clip pins.
+    pub(crate) fn list_of(&self, name: &str) -> Option<Document> {
+        self.retention.as_ref()?;
+        let clip = self.clips.iter().find(|clip| clip.name == name)?;
+        let path = beside(self.manifest.state()?, &clip.word());
+        let bytes = journal::render_pins(self.manifest.state_header(), clip);
+        Some(self.object(path, bytes))
+    }
+
+    pub(crate) fn clip_landed(&mut self, name: &str) {
+        let clip = self.clips.iter_mut().find(|clip| clip.name == name);
+        clip.into_iter().for_each(|clip| clip.has_landed = true);
+    }
+
     pub(crate) fn parts(&mut self, log: Log) -> &mut Parts {
         match log {
             Log::Waiting => &mut self.waiting_parts,
@@ -147,7 +190,7 @@ impl Publication {
         if retention.is_some_and(Retention::has_given_up) {
             return None;
         }
-        let path = self.garbage()?.path(self.manifest.state()?);
+        let path = beside(self.manifest.state()?, &self.garbage()?.word());
         Some(Action::delete(path, ObjectKind::State))
     }
 
@@ -179,6 +222,7 @@ impl Publication {
             }
             retention.add(state.retired, since);
         }
+        state.clips.into_iter().for_each(|clip| self.pin(clip));
     }
 }
 

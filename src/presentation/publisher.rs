@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use log::Level;
 
+use super::clip::Section;
+use super::clipping::{Made, NotMade};
 use super::core::Core;
 use super::deletion::{A_PUSH, ALL, Bound};
 use super::driver::inline::{Busy, Shared, Sinks};
@@ -112,7 +114,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         let info = item.info();
         let now = self.now();
         let mut core = self.core();
-        core.now = now;
+        core.begin_call(now, SystemTime::now());
         let entered = core.push(self.rendition, item.result(), &info, &mut notices);
         drop(core);
         let Err(refused) = entered else {
@@ -130,7 +132,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         let mut notices = Vec::new();
         let now = self.now();
         let mut core = self.core();
-        core.now = now;
+        core.begin_call(now, SystemTime::now());
         core.start();
         let it = &core.renditions[self.rendition];
         if it.entries.is_empty() && it.told.is_empty() {
@@ -146,7 +148,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         let mut notices = Vec::new();
         let now = self.now();
         let mut core = self.core();
-        core.now = now;
+        core.begin_call(now, SystemTime::now());
         if core.is_at_the_end() {
             drop(core);
             return Err(self.refuse(
@@ -183,6 +185,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
 
     /// Deletes all due files, each tried once.
     pub(crate) fn delete_due(&mut self) -> Pushed {
+        self.begin_call();
         let request = Request {
             write: Write::Nothing,
             deletion: Some(ALL),
@@ -193,6 +196,35 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         Pushed {
             notices: outcome.notices,
         }
+    }
+
+    /// Makes a clip of all renditions.
+    pub(crate) fn clip(
+        &mut self,
+        section: &Section,
+        name: &str,
+        until: Option<SystemTime>,
+    ) -> Result<Made, NotMade> {
+        self.begin_call();
+        let shared = Arc::clone(&self.shared);
+        let rendition = self.rendition;
+        shared.clip(rendition, section, name, until, &mut self.sinks())
+    }
+
+    /// Releases a clip; `None` if there is none of this name.
+    pub(crate) fn release_clip(&mut self, name: &str) -> Option<Pushed> {
+        self.begin_call();
+        let shared = Arc::clone(&self.shared);
+        let outcome = shared.release_clip(name, &mut self.sinks())?;
+        self.report(&outcome);
+        Some(Pushed {
+            notices: outcome.notices,
+        })
+    }
+
+    fn begin_call(&self) {
+        let now = self.now();
+        self.core().begin_call(now, SystemTime::now());
     }
 
     /// The files that no manifest names and that wait for deletion.
@@ -247,15 +279,19 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
     }
 
     fn drive(&mut self, p: usize, request: Request, busy: Busy) -> Option<Outcome> {
+        let shared = Arc::clone(&self.shared);
+        shared.drive(p, request, busy, &mut self.sinks())
+    }
+
+    fn sinks(&mut self) -> Sinks<'_, S> {
         let target = self.core().settings.target().unwrap_or_default();
-        let mut sinks = Sinks {
+        Sinks {
             sink: &mut self.sink,
             state: self.state_sink.as_deref_mut(),
             context: &self.context,
             target: to_duration(target),
             clock: &*self.clock,
-        };
-        self.shared.drive(p, request, busy, &mut sinks)
+        }
     }
 
     fn report(&mut self, outcome: &Outcome) {

@@ -6,10 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 mod lines;
+mod pins;
 
 use super::retired::Retired;
 use super::time::{Micros, to_duration};
 use super::visits;
+
+/// The pinned files that are passed over in one call.
+const AT_ONCE: usize = 16;
 
 /// A position in the order in which files wait. Each is given once.
 pub(crate) type Ticket = u64;
@@ -31,6 +35,11 @@ pub(crate) struct Retention {
     for_clock: BTreeSet<(Duration, Ticket)>,
     /// Due files, with the push in which each became due.
     due: BTreeMap<Ticket, u64>,
+    /// The same of those that clips pin.
+    pinned_due: BTreeMap<Ticket, u64>,
+    /// How many clips list a file.
+    pins: HashMap<PathBuf, usize>,
+    pinned_bytes: u64,
     /// Nothing is deleted, but the state for a later session is kept.
     has_given_up: bool,
 }
@@ -84,6 +93,7 @@ impl Retention {
             has_given_up: true,
             // No position of the side file's log is given twice.
             next: self.next,
+            pins: std::mem::take(&mut self.pins),
             ..Self::new(self.margin)
         };
     }
@@ -117,6 +127,9 @@ impl Retention {
         let file = waiting.retired.file().to_path_buf();
         self.tickets.insert(file, ticket);
         self.bytes += waiting.retired.bytes();
+        if self.is_pinned(waiting.retired.file()) {
+            self.pinned_bytes += waiting.retired.bytes();
+        }
         self.waiting.insert(ticket, waiting);
     }
 
@@ -130,11 +143,15 @@ impl Retention {
         let ticket = self.tickets.remove(file)?;
         let waiting = self.waiting.remove(&ticket)?;
         self.bytes -= waiting.retired.bytes();
+        if self.is_pinned(file) {
+            self.pinned_bytes -= waiting.retired.bytes();
+        }
         // It is in one of these.
         self.for_media.remove(&(waiting.due_by_media(), ticket));
         let due_by_clock = waiting.due_by_clock(self.margin);
         self.for_clock.remove(&(due_by_clock, ticket));
         self.due.remove(&ticket);
+        self.pinned_due.remove(&ticket);
         Some(waiting)
     }
 
@@ -143,6 +160,7 @@ impl Retention {
         self.for_media.clear();
         self.for_clock.clear();
         self.due.clear();
+        self.pinned_due.clear();
         for (ticket, waiting) in &mut self.waiting {
             waiting.since.clock = clock;
             self.for_media.insert((waiting.due_by_media(), *ticket));
@@ -176,7 +194,11 @@ impl Retention {
         {
             visits::count(1);
             self.for_clock.pop_first();
-            self.due.insert(ticket, push);
+            if self.is_pinned(self.waiting[&ticket].retired.file()) {
+                self.pinned_due.insert(ticket, push);
+            } else {
+                self.due.insert(ticket, push);
+            }
         }
     }
 
@@ -189,11 +211,16 @@ impl Retention {
         is_needed: impl Fn(u64, usize) -> bool,
     ) -> usize {
         let (mut bytes, mut files, mut made) = (0, 0, 0);
+        let mut pinned = Vec::new();
         for (ticket, waiting) in &self.waiting {
-            if !is_needed(bytes, files) {
+            if !is_needed(bytes, files) || pinned.len() == AT_ONCE {
                 break;
             }
             visits::count(1);
+            if self.is_pinned(waiting.retired.file()) {
+                pinned.push(*ticket);
+                continue;
+            }
             if !may(waiting.retired.file()) {
                 continue;
             }
@@ -208,6 +235,8 @@ impl Retention {
             self.due.insert(*ticket, push);
             made += 1;
         }
+        // They go behind the others, so that no call looks at all of them.
+        pinned.into_iter().for_each(|ticket| self.renew(ticket));
         made
     }
 

@@ -12,6 +12,7 @@ use super::job::Phase;
 use super::journal::{self, Published};
 use super::notice::Notice;
 use super::parts::Position;
+use super::pins::beside;
 use super::rendition::Rendition;
 use crate::error::SinkError;
 use crate::sink::ObjectKind;
@@ -118,7 +119,7 @@ impl<F: Format> Core<F> {
             (seal, bytes, lines)
         };
         let it = &mut self.publications[p];
-        let path = seal.name.path(it.manifest.state()?);
+        let path = beside(it.manifest.state()?, &seal.name.word());
         it.job.as_mut()?.seal = Some((seal, lines));
         Some(Action::Put(it.object(path, bytes)))
     }
@@ -153,7 +154,8 @@ impl<F: Format> Core<F> {
         }
         let header = it.manifest.state_header();
         let sizes = self.sizes(p, numbers);
-        journal::render(header, published, &it.texts, &logs, sizes, retired)
+        let clips = &it.clips;
+        journal::render(header, published, &it.texts, &logs, clips, sizes, retired)
     }
 
     pub(super) fn state_done(

@@ -74,7 +74,9 @@ impl<F: Format> Core<F> {
                 Phase::State => (Phase::Manifest, self.state(p)),
                 Phase::Manifest => (Phase::Delete, self.manifest(p)),
                 Phase::Delete => {
-                    let part = self.part_deletion(p);
+                    let clip = self.clip_deletion(p);
+                    self.job(p)?.deletes_clip = clip.is_some();
+                    let part = clip.or_else(|| self.part_deletion(p));
                     let action = part.or_else(|| self.next_deletion(p, now));
                     (Phase::EndState, action)
                 }
@@ -123,6 +125,9 @@ impl<F: Format> Core<F> {
             (Action::Put(document), _) => self.manifest_done(p, document, result, now),
             (Action::Delete { path, .. }, _) if is_making_room => {
                 self.deleted(p, path, result);
+            }
+            (Action::Delete { .. }, Phase::Delete) if job.deletes_clip => {
+                self.clip_deleted(p, result);
             }
             (Action::Delete { object, .. }, Phase::Delete) if object == ObjectKind::State => {
                 self.part_deleted(p, result);

@@ -47,7 +47,7 @@ impl Retention {
     }
 
     /// Gives a file the next ticket. Its wait goes on.
-    fn renew(&mut self, before: Ticket) {
+    pub(super) fn renew(&mut self, before: Ticket) {
         visits::count(1);
         let Some(waiting) = self.waiting.remove(&before) else {
             return;
@@ -64,6 +64,9 @@ impl Retention {
         }
         if let Some(since) = self.due.remove(&before) {
             self.due.insert(ticket, since);
+        }
+        if let Some(since) = self.pinned_due.remove(&before) {
+            self.pinned_due.insert(ticket, since);
         }
         let file = waiting.retired.file().to_path_buf();
         self.tickets.insert(file, ticket);
