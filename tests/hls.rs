@@ -9,6 +9,8 @@ mod lost;
 
 #[path = "hls/bad_values.rs"]
 mod bad_values;
+#[path = "hls/clips.rs"]
+mod clips;
 #[path = "hls/date_ranges.rs"]
 mod date_ranges;
 #[path = "hls/dropped.rs"]
@@ -17,6 +19,10 @@ mod dropped;
 mod in_band;
 #[path = "hls/keys.rs"]
 mod keys;
+#[path = "hls/limits.rs"]
+mod limits;
+#[path = "hls/limits_model.rs"]
+mod limits_model;
 #[path = "hls/maps.rs"]
 mod maps;
 #[path = "hls/multivariant.rs"]
@@ -92,14 +98,8 @@ impl Bench {
     }
 
     fn previous(&self) -> Previous {
-        Previous {
-            playlist: self
-                .folder
-                .content(self.playlist.path())
-                .expect("there is a playlist"),
-            state: self.folder.content(&self.playlist.state_path()),
-            orphans: Vec::new(),
-        }
+        let previous = Previous::read_through(&mut self.folder.clone(), &self.playlist);
+        previous.expect("it is read").expect("there is a playlist")
     }
 
     /// The process dies, and another one goes on.

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::start::{Start, StartError};
-use crate::presentation::config::{Dates, Extent, Retention, Settings};
+use crate::presentation::config::{Dates, Extent, Limits, Quota, Retention, Settings};
+use crate::presentation::parts::PER_PART;
 use crate::presentation::reserved::Reserved;
 use crate::presentation::time::{from_duration, whole_seconds_above};
 use crate::sink::SegmentSink;
@@ -35,6 +36,8 @@ pub struct MediaPlaylist {
     pub(crate) independent_segments: bool,
     pub(crate) start: Option<Start>,
     pub(crate) retention: Retention,
+    pub(crate) limits: Limits,
+    lines_per_part: usize,
 }
 
 impl MediaPlaylist {
@@ -54,6 +57,34 @@ impl MediaPlaylist {
             margin: Duration::ZERO,
         };
         Self::new(path.into(), Extent::Window(window), delete)
+    }
+
+    /// A recording: a playlist that grows until a limit lets its oldest segments leave. It has no
+    /// `EXT-X-PLAYLIST-TYPE`, because a playlist from which segments are removed must not have one
+    /// (RFC 8216 §6.2.2). It needs a [`target_duration`](MediaPlaylist::target_duration).
+    ///
+    /// Without [`max_age`](MediaPlaylist::max_age) and [`max_bytes`](MediaPlaylist::max_bytes) it
+    /// keeps everything. Segments that left are deleted as those of a
+    /// [`live`](MediaPlaylist::live) playlist are, and both kinds can be resumed as the other one.
+    ///
+    /// Each push writes the text of the whole playlist: about 50 bytes for each listed segment.
+    ///
+    /// ```
+    /// use segment_stream::hls::{MediaPlaylist, Quota};
+    /// use std::time::Duration;
+    ///
+    /// let playlist = MediaPlaylist::recording("camera.m3u8")
+    ///     .target_duration(Duration::from_secs(10))
+    ///     .max_age(Duration::from_secs(7 * 86_400))
+    ///     .max_bytes(200_000_000_000)
+    ///     .quota(Quota::Hard);
+    /// # let _ = playlist;
+    /// ```
+    pub fn recording(path: impl Into<PathBuf>) -> Self {
+        let delete = Retention::Delete {
+            margin: Duration::ZERO,
+        };
+        Self::new(path.into(), Extent::Recording, delete)
     }
 
     /// A playlist that only grows (`EXT-X-PLAYLIST-TYPE:EVENT`), so that a viewer can go back to
@@ -79,6 +110,8 @@ impl MediaPlaylist {
             independent_segments: false,
             start: None,
             retention,
+            limits: Limits::default(),
+            lines_per_part: PER_PART,
         }
     }
 
@@ -159,6 +192,50 @@ impl MediaPlaylist {
         self
     }
 
+    /// The longest age of a listed segment. An older one leaves a live playlist or a recording with
+    /// the next push, unless less than three target durations would stay (RFC 8216 §6.2.2).
+    ///
+    /// The age of a segment is the duration of the media behind it, or the time on the publisher's
+    /// clock since this session listed it if that is longer, as in an outage. A session that
+    /// resumes the playlist counts the time anew.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.limits.age = Some(from_duration(age));
+        self
+    }
+
+    /// The number of bytes of the segments that a live playlist or a recording lists, of those
+    /// that left it and wait for their deletion, and of those that
+    /// [`resume`](crate::hls::MediaPlaylistPublisher::resume) found waiting. The oldest segments
+    /// leave in time, unless less than three target durations would stay (RFC 8216 §6.2.2).
+    /// [`quota`](MediaPlaylist::quota) says how strictly the limit is kept.
+    ///
+    /// It is the limit of all renditions of a presentation together. The oldest number leaves all
+    /// of them at once, so a rendition of a higher bitrate takes a larger share.
+    ///
+    /// Playlists, side files, segments that are not pushed yet, and segments whose length nobody
+    /// noted do not count. The side file notes lengths if there is a limit, so those of a session
+    /// without one are unknown. A segment counts for `max_bytes` with the length that was pushed.
+    ///
+    /// It needs [`Retention::Delete`].
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.limits.bytes = Some(bytes);
+        self
+    }
+
+    /// How strictly [`max_bytes`](MediaPlaylist::max_bytes) is kept. The default is
+    /// [`Quota::Standard`].
+    pub fn quota(mut self, quota: Quota) -> Self {
+        self.limits.quota = quota;
+        self
+    }
+
+    /// The number of lines of a part of the side file. For tests, in which few files wait.
+    #[doc(hidden)]
+    pub fn side_file_lines(mut self, lines: usize) -> Self {
+        self.lines_per_part = lines;
+        self
+    }
+
     /// The same configuration under another path, for another rendition of the same content.
     ///
     /// Set the target duration first, because renditions must share it (RFC 8216 §6.2.4). The base
@@ -204,6 +281,8 @@ impl MediaPlaylist {
             target_secs: self.target_secs,
             dates: self.dates,
             retention: self.retention,
+            limits: self.limits,
+            lines_per_part: self.lines_per_part,
             max_lag: None,
             first_sequence: self.first_sequence,
         }
@@ -220,8 +299,29 @@ impl MediaPlaylist {
                 io::ErrorKind::InvalidInput,
                 "the base URL is empty or has a character that a URL cannot have",
             )),
-            _ => Ok(()),
+            _ => self.check_limits(),
         }
+    }
+
+    /// Only a playlist from which segments may be removed can have limits.
+    pub(crate) fn check_limits(&self) -> io::Result<()> {
+        let Limits { age, bytes, .. } = self.limits;
+        let why = match self.kind {
+            _ if age.is_none() && bytes.is_none() => return Ok(()),
+            // Segments are only appended to it (RFC 8216bis §6.2.1).
+            Extent::Growing => "an EVENT playlist keeps all segments",
+            Extent::AtTheEnd => "a VOD playlist never changes",
+            Extent::Window(_) | Extent::Recording => {
+                if self.retention != Retention::Keep || bytes.is_none() {
+                    return Ok(());
+                }
+                "a limit of bytes needs Retention::Delete"
+            }
+        };
+        Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("cannot limit the playlist {}: {why}", quoted(&self.path)),
+        ))
     }
 
     /// A live or EVENT playlist needs a target duration, as its segments are still to come, and its
@@ -235,7 +335,7 @@ impl MediaPlaylist {
     pub(crate) fn check_start(&self, target_secs: u64) -> Result<(), StartError> {
         match (self.start, self.kind) {
             (None, _) | (_, Extent::AtTheEnd) => Ok(()),
-            (Some(start), Extent::Window(_) | Extent::Growing) => {
+            (Some(start), Extent::Window(_) | Extent::Recording | Extent::Growing) => {
                 start.check_growing(Duration::from_secs(target_secs))
             }
         }
@@ -244,6 +344,7 @@ impl MediaPlaylist {
     fn check_has_target_duration(&self) -> io::Result<()> {
         let kind = match self.kind {
             Extent::Window(_) => "live",
+            Extent::Recording => "recorded",
             Extent::Growing => "EVENT",
             Extent::AtTheEnd => return Ok(()),
         };

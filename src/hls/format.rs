@@ -9,11 +9,13 @@ use super::key;
 use super::multivariant::{
     BandwidthNotice, Bandwidths, Listed, Measured, MultivariantPlaylist, Shared,
 };
-use super::render::{Kept, Settled, render};
+use super::render::{Kept, Settled, render, render_clip};
+use super::start::Start;
 use super::tags::{self, TagError, TagErrorKind};
 use crate::presentation::config::Dates;
 use crate::presentation::date_range::DateRange;
 use crate::presentation::format::{Format, Refused, Text, View};
+use crate::presentation::pins::{Cut, clip_path};
 use crate::presentation::rendition::Rendition;
 use crate::presentation::time::{Micros, SECOND};
 
@@ -52,6 +54,14 @@ impl Playlist {
             config,
             version,
             kept: Kept::default(),
+        }
+    }
+
+    fn settled(&self, view: &View<'_>) -> Settled {
+        Settled {
+            version: self.version.unwrap_or(3),
+            target_secs: view.settings.target_secs.unwrap_or(1),
+            start: self.config.start,
         }
     }
 
@@ -163,11 +173,7 @@ impl Format for Hls {
             return self.main(view);
         };
         let playlist = &mut self.playlists[rendition];
-        let settled = Settled {
-            version: playlist.version.unwrap_or(3),
-            target_secs: view.settings.target_secs.unwrap_or(1),
-            start: playlist.config.start,
-        };
+        let settled = playlist.settled(view);
         let rendition = &view.renditions[rendition];
         render(&playlist.config, settled, rendition, &mut playlist.kept)
     }
@@ -194,6 +200,33 @@ impl Format for Hls {
             || !notices
                 .iter()
                 .all(|it| self.main.too_low.contains(&subject(it)))
+    }
+
+    fn clip(&self, manifest: usize, view: &View<'_>, cut: &Cut) -> io::Result<Vec<u8>> {
+        let first = usize::from(self.multivariant.is_some());
+        let Some(rendition) = manifest.checked_sub(first) else {
+            let playlist = self.multivariant.as_ref().ok_or(io::ErrorKind::NotFound)?;
+            let clip = |path: &Path| clip_path(path, &cut.name);
+            let of_clips = playlist.renamed(clip);
+            let playlists = self.playlists.iter().map(|it| clip(it.config.path()));
+            let playlists: Vec<_> = playlists.collect();
+            let mut listed = self.listed(view);
+            for (it, path) in listed.iter_mut().zip(&playlists) {
+                it.path = path;
+            }
+            let (bandwidths, _) = of_clips.bandwidths_in(&listed)?;
+            return of_clips.text(&listed, &bandwidths);
+        };
+        let playlist = &self.playlists[rendition];
+        let start = if cut.in_point.is_zero() {
+            None
+        } else {
+            let start = Start::after_the_beginning(cut.in_point);
+            Some(start.map_err(io::Error::other)?.precise())
+        };
+        let rendition = &view.renditions[rendition];
+        let settled = playlist.settled(view);
+        render_clip(&playlist.config, settled, rendition, &cut.numbers, start)
     }
 
     /// "The EXTINF duration of each Media Segment in the Playlist file, when rounded to the nearest

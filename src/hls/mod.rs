@@ -8,6 +8,7 @@
 //! (draft-pantos-hls-rfc8216bis) is named.
 
 mod attributes;
+mod clip;
 pub(crate) mod config;
 #[cfg(test)]
 mod cost;
@@ -26,17 +27,19 @@ mod setup;
 mod start;
 pub(crate) mod tags;
 
-pub use crate::presentation::config::Retention;
+pub use crate::presentation::config::{Quota, Retention};
 pub use crate::presentation::driver::origin::OriginHealth;
 pub use crate::presentation::error::{
     PublishError, PublishErrorKind, ResumeError, ResumeErrorKind,
 };
 pub use crate::presentation::item::Item;
+pub use crate::presentation::limit::Usage;
 pub use crate::presentation::names::SegmentNames;
 pub use crate::presentation::notice::Notice;
 pub use crate::presentation::origin::{Destination, Origin, OriginHandle};
 pub use crate::presentation::publisher::Pushed;
 pub use crate::presentation::reserved::Reserved;
+pub use clip::{Clip, ClipError, ClipErrorKind, Clipped};
 pub use config::MediaPlaylist;
 pub use date::date_text;
 pub use date_ranges::DateRanges;

@@ -188,6 +188,20 @@ impl MultivariantPlaylist {
         Ok(notices)
     }
 
+    /// The same about other media playlists.
+    pub(super) fn renamed(&self, name: impl Fn(&Path) -> PathBuf) -> Self {
+        let mut renamed = self.clone();
+        renamed.path = name(&self.path);
+        for variant in &mut renamed.variants {
+            variant.playlist = name(&variant.playlist);
+        }
+        for media in &mut renamed.media {
+            media.playlist = media.playlist.as_deref().map(&name);
+        }
+        renamed
+    }
+
+    /// The text for the media playlists of a presentation, and what is to be noticed about it.
     /// The text for the media playlists of a presentation.
     pub(crate) fn text(
         &self,

@@ -228,6 +228,7 @@ impl<'a> Reading<'a> {
         self.keys.clear();
         self.map = Some(Arc::new(Map {
             file: self.file_of(uri)?,
+            bytes: 0,
         }));
         Ok(())
     }
@@ -319,7 +320,7 @@ impl<'a> Reading<'a> {
             ));
         }
         let kind = match config.kind {
-            Extent::Window(_) => None,
+            Extent::Window(_) | Extent::Recording => None,
             Extent::Growing => Some(HlsPlaylistType::Event),
             Extent::AtTheEnd => Some(HlsPlaylistType::Vod),
         };

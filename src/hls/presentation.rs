@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::clip::{Clip, ClipError, Clipped};
 use super::config::MediaPlaylist;
 use super::date_ranges::DateRanges;
 use super::multivariant::MultivariantPlaylist;
@@ -14,6 +15,7 @@ use super::publisher::MediaPlaylistPublisher;
 use super::setup::{Setup, refuse};
 use crate::presentation::error::ResumeError;
 use crate::presentation::format::{Manifest, ManifestKind};
+use crate::presentation::limit::Usage;
 use crate::presentation::origin::Destination;
 use crate::presentation::reserved::Reserved;
 use crate::presentation::time::from_duration;
@@ -77,10 +79,11 @@ impl Presentation {
     /// # Errors
     ///
     /// The base URL is invalid, or a live or EVENT playlist has no
-    /// [`target_duration`](MediaPlaylist::target_duration)
+    /// [`target_duration`](MediaPlaylist::target_duration), or a limit does not fit its kind
     /// ([`InvalidInput`](io::ErrorKind::InvalidInput)).
     pub fn new(playlist: MediaPlaylist) -> io::Result<Self> {
         playlist.check_target_duration()?;
+        playlist.check_limits()?;
         Ok(Self(Setup::new(playlist)))
     }
 
@@ -159,6 +162,32 @@ impl Presentation {
     #[must_use]
     pub fn date_ranges(&self) -> DateRanges {
         self.0.date_ranges()
+    }
+
+    /// Makes a clip of all renditions, as [`MediaPlaylistPublisher::clip`]. The dates and numbers
+    /// are those of the rendition that was added first. Its playlists and the side files are
+    /// written through `sink`.
+    ///
+    /// # Errors
+    ///
+    /// As [`MediaPlaylistPublisher::clip`].
+    pub fn clip<S: SegmentSink>(&self, clip: &Clip, sink: S) -> Result<Clipped, ClipError> {
+        clip.check()?;
+        let made = self.0.clip(&clip.section, &clip.name, clip.until, sink);
+        let made = made.map_err(|error| ClipError::of(&clip.name, error))?;
+        Ok(Clipped::of(made))
+    }
+
+    /// The names of the clips that were not released.
+    #[must_use]
+    pub fn clips(&self) -> Vec<String> {
+        self.0.core().clips()
+    }
+
+    /// The bytes of all renditions, and their limit.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.0.core().usage()
     }
 
     /// A sink for the segments that refuses the names of all playlists and side files that were

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, Write};
+use std::ops::Range;
 
 use quick_m3u8::tag::HlsPlaylistType;
 use quick_m3u8::tag::hls::{
@@ -55,7 +56,11 @@ pub(crate) fn render(
 ) -> io::Result<Text> {
     kept.follow(config, rendition)?;
     let mut text = Writer::new(Vec::new());
-    header(config, settled, rendition, &mut text)?;
+    let numbers = Numbers {
+        media: rendition.media_sequence,
+        discontinuity: rendition.discontinuity_sequence,
+    };
+    header(config, config.kind, settled, numbers, &mut text)?;
     let (first, end) = (rendition.media_sequence, rendition.end());
     // With those whose place has left, as tags that still apply stay.
     ranges(rendition.ranges.within(..=first), &mut text)?;
@@ -134,10 +139,49 @@ impl Kept {
     }
 }
 
-fn header(
+/// Renders a VOD playlist of these numbers alone. What is in force at its beginning is repeated
+/// there, and each key has an IV of its own, so that no number is needed to play it.
+pub(super) fn render_clip(
     config: &MediaPlaylist,
     settled: Settled,
     rendition: &Rendition,
+    numbers: &Range<u64>,
+    start: Option<Start>,
+) -> io::Result<Vec<u8>> {
+    let mut text = Writer::new(Vec::new());
+    let first = numbers.start.max(rendition.media_sequence);
+    let before = 0..first;
+    let before = rendition.section(&before);
+    let before = before.filter(|it| it.starts_discontinuity).count() as u64;
+    let first = Numbers {
+        media: first,
+        discontinuity: rendition.discontinuity_sequence + before,
+    };
+    let settled = Settled { start, ..settled };
+    header(config, Extent::AtTheEnd, settled, first, &mut text)?;
+    ranges(rendition.ranges.within(..first.media), &mut text)?;
+    let mut previous = None;
+    for (number, entry) in (first.media..).zip(rendition.section(numbers)) {
+        ranges(rendition.ranges.within(number..=number), &mut text)?;
+        segment(config, entry, previous, &mut text)?;
+        previous = Some(entry);
+    }
+    text.write_line(HlsLine::from(Endlist))?;
+    Ok(text.into_inner())
+}
+
+/// The numbers of the first entry.
+#[derive(Debug, Clone, Copy)]
+struct Numbers {
+    media: u64,
+    discontinuity: u64,
+}
+
+fn header(
+    config: &MediaPlaylist,
+    kind: Extent,
+    settled: Settled,
+    numbers: Numbers,
     text: &mut Writer<Vec<u8>>,
 ) -> io::Result<()> {
     text.write_line(HlsLine::from(M3u))?;
@@ -149,16 +193,16 @@ fn header(
         writeln!(text.get_mut(), "{}", start.print())?;
     }
     text.write_line(HlsLine::from(Targetduration::new(settled.target_secs)))?;
-    text.write_line(HlsLine::from(MediaSequence::new(rendition.media_sequence)))?;
-    if rendition.discontinuity_sequence > 0 {
+    text.write_line(HlsLine::from(MediaSequence::new(numbers.media)))?;
+    if numbers.discontinuity > 0 {
         // Must come before the first segment and the first discontinuity (§4.3.3.3). The default
         // is 0.
-        let sequence = DiscontinuitySequence::new(rendition.discontinuity_sequence);
+        let sequence = DiscontinuitySequence::new(numbers.discontinuity);
         text.write_line(HlsLine::from(sequence))?;
     }
-    let kind = match config.kind {
-        // A live playlist, from which segments are removed, must not have a type (§6.2.2).
-        Extent::Window(_) => return Ok(()),
+    let kind = match kind {
+        // A playlist from which segments are removed must not have a type (§6.2.2).
+        Extent::Window(_) | Extent::Recording => return Ok(()),
         Extent::Growing => HlsPlaylistType::Event,
         Extent::AtTheEnd => HlsPlaylistType::Vod,
     };

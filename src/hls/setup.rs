@@ -1,9 +1,10 @@
 //! Sets up a presentation: new renditions, and those that resume a playlist.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use super::config::{MediaPlaylist, quoted};
 use super::date_ranges::DateRanges;
@@ -11,18 +12,23 @@ use super::format::{Hls, Playlist, STATE_HEADER, is_taken};
 use super::parse::{Parsed, parse};
 use super::previous::Previous;
 use crate::internal::sync::{MutexGuard, lock};
+use crate::presentation::clip::Section;
+use crate::presentation::clipping::{Made, NotMade};
 use crate::presentation::core::Core;
-use crate::presentation::driver::inline::Shared;
+use crate::presentation::driver::inline::{Shared, Sinks};
+use crate::presentation::entry::Size;
 use crate::presentation::error::{Refusal, ResumeError, ResumeErrorKind};
 use crate::presentation::fingerprint::Fingerprints;
 use crate::presentation::format::{Manifest, ManifestKind};
 use crate::presentation::journal::{Published, State};
 use crate::presentation::origin::sealed::Route;
+use crate::presentation::pins::beside;
 use crate::presentation::publisher::{Clock, Handle};
 use crate::presentation::rendition::Rendition;
 use crate::presentation::retention::Moment;
 use crate::presentation::retired::Retired;
-use crate::sink::SegmentSink;
+use crate::presentation::time::to_duration;
+use crate::sink::{SegmentSink, WriteContext};
 
 /// A presentation whose renditions are not all known yet.
 pub(super) struct Setup {
@@ -75,7 +81,7 @@ impl Setup {
         let parsed = parse(&previous.playlist, &playlist).map_err(refuse)?;
         let state = match &previous.state {
             None => State::default(),
-            Some(text) => read_state(text, &state_path)?,
+            Some(text) => read_state(text, &state_path, previous)?,
         };
         let configuration = ResumeErrorKind::Configuration;
         let is_valid = playlist.validate();
@@ -162,6 +168,9 @@ impl Setup {
         let core = &mut *core;
         let rendition = &mut core.renditions[index];
         let (end, ranges) = (rendition.end(), rendition.ranges.announced());
+        if core.settings.counts_bytes() {
+            set_sizes(rendition, &state);
+        }
         rendition.was_listed(end, state.published.longest);
         let it = &mut core.publications[p];
         it.texts = Fingerprints::only(&previous.playlist);
@@ -175,12 +184,36 @@ impl Setup {
             clock: now,
         };
         let orphans = previous.orphans.iter();
-        it.add_retired(orphans.map(|file| Retired::new(file.clone(), 0)), since);
-        it.add_retired(state.retired, since);
+        let orphans: Vec<_> = orphans.map(|file| Retired::new(file.clone(), 0)).collect();
+        it.adopt(state, since);
+        it.add_retired(orphans, since);
         if let Some(retention) = &mut it.retention {
             retention.spare(|file| rendition.names(file));
         }
         it.resumed(end, ranges);
+    }
+
+    /// Makes a clip through a sink of its own.
+    pub(super) fn clip<S: SegmentSink>(
+        &self,
+        section: &Section,
+        name: &str,
+        until: Option<SystemTime>,
+        mut sink: S,
+    ) -> Result<Made, NotMade> {
+        let now = (self.clock)();
+        let mut core = self.core();
+        core.begin_call(now, SystemTime::now());
+        let target = core.settings.target().unwrap_or_default();
+        drop(core);
+        let mut sinks = Sinks {
+            sink: &mut sink,
+            state: None,
+            context: &WriteContext::default(),
+            target: to_duration(target),
+            clock: &*self.clock,
+        };
+        self.shared.clip(0, section, name, until, &mut sinks)
     }
 
     pub(super) fn date_ranges(&self) -> DateRanges {
@@ -209,6 +242,25 @@ impl Setup {
     }
 }
 
+/// Sets the lengths of listed files. The side file is written first, so what it has for deletion
+/// may be listed still.
+fn set_sizes(rendition: &mut Rendition, state: &State) {
+    let first = rendition.media_sequence;
+    let sizes: HashMap<u64, Size> = state.sizes.iter().copied().collect();
+    let retired: HashMap<&Path, u64> = state.retired().map(|it| (it.file(), it.bytes())).collect();
+    let bytes = |file: &Path| retired.get(file).copied().unwrap_or_default();
+    rendition.entries.set_sizes(|place, entry| {
+        let known = sizes.get(&(first + place as u64)).copied();
+        known.unwrap_or_else(|| Size {
+            segment: entry.file().map_or(0, |file| bytes(file)),
+            map: entry
+                .initialisation
+                .as_ref()
+                .map_or(0, |map| bytes(&map.file)),
+        })
+    });
+}
+
 /// The text is at least the last published one, and not another one than its side file says.
 fn check(parsed: &Parsed, previous: &Previous, state: &State) -> Result<(), Refusal> {
     if parsed.rendition.end() < state.published.number {
@@ -226,9 +278,16 @@ fn check(parsed: &Parsed, previous: &Previous, state: &State) -> Result<(), Refu
     Ok(())
 }
 
-pub(super) fn read_state(text: &[u8], path: &Path) -> Result<State, ResumeError> {
-    let refuse = |why| ResumeError::new(path, Refusal::new(ResumeErrorKind::State, why));
-    State::read(STATE_HEADER, text).map_err(refuse)
+pub(super) fn read_state(
+    text: &[u8],
+    path: &Path,
+    previous: &Previous,
+) -> Result<State, ResumeError> {
+    let part = |word: &str| previous.parts.get(&beside(path, word)).map(Vec::as_slice);
+    State::read(STATE_HEADER, text, part).map_err(|(part, why)| {
+        let path = part.map_or_else(|| path.to_path_buf(), |word| beside(path, &word));
+        ResumeError::new(path, Refusal::new(ResumeErrorKind::State, why))
+    })
 }
 
 pub(super) fn refuse<T>(why: &str) -> io::Result<T> {

@@ -1,11 +1,12 @@
 //! The publisher without I/O, clock and threads: pushes go in, actions come out.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::common::Common;
 use super::config::{Extent, Settings};
 use super::format::{Format, Manifest, View};
+use super::journal::State;
 use super::notice::Notice;
 use super::publication::{Counted, Publication};
 use super::rendition::{Life, Rendition};
@@ -23,6 +24,10 @@ pub(crate) struct Core<F> {
     pub(crate) renditions: Vec<Rendition>,
     pub(crate) publications: Vec<Publication>,
     pub(crate) common: Common,
+    /// The time of the last call, by the publisher's clock.
+    pub(crate) now: Duration,
+    /// The date of the last call, for clips that have an end.
+    pub(crate) today: SystemTime,
     /// Whether anything was pushed; then no rendition can join.
     pub(crate) has_started: bool,
 }
@@ -35,13 +40,21 @@ impl<F: Format> Core<F> {
             settings,
             renditions: Vec::new(),
             publications: Vec::new(),
+            now: Duration::ZERO,
+            today: SystemTime::UNIX_EPOCH,
             has_started: false,
         }
     }
 
+    /// Notes the time of a call, by the publisher's clock and by the calendar.
+    pub(crate) fn begin_call(&mut self, now: Duration, today: SystemTime) {
+        self.now = now;
+        self.today = today;
+    }
+
     /// Adds a manifest. Those that others name come before them.
     pub(crate) fn add_manifest(&mut self, manifest: Manifest) {
-        let publication = Publication::new(manifest, self.settings.retention);
+        let publication = Publication::new(manifest, &self.settings);
         self.publications.push(publication);
     }
 
@@ -59,6 +72,10 @@ impl<F: Format> Core<F> {
         if std::mem::replace(&mut self.has_started, true) {
             return;
         }
+        for it in &mut self.renditions {
+            it.counts_bytes = self.settings.counts_bytes();
+            it.entries.begin_at(self.now);
+        }
         let furthest = (0..self.renditions.len())
             .filter(|r| self.renditions[*r].has_begun)
             .max_by_key(|r| self.renditions[*r].end());
@@ -72,6 +89,7 @@ impl<F: Format> Core<F> {
             self.share_ranges(&ends);
         }
         self.place_ranges();
+        self.name_clips();
         self.count_changes();
     }
 
@@ -210,18 +228,18 @@ impl<F: Format> Core<F> {
     }
 
     /// Takes over the pending deletions of an earlier manifest of the same name.
-    pub(crate) fn take_over(&mut self, r: usize, retired: Vec<Retired>, now: Duration) {
+    pub(crate) fn take_over(&mut self, r: usize, state: State, now: Duration) {
         let p = self.publication_of(r);
         let since = Moment {
             media: self.renditions[r].media_time,
             clock: now,
         };
-        let used = retired.iter().map(Retired::file);
-        let used = used.filter(|file| self.may_name(file));
+        let files = state.retired().map(Retired::file);
+        let used = files.filter(|file| self.may_name(file));
         let used: Vec<_> = used.map(Path::to_path_buf).collect();
         let it = &mut self.publications[p];
         it.names.reused.extend(used);
-        it.add_retired(retired, since);
+        it.adopt(state, since);
     }
 
     /// The manifests that have a version which nobody has tried to publish.

@@ -78,12 +78,12 @@ impl<F: Format> Core<F> {
         let Some(duration) = measured(segment, info) else {
             notices.push(Notice::UnusableDuration { sequence });
             self.missing(r, segment, info, notices);
-            return self.renditions[r].retire(file, 0);
+            return self.renditions[r].retire(file, 0, segment.byte_len() as u64);
         };
         if let Initialisation::Lost { .. } = it.next.initialisation {
             notices.push(Notice::Undecodable { sequence });
             self.missing(r, segment, info, notices);
-            return self.renditions[r].retire(file, 0);
+            return self.renditions[r].retire(file, 0, segment.byte_len() as u64);
         }
         compare(segment, info, notices);
         let skip = self.skip(r, sequence, info.time(), notices);
@@ -264,7 +264,7 @@ impl<F: Format> Core<F> {
         let sequence = told.sequence;
         if let Content::Stored(file) = told.content {
             notices.push(Notice::TooLate { sequence });
-            it.retire(file, 0);
+            it.retire(file, 0, told.bytes);
         }
         let Some(own) = told.own else {
             return;

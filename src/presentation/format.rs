@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::config::Settings;
 use super::date_range::DateRange;
 use super::notice::Notice;
+use super::pins::Cut;
 use super::rendition::Rendition;
 use super::time::{Micros, SECOND};
 
@@ -24,6 +25,12 @@ pub(crate) trait Format: Send + 'static {
     fn is_outdated(&self, manifest: usize, view: &View<'_>) -> bool {
         let _ = (manifest, view);
         false
+    }
+
+    /// The whole text of a clip of this manifest.
+    fn clip(&self, manifest: usize, view: &View<'_>, cut: &Cut) -> io::Result<Vec<u8>> {
+        let _ = (manifest, view, cut);
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// The longest duration that a manifest with this target duration may declare.

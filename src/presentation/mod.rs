@@ -4,6 +4,8 @@
 mod announce;
 pub(crate) mod bitrate;
 mod catch_up;
+pub(crate) mod clip;
+pub(crate) mod clipping;
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "the publisher does not follow the clock yet")
@@ -24,6 +26,7 @@ pub(crate) mod initialisation;
 pub(crate) mod item;
 pub(crate) mod job;
 pub(crate) mod journal;
+pub(crate) mod limit;
 pub(crate) mod listings;
 mod measure;
 pub(crate) mod names;
@@ -34,6 +37,8 @@ mod number;
 pub(crate) mod origin;
 mod origin_publisher;
 mod over_origin;
+pub(crate) mod parts;
+pub(crate) mod pins;
 pub(crate) mod publication;
 pub(crate) mod publisher;
 pub(crate) mod rendition;
@@ -43,6 +48,7 @@ pub(crate) mod retired;
 pub(crate) mod retiring;
 pub(crate) mod reuse;
 mod room;
+mod side_file;
 mod step;
 pub(crate) mod submission;
 pub(crate) mod time;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::config::{Dates, Extent, Retention, Settings};
+use super::config::{Dates, Extent, Limits, Retention, Settings};
 use super::core::Core;
 use super::driver::Action;
 use super::format::{Format, Manifest, ManifestKind, Text, View};
@@ -41,6 +41,8 @@ fn core() -> Core<NamesOnly> {
         retention: Retention::Delete {
             margin: Duration::ZERO,
         },
+        limits: Limits::default(),
+        lines_per_part: super::parts::PER_PART,
         max_lag: None,
         first_sequence: None,
     };

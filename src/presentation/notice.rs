@@ -173,6 +173,16 @@ pub enum Notice {
     /// The first initialisation segment came after media without one. The playlist's version never
     /// changes and does not allow it, so all later media is listed as gaps.
     TooLateForInitialisation,
+    /// The segments have more bytes than [`max_bytes`](crate::hls::MediaPlaylist::max_bytes)
+    /// allows: three target durations, clips, or files that must wait take them.
+    OverQuota {
+        /// The bytes that count.
+        bytes: u64,
+        /// The limit.
+        max_bytes: u64,
+        /// Of the bytes, those of segments that only clips keep.
+        pinned_bytes: u64,
+    },
     /// A segment that no playlist names, or a side file that is not needed, could not be deleted.
     /// The deletion is retried later.
     NotDeleted(SinkError),
@@ -342,6 +352,15 @@ impl fmt::Display for Notice {
                  listed as gaps",
             ),
             Self::NotPublished(error) => write!(f, "{error}; the next version takes its place"),
+            Self::OverQuota {
+                bytes,
+                max_bytes,
+                pinned_bytes,
+            } => write!(
+                f,
+                "the segments have {bytes} bytes, more than the limit of {max_bytes}; clips pin \
+                 {pinned_bytes} of them"
+            ),
             Self::NotDeleted(error) => write!(f, "{error}; the deletion will be retried"),
             Self::CannotDelete(error) => write!(f, "{error}; old segments will not be deleted"),
         }

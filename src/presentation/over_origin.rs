@@ -203,7 +203,9 @@ impl<F: Format> Core<F> {
                     spent.push(error);
                 }
             }
-            Report::Removal { removal, result } => self.removal_reported(removal, result, spent),
+            Report::Removal { removal, result } => {
+                self.removal_reported(removal, result, now, spent);
+            }
         }
     }
 
@@ -226,7 +228,8 @@ impl<F: Format> Core<F> {
                 spent.extend(it.submissions.state_error.replace(error));
             }
             Fate::HeldBack { .. } | Fate::InDoubt => it.written_state.clear(),
-            Fate::Landed | Fate::Superseded => {}
+            Fate::Landed => it.parts_landed(),
+            Fate::Superseded => {}
         }
     }
 
@@ -322,6 +325,13 @@ impl<F: Format> Core<F> {
             self.publications[p].submissions.pass = Some(pass);
             return Some(Removal { path, object });
         }
+        let it = &self.publications[p];
+        if it.garbage().is_some() {
+            return match it.delete_part()? {
+                Action::Delete { path, object } => Some(Removal { path, object }),
+                Action::Put(_) => None,
+            };
+        }
         let is_over = matches!(self.standing(p), Standing::Published);
         let state = self.unneeded_state(p).filter(|_| is_over)?;
         Some(Removal::state(state))
@@ -345,6 +355,7 @@ impl<F: Format> Core<F> {
         &mut self,
         removal: Removal,
         result: Result<(), SinkError>,
+        now: Duration,
         spent: &mut Spent,
     ) {
         let is_it = |it: &super::publication::Publication| {
@@ -353,11 +364,14 @@ impl<F: Format> Core<F> {
         let Some(p) = self.publications.iter().position(is_it) else {
             return self.old_state_removed(&removal.path, result, spent);
         };
-        self.publications[p].submissions.removal = None;
-        let notice = if removal.object == ObjectKind::State {
+        let it = &mut self.publications[p];
+        it.submissions.removal = None;
+        let notice = if removal.object != ObjectKind::State {
+            self.file_deleted(p, removal.path, result)
+        } else if it.manifest.state() == Some(&removal.path) {
             self.unneeded_state_deleted(p, result)
         } else {
-            self.file_deleted(p, removal.path, result)
+            self.part_removed(p, result, now)
         };
         self.publications[p].submissions.notices.extend(notice);
     }
@@ -385,6 +399,31 @@ impl<F: Format> Core<F> {
     pub(crate) fn due_indices(&self) -> Vec<usize> {
         let is_index = |p: &usize| self.publications[*p].manifest.state().is_none();
         self.due().into_iter().filter(is_index).collect()
+    }
+
+    /// The next one is deleted at once. One that failed is tried again after the next version.
+    fn part_removed(
+        &mut self,
+        p: usize,
+        result: Result<(), SinkError>,
+        now: Duration,
+    ) -> Option<Notice> {
+        let it = &mut self.publications[p];
+        match result {
+            Ok(()) => {
+                let name = it.garbage()?;
+                it.parts(name.log).was_deleted(name);
+                self.begin_deletions(p, now);
+                None
+            }
+            Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
+                if let Some(retention) = &mut it.retention {
+                    retention.give_up();
+                }
+                Some(Notice::CannotDelete(error))
+            }
+            Err(error) => Some(Notice::NotDeleted(error)),
+        }
     }
 
     pub(crate) fn take_notices(&mut self, p: usize) -> Vec<Notice> {

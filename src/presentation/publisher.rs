@@ -3,10 +3,12 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use log::Level;
 
+use super::clip::{NoClip, Section};
+use super::clipping::{Made, NotMade};
 use super::core::Core;
 use super::deletion::{A_PUSH, ALL, Bound};
 use super::driver::inline::{Busy, Shared, Sinks};
@@ -166,9 +168,11 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
     pub(crate) fn push(&mut self, item: &impl Item) -> Result<Pushed, PublishError> {
         let mut notices = Vec::new();
         let info = item.info();
-        let entered = self
-            .core()
-            .push(self.rendition, item.result(), &info, &mut notices);
+        let now = self.now();
+        let mut core = self.core();
+        core.begin_call(now, SystemTime::now());
+        let entered = core.push(self.rendition, item.result(), &info, &mut notices);
+        drop(core);
         let Err(refused) = entered else {
             return self.publish(notices, Busy::Pass);
         };
@@ -192,7 +196,9 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
     /// Takes no more items.
     pub(super) fn close(&mut self) -> Result<Vec<Notice>, PublishError> {
         let mut notices = Vec::new();
+        let now = self.now();
         let mut core = self.core();
+        core.begin_call(now, SystemTime::now());
         core.start();
         let it = &core.renditions[self.rendition];
         if it.entries.is_empty() && it.told.is_empty() {
@@ -205,7 +211,9 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
 
     pub(crate) fn suspend(mut self) -> Result<Pushed, PublishError> {
         let mut notices = Vec::new();
+        let now = self.now();
         let mut core = self.core();
+        core.begin_call(now, SystemTime::now());
         if core.is_at_the_end() {
             drop(core);
             return Err(self.refuse(
@@ -245,6 +253,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
 
     /// Deletes all due files, each tried once.
     pub(crate) fn delete_due(&mut self) -> Pushed {
+        self.begin_call();
         if let Some(port) = self.port().cloned() {
             return self.delete_due_at(&port);
         }
@@ -258,6 +267,34 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         Pushed {
             notices: outcome.notices,
         }
+    }
+
+    /// Makes a clip of all renditions.
+    pub(crate) fn clip(
+        &mut self,
+        section: &Section,
+        name: &str,
+        until: Option<SystemTime>,
+    ) -> Result<Made, NotMade> {
+        self.begin_call();
+        let r = self.rendition;
+        let made = self.with_sinks(|shared, sinks| shared.clip(r, section, name, until, sinks));
+        made.unwrap_or(Err(NotMade::Refused(NoClip::AtOrigin)))
+    }
+
+    /// Releases a clip; `None` if there is none of this name.
+    pub(crate) fn release_clip(&mut self, name: &str) -> Option<Pushed> {
+        self.begin_call();
+        let outcome = self.with_sinks(|shared, sinks| shared.release_clip(name, sinks))??;
+        self.report(&outcome);
+        Some(Pushed {
+            notices: outcome.notices,
+        })
+    }
+
+    fn begin_call(&self) {
+        let now = self.now();
+        self.core().begin_call(now, SystemTime::now());
     }
 
     /// The files that no manifest names and that wait for deletion.
@@ -318,6 +355,14 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
     }
 
     fn drive(&mut self, p: usize, request: Request, busy: Busy) -> Option<Outcome> {
+        self.with_sinks(|shared, sinks| shared.drive(p, request, busy, sinks))?
+    }
+
+    /// Calls with the sinks of this publisher; an origin has none here.
+    fn with_sinks<T>(
+        &mut self,
+        call: impl FnOnce(&Shared<F>, &mut Sinks<'_, S>) -> T,
+    ) -> Option<T> {
         let target = self.core().settings.target().unwrap_or_default();
         let Outlet::Inline(inline) = &mut self.outlet else {
             return None;
@@ -330,7 +375,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
             target: to_duration(target),
             clock: &|| clock.now(),
         };
-        self.shared.drive(p, request, busy, &mut sinks)
+        Some(call(&self.shared, &mut sinks))
     }
 
     pub(super) fn tell(&mut self, notices: &[Notice]) {

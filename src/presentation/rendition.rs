@@ -9,10 +9,10 @@ use std::time::SystemTime;
 
 use super::bitrate::Bitrate;
 use super::date_range::ListedRanges;
-use super::entry::{Content, Entry, Initialisation, Map};
+use super::entry::{Content, Entry, Initialisation, Map, Size};
 use super::listings::Listings;
 use super::notice::Notice;
-use super::retired::RetiredFiles;
+use super::retired::{Retired, RetiredFiles};
 use super::retiring::Retiring;
 use super::time::{Micros, Time, to_duration};
 use super::timeline::Entries;
@@ -31,6 +31,8 @@ pub(crate) struct Rendition {
     pub(crate) path: PathBuf,
     /// The names that no segment may have.
     pub(crate) reserved: Vec<PathBuf>,
+    /// Whether the lengths of files are noted.
+    pub(crate) counts_bytes: bool,
     /// The number of the first entry.
     pub(crate) media_sequence: u64,
     /// How many discontinuities were before the first entry.
@@ -188,9 +190,28 @@ impl Rendition {
         self.names(file) || self.retired.has(file) || self.retiring.has(file)
     }
 
-    pub(crate) fn retire(&mut self, file: PathBuf, stays: Micros) {
+    pub(crate) fn retire(&mut self, file: PathBuf, stays: Micros, bytes: u64) {
         if !self.names(&file) {
-            self.retired.push(file, stays);
+            let bytes = if self.counts_bytes { bytes } else { 0 };
+            self.retired
+                .push(Retired::new(file, stays).with_bytes(bytes));
+        }
+    }
+
+    /// The length of the segment with this number, and of the initialisation segment that begins
+    /// with it.
+    pub(crate) fn size(&self, number: u64) -> Size {
+        let place = number.checked_sub(self.media_sequence);
+        let place = place.and_then(|it| usize::try_from(it).ok());
+        let Some((place, entry)) = place.and_then(|it| Some((it, self.entries.get(it)?))) else {
+            return Size::default();
+        };
+        let before = place.checked_sub(1).and_then(|it| self.entries.get(it));
+        let map = entry.initialisation.as_ref();
+        let is_new = before.and_then(|it| it.initialisation.as_ref()) != map;
+        Size {
+            segment: entry.bytes,
+            map: map.filter(|_| is_new).map_or(0, |map| map.bytes),
         }
     }
 

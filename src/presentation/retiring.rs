@@ -37,6 +37,10 @@ impl Retiring {
         self.0.iter().any(|(_, files)| files.has(file))
     }
 
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.iter().map(|(_, files)| files.bytes()).sum()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Retired> {
         self.0.iter().flat_map(|(_, files)| files.iter())
     }
@@ -51,7 +55,7 @@ mod tests {
         let mut retiring = Retiring::default();
         for (version, file) in [(1, "0.ts"), (1, "1.ts"), (3, "2.ts"), (4, "0.ts")] {
             let mut files = RetiredFiles::default();
-            files.push(file.into(), 1);
+            files.push(Retired::new(file.into(), 1));
             retiring.add(version, &mut files);
         }
         let taken = |retiring: &mut Retiring, version| {

@@ -78,7 +78,7 @@ impl<F: Format> Core<F> {
                     job.room = Some(room);
                     return None;
                 }
-                Step::Over(part) if part.is_last => {
+                Step::Over(part) if part.is_last && !self.make_some_due(p, A_PUSH.files) => {
                     self.no_room(p, room, now);
                     return None;
                 }
@@ -162,53 +162,6 @@ impl<F: Format> Core<F> {
         }
     }
 
-    /// Deletes the side file once no later session needs it.
-    pub(super) fn end_state(&mut self, p: usize) -> Option<Action> {
-        self.job(p)?.request.deletion?;
-        let state = self.unneeded_state(p)?;
-        Some(Action::delete(state, ObjectKind::State))
-    }
-
-    /// The side file, if no later session needs it.
-    pub(super) fn unneeded_state(&self, p: usize) -> Option<PathBuf> {
-        let it = &self.publications[p];
-        let retention = it.retention.as_ref()?;
-        let is_done = retention.count() == 0 && !retention.has_given_up();
-        if !self.has_ended(p) || it.is_unpublished() || !is_done {
-            return None;
-        }
-        it.manifest.state().cloned()
-    }
-
-    pub(super) fn end_state_deleted(&mut self, p: usize, result: Result<(), SinkError>) {
-        let notice = self.unneeded_state_deleted(p, result);
-        if let Some(job) = self.job(p) {
-            job.phase = Phase::Over;
-            job.outcome.notices.extend(notice);
-        }
-    }
-
-    pub(super) fn unneeded_state_deleted(
-        &mut self,
-        p: usize,
-        result: Result<(), SinkError>,
-    ) -> Option<Notice> {
-        let it = &mut self.publications[p];
-        match result {
-            Ok(()) => {
-                it.retention = None;
-                None
-            }
-            Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
-                if let Some(retention) = &mut it.retention {
-                    retention.give_up();
-                }
-                Some(Notice::CannotDelete(error))
-            }
-            Err(error) => Some(Notice::NotDeleted(error)),
-        }
-    }
-
     /// The files of a manifest that wait for deletion.
     pub(crate) fn waiting(&self, p: usize) -> impl Iterator<Item = &Path> {
         let files = self.publications[p].files_waiting();
@@ -223,6 +176,7 @@ impl<F: Format> Core<F> {
             retention.advance(now, pushes);
             retention.next_ticket()
         });
+        self.exceed(p);
         Pass {
             last: None,
             end,

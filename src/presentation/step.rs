@@ -211,7 +211,7 @@ impl<F: Format> Core<F> {
             && let Content::Stored(file) = &content
         {
             // The numbers are used up.
-            it.retire(file.clone(), 0);
+            it.retire(file.clone(), 0, bytes);
         }
         let mut start = it.position + skip;
         let end = start + duration;
@@ -244,6 +244,7 @@ impl<F: Format> Core<F> {
                 sequence,
                 lines: std::mem::take(&mut lines),
                 date: date.filter(|date| is_expressible(*date)),
+                since: self.now,
                 bytes,
             };
             it.list(entry, target);
@@ -263,5 +264,6 @@ impl<F: Format> Core<F> {
             it.slide(&self.settings, longest);
         }
         self.discard_ranges();
+        self.limit(longest);
     }
 }

@@ -12,8 +12,6 @@ use super::driver::{Action, Document};
 use super::fingerprint::Fingerprints;
 use super::format::{Format, ManifestKind, View};
 use super::job::{Job, Outcome, Phase, Rendered, Request, Write};
-use super::journal::{self, Published};
-use super::notice::Notice;
 use super::publication::Publication;
 use super::retention::Moment;
 use super::time::whole_seconds_above;
@@ -79,12 +77,20 @@ impl<F: Format> Core<F> {
                 Phase::Render => (self.render(p), None),
                 Phase::State => (Phase::Manifest, self.state(p)),
                 Phase::Manifest => (Phase::Delete, self.manifest(p)),
-                Phase::Delete => (Phase::EndState, self.next_deletion(p, now)),
+                Phase::Delete => {
+                    let clip = self.clip_deletion(p);
+                    self.job(p)?.deletes_clip = clip.is_some();
+                    let part = clip.or_else(|| self.part_deletion(p));
+                    let action = part.or_else(|| self.next_deletion(p, now));
+                    (Phase::EndState, action)
+                }
                 Phase::EndState => (Phase::Over, self.end_state(p)),
                 Phase::Over => {
                     let it = &self.publications[p];
                     let is_newer = it.version > it.tried && self.is_publishable(p);
                     if !is_newer {
+                        let over = self.over_quota(p);
+                        self.job(p)?.outcome.notices.extend(over);
                         return None;
                     }
                     // It has changed meanwhile, by another thread.
@@ -117,9 +123,18 @@ impl<F: Format> Core<F> {
         let is_making_room = job.room.as_ref().is_some_and(|room| room.is_deleting);
         match (action, job.phase) {
             (Action::Put(document), Phase::State) => self.state_done(p, document, result, now),
+            (Action::Put(document), Phase::EndState) => {
+                self.last_state_done(p, document, result);
+            }
             (Action::Put(document), _) => self.manifest_done(p, document, result, now),
             (Action::Delete { path, .. }, _) if is_making_room => {
                 self.deleted(p, path, result);
+            }
+            (Action::Delete { .. }, Phase::Delete) if job.deletes_clip => {
+                self.clip_deleted(p, result);
+            }
+            (Action::Delete { object, .. }, Phase::Delete) if object == ObjectKind::State => {
+                self.part_deleted(p, result);
             }
             (Action::Delete { path, .. }, Phase::Delete) => self.deleted(p, path, result),
             (Action::Delete { .. }, Phase::OldState) => self.old_state_deleted(p, result),
@@ -135,29 +150,6 @@ impl<F: Format> Core<F> {
 
     pub(super) fn job(&mut self, p: usize) -> Option<&mut Job> {
         self.publications[p].job.as_mut()
-    }
-
-    /// Deletes the side file of an earlier session before the first publication.
-    fn old_state(&mut self, p: usize) -> Option<Action> {
-        let it = &self.publications[p];
-        let path = it.manifest.state().filter(|_| it.may_have_old_state)?;
-        Some(Action::delete(path.clone(), ObjectKind::State))
-    }
-
-    fn old_state_deleted(&mut self, p: usize, result: Result<(), SinkError>) {
-        let it = &mut self.publications[p];
-        let Some(job) = &mut it.job else { return };
-        job.phase = Phase::Render;
-        match result {
-            Ok(()) => it.may_have_old_state = false,
-            // A sink that cannot delete hardly wrote one.
-            Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
-                it.may_have_old_state = false;
-                job.outcome.overcome.push(error);
-            }
-            // A failed deletion does not prevent the publication.
-            Err(error) => job.outcome.notices.push(Notice::NotDeleted(error)),
-        }
     }
 
     fn render(&mut self, p: usize) -> Phase {
@@ -212,62 +204,6 @@ impl<F: Format> Core<F> {
             number,
             notices: text.notices,
         })
-    }
-
-    /// The side file, with all pending deletions, if it has changed.
-    fn state(&mut self, p: usize) -> Option<Action> {
-        let (path, state) = self.state_text(p)?;
-        let it = &mut self.publications[p];
-        if state == it.written_state {
-            return None;
-        }
-        // After a failure either of the two texts may be stored.
-        it.written_state.clear();
-        Some(Action::Put(Document {
-            path,
-            bytes: state,
-            object: ObjectKind::State,
-            version: it.version,
-            attempt: it.job.as_ref().map_or(1, |job| job.attempt),
-        }))
-    }
-
-    /// The path of the side file, and its text with all pending deletions.
-    pub(super) fn state_text(&self, p: usize) -> Option<(PathBuf, Vec<u8>)> {
-        let it = &self.publications[p];
-        let retention = it.retention.as_ref()?;
-        // The manifest that is about to be published counts already.
-        let covered = || it.manifest.covers.iter().map(|r| &self.renditions[*r]);
-        let longest = covered().map(|it| {
-            let about_to = it.about_to_list.map_or(it.total(), |(_, total)| total);
-            it.longest_published.max(about_to)
-        });
-        let published = Published {
-            longest: longest.max().unwrap_or_default(),
-            ..it.published
-        };
-        let retired = retention
-            .retired()
-            .chain(covered().flat_map(|it| it.retiring.iter().chain(it.retired.iter())));
-        let header = it.manifest.state_header();
-        let state = journal::render(header, published, &it.texts, retired);
-        Some((it.manifest.state()?.clone(), state))
-    }
-
-    fn state_done(
-        &mut self,
-        p: usize,
-        document: Document,
-        result: Result<(), SinkError>,
-        now: Duration,
-    ) {
-        match result {
-            Ok(()) => {
-                self.publications[p].written_state = document.bytes;
-                self.written(p, Phase::Manifest);
-            }
-            Err(error) => self.not_written(p, error, now),
-        }
     }
 
     fn manifest(&mut self, p: usize) -> Option<Action> {

@@ -106,7 +106,7 @@ impl<F: Format> Shared<F> {
 }
 
 impl<S: SegmentSink> Sinks<'_, S> {
-    fn perform(&mut self, action: &mut Action) -> Result<(), SinkError> {
+    pub(crate) fn perform(&mut self, action: &mut Action) -> Result<(), SinkError> {
         let (object, attempt) = match action {
             Action::Put(document) => (document.object, document.attempt),
             Action::Delete { object, .. } => (*object, 1),
