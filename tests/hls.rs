@@ -9,6 +9,8 @@ mod lost;
 
 #[path = "hls/bad_values.rs"]
 mod bad_values;
+#[path = "hls/clock.rs"]
+mod clock;
 #[path = "hls/date_ranges.rs"]
 mod date_ranges;
 #[path = "hls/dropped.rs"]

@@ -345,7 +345,7 @@ impl<'a> Reading<'a> {
         let fits = match config.dates {
             Dates::None => !has_dates,
             Dates::From(asked) => has_dates || !is_expressible(asked),
-            Dates::InBand => true,
+            Dates::InBand | Dates::Clock(_) => true,
         };
         if !rendition.entries.is_empty() && !fits {
             return Err(differs(

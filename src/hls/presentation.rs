@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::config::MediaPlaylist;
 use super::date_ranges::DateRanges;
@@ -116,6 +116,16 @@ impl Presentation {
     /// [`MediaPlaylistPublisher::with_clock`].
     pub fn with_clock(mut self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         self.0.clock = Arc::new(clock);
+        self
+    }
+
+    /// Uses this wall clock for the renditions that are added from now on, as
+    /// [`MediaPlaylistPublisher::with_wall_clock`].
+    pub fn with_wall_clock(
+        mut self,
+        clock: impl Fn() -> SystemTime + Send + Sync + 'static,
+    ) -> Self {
+        self.0.wall_clock = Arc::new(clock);
         self
     }
 

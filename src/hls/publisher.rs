@@ -158,6 +158,17 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         self
     }
 
+    /// Uses this wall clock for dates that
+    /// [follow it](MediaPlaylist::program_date_time_by_clock): for tests, simulations, and clocks
+    /// that are better than the system's, which is the default.
+    pub fn with_wall_clock(
+        mut self,
+        clock: impl Fn() -> SystemTime + Send + Sync + 'static,
+    ) -> Self {
+        self.handle.set_wall_clock(Arc::new(clock));
+        self
+    }
+
     /// Writes the side file through a sink of its own, so that a server need not store it. By
     /// default it is written through the publisher's sink.
     ///

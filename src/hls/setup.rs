@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use super::config::{MediaPlaylist, quoted};
 use super::date_ranges::DateRanges;
@@ -17,7 +17,7 @@ use crate::presentation::error::{Refusal, ResumeError, ResumeErrorKind};
 use crate::presentation::fingerprint::Fingerprints;
 use crate::presentation::format::{Manifest, ManifestKind};
 use crate::presentation::journal::{Published, State};
-use crate::presentation::publisher::{Clock, Handle};
+use crate::presentation::publisher::{Clock, Handle, WallClock};
 use crate::presentation::rendition::Rendition;
 use crate::presentation::retention::Moment;
 use crate::presentation::retired::Retired;
@@ -28,6 +28,7 @@ pub(super) struct Setup {
     shared: Arc<Shared<Hls>>,
     pub(super) playlist: MediaPlaylist,
     pub(super) clock: Clock,
+    pub(super) wall_clock: WallClock,
 }
 
 impl Setup {
@@ -38,6 +39,7 @@ impl Setup {
             shared: Arc::new(Shared::new(core)),
             playlist,
             clock: Arc::new(move || start.elapsed()),
+            wall_clock: Arc::new(SystemTime::now),
         }
     }
 
@@ -187,7 +189,9 @@ impl Setup {
     fn handle<S: SegmentSink>(&self, index: usize, sink: S) -> Handle<Hls, S> {
         let shared = Arc::clone(&self.shared);
         let clock = Arc::clone(&self.clock);
-        Handle::new(shared, index, sink, clock)
+        let mut handle = Handle::new(shared, index, sink, clock);
+        handle.set_wall_clock(Arc::clone(&self.wall_clock));
+        handle
     }
 
     pub(super) fn core(&self) -> MutexGuard<'_, Core<Hls>> {

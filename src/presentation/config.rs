@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use super::clock::ClockPolicy;
 use super::time::{Micros, SECOND};
 pub use retention::Retention;
 
@@ -26,6 +27,8 @@ pub(crate) enum Dates {
     From(SystemTime),
     /// The producer sends them with the segments.
     InBand,
+    /// The wall clock when the segments arrive.
+    Clock(ClockPolicy),
 }
 
 impl Dates {
@@ -33,7 +36,7 @@ impl Dates {
     pub(crate) fn first(self) -> Option<SystemTime> {
         match self {
             Self::From(date) => Some(date),
-            Self::None | Self::InBand => None,
+            Self::None | Self::InBand | Self::Clock(_) => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The publisher without I/O, clock and threads: pushes go in, actions come out.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::common::Common;
 use super::config::{Extent, Settings};
@@ -75,7 +75,7 @@ impl<F: Format> Core<F> {
         self.count_changes();
     }
 
-    /// Enters an item of a rendition's iteration.
+    /// Enters an item of a rendition's iteration. `now` is the wall clock.
     ///
     /// # Errors
     ///
@@ -85,6 +85,7 @@ impl<F: Format> Core<F> {
         r: usize,
         item: &Result<ProducedSegment, WriteError>,
         info: &SegmentInfo,
+        now: SystemTime,
         notices: &mut Vec<Notice>,
     ) -> Result<(), &'static str> {
         self.start();
@@ -94,6 +95,7 @@ impl<F: Format> Core<F> {
         if self.next_number(r).is_none() {
             return Err("its numbers are used up");
         }
+        self.renditions[r].next.arrived = Some(now);
         self.check_name(r, item, notices);
         self.enter(r, item, info, notices);
         self.settled();

@@ -4,10 +4,6 @@
 mod announce;
 pub(crate) mod bitrate;
 mod catch_up;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the publisher does not follow the clock yet")
-)]
 pub(crate) mod clock;
 pub(crate) mod common;
 pub(crate) mod config;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::config::{Dates, Extent, Retention, Settings};
 use super::core::Core;
@@ -62,7 +62,13 @@ fn enter(core: &mut Core<NamesOnly>, number: u64) {
     for (r, name) in ["a", "b"].into_iter().enumerate() {
         let segment = ProducedSegment::media(number, vec![1], 2.0);
         let segment = segment.with_path(format!("{name}{number}"));
-        let pushed = core.push(r, &Ok(segment), &SegmentInfo::new(), &mut Vec::new());
+        let pushed = core.push(
+            r,
+            &Ok(segment),
+            &SegmentInfo::new(),
+            UNIX_EPOCH,
+            &mut Vec::new(),
+        );
         pushed.expect("it takes more");
     }
 }

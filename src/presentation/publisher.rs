@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use log::Level;
 
@@ -24,6 +24,9 @@ use crate::sink::{SegmentSink, WriteContext};
 /// The time since some moment in the past.
 pub(crate) type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 
+/// The time of day.
+pub(crate) type WallClock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
 /// The result of a push.
 #[derive(Debug, Default)]
 #[non_exhaustive]
@@ -42,6 +45,7 @@ pub(crate) struct Handle<F: Format, S: SegmentSink> {
     context: WriteContext,
     notice_log: NoticeLog,
     clock: Clock,
+    wall_clock: WallClock,
 }
 
 impl<F: Format, S: SegmentSink> Handle<F, S> {
@@ -56,6 +60,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
             context: WriteContext::default(),
             notice_log: NoticeLog::default(),
             clock,
+            wall_clock: Arc::new(SystemTime::now),
         }
     }
 
@@ -88,6 +93,10 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         self.clock = clock;
     }
 
+    pub(crate) fn set_wall_clock(&mut self, clock: WallClock) {
+        self.wall_clock = clock;
+    }
+
     pub(crate) fn set_state_sink(&mut self, sink: Box<dyn SegmentSink>) {
         self.state_sink = Some(sink);
     }
@@ -114,9 +123,10 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
     pub(crate) fn push(&mut self, item: &impl Item) -> Result<Pushed, PublishError> {
         let mut notices = Vec::new();
         let info = item.info();
+        let now = (self.wall_clock)();
         let entered = self
             .core()
-            .push(self.rendition, item.result(), &info, &mut notices);
+            .push(self.rendition, item.result(), &info, now, &mut notices);
         let Err(refused) = entered else {
             return self.publish(notices, Busy::Pass);
         };

@@ -138,13 +138,13 @@ fn it_waits_until_each_playlist_has_stored_a_segment() {
     let _ = a.push(&Ok(at_rate(1, 1_000, "a"))).expect("entered");
     let _ = b.push(&Ok(at_rate(1, 900, "b"))).expect("published");
     let expected = vec![(1_000, Some(1_000)), (900, Some(900))];
-    assert_eq!(root.bandwidths(), [expected.clone()]);
+    assert_eq!(root.bandwidths(), std::slice::from_ref(&expected));
     drop((a, b));
     // The playlist of the session before stands until there is a new measurement.
     let [mut a, mut b] = start();
     let _ = a.push(&lost(at_rate(2, 1_000, "a"))).expect("entered");
     let _ = b.push(&Ok(at_rate(2, 700, "b"))).expect("published");
-    assert_eq!(root.bandwidths(), [expected.clone()]);
+    assert_eq!(root.bandwidths(), std::slice::from_ref(&expected));
     let _ = a.push(&Ok(at_rate(3, 800, "a"))).expect("entered");
     let _ = b.push(&Ok(at_rate(3, 700, "b"))).expect("published");
     let again = vec![(800, Some(800)), (700, Some(700))];
