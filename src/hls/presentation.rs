@@ -87,9 +87,12 @@ impl Presentation {
     ///
     /// # Errors
     ///
-    /// There is one already, or a rendition was added before it, or its path is invalid.
+    /// There is one already, or a rendition was added before it, or its path is invalid, or its
+    /// groups, codecs or scores contradict each other (as
+    /// [`publish`](MultivariantPlaylist::publish) refuses them).
     pub fn multivariant(self, playlist: MultivariantPlaylist) -> io::Result<Self> {
         uri::plain(playlist.path())?;
+        playlist.check_itself()?;
         let mut core = self.0.core();
         if !core.publications.is_empty() {
             drop(core);
