@@ -368,6 +368,8 @@ impl<'a> Reading<'a> {
         rendition.has_begun = true;
         rendition.next.keys = keys;
         // The text exists, so it was published.
+        rendition.ranges.were_rendered();
+        rendition.ranges.were_published();
         rendition.was_listed(rendition.end(), rendition.total());
         Ok(Parsed { rendition, settled })
     }

@@ -145,6 +145,11 @@ pub enum Notice {
         /// The segment's number.
         sequence: u64,
     },
+    /// A date range is not listed, because the presentation ended before a segment with a date came.
+    RangeNotListed {
+        /// The id of the range.
+        id: String,
+    },
     /// A segment came with a date, but the playlist is configured to have none.
     DateIgnored {
         /// The segment's number.
@@ -321,6 +326,10 @@ impl fmt::Display for Notice {
             Self::ClockAhead { sequence } => write!(
                 f,
                 "the date of segment {sequence} jumps, with a discontinuity: the clock was ahead of the dates"
+            ),
+            Self::RangeNotListed { id } => write!(
+                f,
+                "the date range {id:?} is not listed: no segment with a date came after it"
             ),
             Self::DateIgnored { sequence } => write!(
                 f,

@@ -177,11 +177,15 @@ impl Ranges {
         for range in self.handle().known() {
             let end = self.end(&format!("\"{}\"", range.id()));
             for r in published() {
-                let first = texts[r].as_ref().and_then(|it| it.entries.first()?.date);
+                let entries = texts[r].iter().flat_map(|it| &it.entries);
+                let first = entries.clone().next().and_then(|it| it.date);
                 let is_over = end.zip(first).is_some_and(|(end, first)| end < first);
+                // Ranges wait for the first date.
+                let is_undated = entries.clone().all(|it| it.date.is_none());
                 let is_it =
                     |line: &&String| attributes(line)["ID"] == format!("\"{}\"", range.id());
-                if !self.listed[r].iter().any(|line| is_it(&line)) && (is_event || !is_over) {
+                let is_listed = self.listed[r].iter().any(|line| is_it(&line));
+                if !is_listed && !is_undated && (is_event || !is_over) {
                     return Err(format!("{} does not list {range:?}", NAMES[r]));
                 }
             }

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use segment_stream::hls::{
-    MediaPlaylist, MediaPlaylistPublisher, MultivariantPlaylist, Notice, Presentation, Previous,
-    Variant,
+    ClockPolicy, MediaPlaylist, MediaPlaylistPublisher, MultivariantPlaylist, Notice, Presentation,
+    Previous, Variant,
 };
 use segment_stream::{ProducedSegment, SegmentInfo, Yielded};
 
@@ -91,6 +91,8 @@ struct Case {
     memory: Memory,
     is_event: bool,
     has_init: bool,
+    /// Whether dates follow the wall clock, which is far from what the durations say.
+    is_by_clock: bool,
     publishers: Vec<MediaPlaylistPublisher<Memory>>,
     rule: Rule,
     /// The producer's number of step 0 of this session.
@@ -130,11 +132,13 @@ struct Facts {
 pub(crate) fn run(seed: u64) -> Checked {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let (is_event, has_init) = (random.one_in(3), random.one_in(2));
+    let is_by_clock = random.one_in(3);
     let mut case = Case {
         random,
         memory: Memory::default(),
         is_event,
         has_init,
+        is_by_clock,
         publishers: Vec::new(),
         rule: Rule::default(),
         origin: 0,
@@ -159,6 +163,25 @@ pub(crate) fn run(seed: u64) -> Checked {
     case.end()
 }
 
+/// No date is that of two segments, but for overlaps below one second.
+fn check_dates(text: &Text) -> Checked {
+    let dated = text
+        .entries
+        .iter()
+        .filter_map(|it| Some((it.date?, it.micros)));
+    let dated: Vec<_> = dated.collect();
+    for pair in dated.windows(2) {
+        let ((before, micros), (date, _)) = (pair[0], pair[1]);
+        let lasts = i64::try_from(micros / 1_000).expect("small");
+        if date < before || (date == before && lasts > 0) || date - before < lasts - 1_000 {
+            return Err(format!(
+                "a segment of {lasts} ms from {before}, and one from {date}"
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn path(r: usize) -> String {
     format!("{}.m3u8", NAMES[r])
 }
@@ -175,7 +198,11 @@ impl Case {
             MediaPlaylist::live("", Duration::from_secs(20))
         };
         let playlist = playlist.target_duration(Duration::from_secs(TARGET));
-        playlist.program_date_time(first_date())
+        if self.is_by_clock {
+            playlist.program_date_time_by_clock(ClockPolicy::new())
+        } else {
+            playlist.program_date_time(first_date())
+        }
     }
 
     /// A process begins, or goes on with what is there.
@@ -187,6 +214,8 @@ impl Case {
             });
         let presentation = Presentation::new(self.shared()).map_err(|it| it.to_string())?;
         let presentation = presentation.with_clock(self.memory.clock());
+        let clock = self.memory.clock();
+        let presentation = presentation.with_wall_clock(move || first_date() + clock());
         let presentation = presentation
             .multivariant(main)
             .map_err(|it| it.to_string())?;
@@ -402,6 +431,7 @@ impl Case {
                 return Err(format!("it went back\n{text}"));
             }
         }
+        check_dates(&read)?;
         let mut discontinuity = read.discontinuity_sequence;
         for (number, entry) in (read.media_sequence..).zip(&read.entries) {
             discontinuity += u64::from(entry.starts_discontinuity);

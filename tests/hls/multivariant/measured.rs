@@ -152,6 +152,22 @@ fn it_waits_until_each_playlist_has_stored_a_segment() {
 }
 
 #[test]
+fn at_the_end_a_bandwidth_that_nothing_was_stored_of_is_an_error() {
+    let root = Root::default();
+    let presentation = presentation(measured());
+    let [mut a, mut b] =
+        ["a.m3u8", "b.m3u8"].map(|path| presentation.rendition(path, root.clone()).expect("one"));
+    let _ = a.push(&Ok(at_rate(0, 1_000, "a"))).expect("entered");
+    let _ = b.push(&lost(at_rate(0, 900, "b"))).expect("published");
+    let _ = a.finish().expect("it ends");
+    let refused = b.finish().expect_err("nothing is known").to_string();
+    for part in ["main.m3u8", "\"b.m3u8\" cannot be measured"] {
+        assert!(refused.contains(part), "{refused}");
+    }
+    assert!(root.bandwidths().is_empty());
+}
+
+#[test]
 fn a_declared_bandwidth_that_becomes_too_low_is_noticed_once() {
     let root = Root::default();
     // The other one has the text made again.
