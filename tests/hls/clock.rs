@@ -177,7 +177,7 @@ fn one_decision_holds_for_all_renditions() {
             wall.set((number + 1) * 2_000 + outage + 100 * r as u64);
             // Each loses other segments.
             let item = media(number, 2.0);
-            let item = if (number + r as u64) % 5 == 0 {
+            let item = if (number + r as u64).is_multiple_of(5) {
                 lost(item)
             } else {
                 Ok(item)

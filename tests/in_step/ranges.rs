@@ -70,17 +70,14 @@ impl Ranges {
                 let Some(range) = known.get(at(random, known.len())) else {
                     return Ok(());
                 };
-                match random.below(3) {
-                    0 => {
-                        let more = DateRange::new(range.id(), range.start()).expect("a range");
-                        let name = format!("X-{}", random.below(3));
-                        let more = more.attribute(name, "it").expect("an attribute");
-                        self.handle().announce(&more).err()
-                    }
-                    _ => {
-                        let end = range.start() + Duration::from_millis(random.below(60_000));
-                        self.handle().close(range.id(), end).err()
-                    }
+                if random.one_in(3) {
+                    let more = DateRange::new(range.id(), range.start()).expect("a range");
+                    let name = format!("X-{}", random.below(3));
+                    let more = more.attribute(name, "it").expect("an attribute");
+                    self.handle().announce(&more).err()
+                } else {
+                    let end = range.start() + Duration::from_millis(random.below(60_000));
+                    self.handle().close(range.id(), end).err()
                 }
             }
             _ => None,
