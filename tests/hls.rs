@@ -11,6 +11,8 @@ mod lost;
 mod bad_values;
 #[path = "hls/clips.rs"]
 mod clips;
+#[path = "hls/clock.rs"]
+mod clock;
 #[path = "hls/date_ranges.rs"]
 mod date_ranges;
 #[path = "hls/dropped.rs"]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::start::{Start, StartError};
+use crate::presentation::clock::ClockPolicy;
 use crate::presentation::config::{Dates, Extent, Limits, Quota, Retention, Settings};
 use crate::presentation::parts::PER_PART;
 use crate::presentation::reserved::Reserved;
@@ -162,6 +163,23 @@ impl MediaPlaylist {
     /// durations before it. Dates never go back.
     pub fn program_date_time_in_band(mut self) -> Self {
         self.dates = Dates::InBand;
+        self
+    }
+
+    /// Dates every segment by the wall clock, so that dates do not drift with the clock of the encoder.
+    /// The first segment begins its duration before it is pushed; each later date adds the durations
+    /// before it, and is corrected as the policy says.
+    ///
+    /// Dates that are listed never change, and one decision holds for all renditions. Small
+    /// corrections need no discontinuity; a jump forward has one
+    /// ([`Notice::ClockAhead`](crate::hls::Notice::ClockAhead)). Dates never jump back, because no date
+    /// may be that of two segments (draft-pantos-hls-rfc8216bis §6.2.1). After a resume, and after
+    /// any other discontinuity, dates that are behind the clock jump to it.
+    ///
+    /// A date that the producer sends with a segment wins for that segment, unless it is before the
+    /// end of the last one.
+    pub fn program_date_time_by_clock(mut self, policy: ClockPolicy) -> Self {
+        self.dates = Dates::Clock(policy);
         self
     }
 

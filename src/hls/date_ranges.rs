@@ -21,7 +21,8 @@ use crate::presentation::driver::inline::Shared;
 ///   [`Cue::Post`](super::Cue::Post) stays for good. EVENT and VOD playlists keep all.
 /// - Ranges that were published are known again after a resume.
 ///
-/// Ranges wait for the first segment with a date. [`tag_next`](super::MediaPlaylistPublisher::tag_next)
+/// Ranges wait for the first segment with a date
+/// ([`Notice::RangeNotListed`](super::Notice::RangeNotListed) if none comes). [`tag_next`](super::MediaPlaylistPublisher::tag_next)
 /// and [`event_line`](crate::SegmentInfo::event_line) refuse a line that contradicts a range.
 ///
 /// ```

@@ -140,12 +140,12 @@ impl Hls {
         for (it, rendition) in listed.iter_mut().zip(view.renditions) {
             it.shared.discontinuities = before(rendition).unwrap_or(known);
         }
-        let (bandwidths, notices) = playlist.bandwidths_in(&listed)?;
+        let (bandwidths, mut notices) = playlist.bandwidths_in(&listed)?;
         let bytes = playlist.text(&listed, &bandwidths)?;
-        self.main = Main {
-            bandwidths,
-            too_low: notices.iter().map(subject).collect(),
-        };
+        notices.retain(|it| !self.main.was_told(it));
+        let too_low = notices.iter().map(|it| (it.playlist.clone(), it.attribute));
+        self.main.too_low.extend(too_low);
+        self.main.bandwidths = bandwidths;
         let notices = notices.into_iter().map(BandwidthNotice::into_notice);
         Ok(Text {
             bytes,
@@ -155,8 +155,11 @@ impl Hls {
     }
 }
 
-fn subject(notice: &BandwidthNotice) -> (PathBuf, &'static str) {
-    (notice.playlist.clone(), notice.attribute)
+impl Main {
+    fn was_told(&self, notice: &BandwidthNotice) -> bool {
+        let mut told = self.too_low.iter();
+        told.any(|it| it.0 == notice.playlist && it.1 == notice.attribute)
+    }
 }
 
 fn refused(error: &TagError) -> Refused {
@@ -196,10 +199,7 @@ impl Format for Hls {
             // At the end nothing moves any more, so that is exact.
             now.has_moved(*then) || (is_over && now != then)
         });
-        has_moved
-            || !notices
-                .iter()
-                .all(|it| self.main.too_low.contains(&subject(it)))
+        has_moved || !notices.iter().all(|it| self.main.was_told(it))
     }
 
     fn clip(&self, manifest: usize, view: &View<'_>, cut: &Cut) -> io::Result<Vec<u8>> {

@@ -238,9 +238,11 @@ impl MultivariantPlaylist {
     }
 
     fn check(&self, publishers: &[&dyn Rendition]) -> io::Result<()> {
-        if self.variants.is_empty() {
-            return refuse("it names no variant".into());
-        }
+        self.check_playlists(publishers)?;
+        self.check_itself()
+    }
+
+    fn check_playlists(&self, publishers: &[&dyn Rendition]) -> io::Result<()> {
         let named = self.variants.iter().map(|variant| &variant.playlist);
         let named = named.chain(self.media.iter().filter_map(|it| it.playlist.as_ref()));
         let mut known: Vec<(&Path, Shared)> = Vec::new();
@@ -282,6 +284,14 @@ impl MultivariantPlaylist {
                 ));
             }
             known.push((path, shared));
+        }
+        Ok(())
+    }
+
+    /// The rules that do not depend on the media playlists.
+    pub(crate) fn check_itself(&self) -> io::Result<()> {
+        if self.variants.is_empty() {
+            return refuse("it names no variant".into());
         }
         groups::check_references(&self.variants, &self.media)?;
         groups::check_members(&self.media)?;

@@ -346,7 +346,7 @@ impl<'a> Reading<'a> {
         let fits = match config.dates {
             Dates::None => !has_dates,
             Dates::From(asked) => has_dates || !is_expressible(asked),
-            Dates::InBand => true,
+            Dates::InBand | Dates::Clock(_) => true,
         };
         if !rendition.entries.is_empty() && !fits {
             return Err(differs(
@@ -369,6 +369,8 @@ impl<'a> Reading<'a> {
         rendition.has_begun = true;
         rendition.next.keys = keys;
         // The text exists, so it was published.
+        rendition.ranges.were_rendered();
+        rendition.ranges.were_published();
         rendition.was_listed(rendition.end(), rendition.total());
         Ok(Parsed { rendition, settled })
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::clip::{Clip, ClipError, Clipped};
 use super::config::MediaPlaylist;
@@ -91,9 +91,12 @@ impl Presentation {
     ///
     /// # Errors
     ///
-    /// There is one already, or a rendition was added before it, or its path is invalid.
+    /// There is one already, or a rendition was added before it, or its path is invalid, or its
+    /// groups, codecs or scores contradict each other (as
+    /// [`publish`](MultivariantPlaylist::publish) refuses them).
     pub fn multivariant(self, playlist: MultivariantPlaylist) -> io::Result<Self> {
         uri::plain(playlist.path())?;
+        playlist.check_itself()?;
         let mut core = self.0.core();
         if !core.publications.is_empty() {
             drop(core);
@@ -120,6 +123,16 @@ impl Presentation {
     /// [`MediaPlaylistPublisher::with_clock`].
     pub fn with_clock(mut self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         self.0.clock = Arc::new(clock);
+        self
+    }
+
+    /// Uses this wall clock for the renditions that are added from now on, as
+    /// [`MediaPlaylistPublisher::with_wall_clock`].
+    pub fn with_wall_clock(
+        mut self,
+        clock: impl Fn() -> SystemTime + Send + Sync + 'static,
+    ) -> Self {
+        self.0.wall_clock = Arc::new(clock);
         self
     }
 

@@ -161,6 +161,18 @@ impl<D: Destination> MediaPlaylistPublisher<D> {
         self
     }
 
+    /// Uses this wall clock for dates that
+    /// [follow it](MediaPlaylist::program_date_time_by_clock), and for the times until which clips
+    /// are kept: for tests, simulations, and clocks that are better than the system's, which is the
+    /// default.
+    pub fn with_wall_clock(
+        mut self,
+        clock: impl Fn() -> SystemTime + Send + Sync + 'static,
+    ) -> Self {
+        self.handle.set_wall_clock(Arc::new(clock));
+        self
+    }
+
     /// The media sequence number of the next media segment in the playlist. After a
     /// [`resume`](MediaPlaylistPublisher::resume), continue with this `sequence`.
     #[must_use]

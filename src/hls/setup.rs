@@ -23,7 +23,7 @@ use crate::presentation::format::{Manifest, ManifestKind};
 use crate::presentation::journal::{Published, State};
 use crate::presentation::origin::sealed::Route;
 use crate::presentation::pins::beside;
-use crate::presentation::publisher::{Clock, Handle};
+use crate::presentation::publisher::{Clock, Handle, WallClock};
 use crate::presentation::rendition::Rendition;
 use crate::presentation::retention::Moment;
 use crate::presentation::retired::Retired;
@@ -35,6 +35,7 @@ pub(super) struct Setup {
     shared: Arc<Shared<Hls>>,
     pub(super) playlist: MediaPlaylist,
     pub(super) clock: Clock,
+    pub(super) wall_clock: WallClock,
 }
 
 impl Setup {
@@ -45,6 +46,7 @@ impl Setup {
             shared: Arc::new(Shared::new(core)),
             playlist,
             clock: Arc::new(move || start.elapsed()),
+            wall_clock: Arc::new(SystemTime::now),
         }
     }
 
@@ -201,9 +203,9 @@ impl Setup {
         until: Option<SystemTime>,
         mut sink: S,
     ) -> Result<Made, NotMade> {
-        let now = (self.clock)();
+        let (now, wall) = ((self.clock)(), (self.wall_clock)());
         let mut core = self.core();
-        core.begin_call(now, SystemTime::now());
+        core.begin_call(now, wall);
         let target = core.settings.target().unwrap_or_default();
         drop(core);
         let mut sinks = Sinks {
@@ -234,7 +236,9 @@ impl Setup {
         }
         let shared = Arc::clone(&self.shared);
         let clock = Arc::clone(&self.clock);
-        Handle::new(shared, index, route, clock)
+        let mut handle = Handle::new(shared, index, route, clock)?;
+        handle.set_wall_clock(Arc::clone(&self.wall_clock));
+        Ok(handle)
     }
 
     pub(super) fn core(&self) -> MutexGuard<'_, Core<Hls>> {

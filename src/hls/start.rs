@@ -196,7 +196,7 @@ mod tests {
                 "TIME-OFFSET=-60.005,PRECISE=YES",
             ),
         ] {
-            let line = start.clone().unwrap().print();
+            let line = start.unwrap().print();
             assert_eq!(line, format!("#EXT-X-START:{expected}"));
             let text = format!("#EXTM3U\n#EXT-X-TARGETDURATION:2\n{line}\n#EXTINF:2,\n0.ts\n");
             let read = m3u8_rs::parse_media_playlist_res(text.as_bytes()).unwrap();

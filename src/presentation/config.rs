@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use super::clock::ClockPolicy;
 use super::time::{Micros, SECOND};
 pub(crate) use limits::Limits;
 pub use limits::Quota;
@@ -31,6 +32,8 @@ pub(crate) enum Dates {
     From(SystemTime),
     /// The producer sends them with the segments.
     InBand,
+    /// The wall clock when the segments arrive.
+    Clock(ClockPolicy),
 }
 
 impl Dates {
@@ -38,7 +41,7 @@ impl Dates {
     pub(crate) fn first(self) -> Option<SystemTime> {
         match self {
             Self::From(date) => Some(date),
-            Self::None | Self::InBand => None,
+            Self::None | Self::InBand | Self::Clock(_) => None,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The publisher without I/O, clock and threads: pushes go in, actions come out.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::common::Common;
 use super::config::{Extent, Settings};
+use super::date_range::DateRange;
 use super::format::{Format, Manifest, View};
 use super::journal::State;
 use super::notice::Notice;
@@ -112,6 +114,7 @@ impl<F: Format> Core<F> {
         if self.next_number(r).is_none() {
             return Err("its numbers are used up");
         }
+        self.renditions[r].next.arrived = Some(self.today);
         self.check_name(r, item, notices);
         self.enter(r, item, info, notices);
         self.settled();
@@ -126,6 +129,13 @@ impl<F: Format> Core<F> {
         }
         self.settle(notices);
         self.settled();
+        if self.are_all_over() {
+            let unlisted = std::mem::take(&mut self.common.unlisted_ranges);
+            let notice = |range: Arc<DateRange>| Notice::RangeNotListed {
+                id: range.id().to_owned(),
+            };
+            notices.extend(unlisted.into_iter().map(notice));
+        }
     }
 
     /// What the format may look at.

@@ -237,6 +237,7 @@ impl<F: Format> Core<F> {
             lines: std::mem::take(&mut next.lines),
             starts_discontinuity: std::mem::take(&mut next.starts_discontinuity),
             date: next.date.take(),
+            arrived: next.arrived,
         }
     }
 

@@ -6,10 +6,6 @@ pub(crate) mod bitrate;
 mod catch_up;
 pub(crate) mod clip;
 pub(crate) mod clipping;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the publisher does not follow the clock yet")
-)]
 pub(crate) mod clock;
 pub(crate) mod common;
 pub(crate) mod config;

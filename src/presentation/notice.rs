@@ -138,6 +138,18 @@ pub enum Notice {
         /// The number of lines.
         lines: u64,
     },
+    /// The dates were behind the wall clock by more than the
+    /// [policy](crate::hls::ClockPolicy::jump) allows. They jump with this segment, and a
+    /// discontinuity marks it.
+    ClockAhead {
+        /// The segment's number.
+        sequence: u64,
+    },
+    /// A date range is not listed, because the presentation ended before a segment with a date came.
+    RangeNotListed {
+        /// The id of the range.
+        id: String,
+    },
     /// A segment came with a date, but the playlist is configured to have none.
     DateIgnored {
         /// The segment's number.
@@ -323,6 +335,14 @@ impl fmt::Display for Notice {
             Self::LinesOmitted { sequence, lines } => write!(
                 f,
                 "{lines} lines of lost segments up to segment {sequence} are not listed"
+            ),
+            Self::ClockAhead { sequence } => write!(
+                f,
+                "the date of segment {sequence} jumps, with a discontinuity: the clock was ahead of the dates"
+            ),
+            Self::RangeNotListed { id } => write!(
+                f,
+                "the date range {id:?} is not listed: no segment with a date came after it"
             ),
             Self::DateIgnored { sequence } => write!(
                 f,

@@ -29,6 +29,9 @@ use crate::internal::log::log as tell;
 use crate::internal::sync::{MutexGuard, lock};
 use crate::sink::{SegmentSink, WriteContext};
 
+/// The time of day.
+pub(crate) type WallClock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
 /// The result of a push.
 #[derive(Debug, Default)]
 #[non_exhaustive]
@@ -46,6 +49,7 @@ pub(crate) struct Handle<F: Format, S: SegmentSink> {
     outlet: Outlet<S>,
     notice_log: NoticeLog,
     clock: SharedClock,
+    wall_clock: WallClock,
 }
 
 /// How a handle reaches its destination.
@@ -94,6 +98,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
             outlet,
             notice_log: NoticeLog::default(),
             clock,
+            wall_clock: Arc::new(SystemTime::now),
         })
     }
 
@@ -138,6 +143,10 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         self.clock.set(clock);
     }
 
+    pub(crate) fn set_wall_clock(&mut self, clock: WallClock) {
+        self.wall_clock = clock;
+    }
+
     pub(crate) fn set_state_sink(&mut self, sink: Box<dyn SegmentSink>) {
         if let Outlet::Inline(inline) = &mut self.outlet {
             inline.state = Some(sink);
@@ -168,9 +177,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
     pub(crate) fn push(&mut self, item: &impl Item) -> Result<Pushed, PublishError> {
         let mut notices = Vec::new();
         let info = item.info();
-        let now = self.now();
-        let mut core = self.core();
-        core.begin_call(now, SystemTime::now());
+        let mut core = self.begin_call();
         let entered = core.push(self.rendition, item.result(), &info, &mut notices);
         drop(core);
         let Err(refused) = entered else {
@@ -196,9 +203,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
     /// Takes no more items.
     pub(super) fn close(&mut self) -> Result<Vec<Notice>, PublishError> {
         let mut notices = Vec::new();
-        let now = self.now();
-        let mut core = self.core();
-        core.begin_call(now, SystemTime::now());
+        let mut core = self.begin_call();
         core.start();
         let it = &core.renditions[self.rendition];
         if it.entries.is_empty() && it.told.is_empty() {
@@ -211,9 +216,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
 
     pub(crate) fn suspend(mut self) -> Result<Pushed, PublishError> {
         let mut notices = Vec::new();
-        let now = self.now();
-        let mut core = self.core();
-        core.begin_call(now, SystemTime::now());
+        let mut core = self.begin_call();
         if core.is_at_the_end() {
             drop(core);
             return Err(self.refuse(
@@ -253,7 +256,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
 
     /// Deletes all due files, each tried once.
     pub(crate) fn delete_due(&mut self) -> Pushed {
-        self.begin_call();
+        drop(self.begin_call());
         if let Some(port) = self.port().cloned() {
             return self.delete_due_at(&port);
         }
@@ -276,7 +279,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         name: &str,
         until: Option<SystemTime>,
     ) -> Result<Made, NotMade> {
-        self.begin_call();
+        drop(self.begin_call());
         let r = self.rendition;
         let made = self.with_sinks(|shared, sinks| shared.clip(r, section, name, until, sinks));
         made.unwrap_or(Err(NotMade::Refused(NoClip::AtOrigin)))
@@ -284,7 +287,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
 
     /// Releases a clip; `None` if there is none of this name.
     pub(crate) fn release_clip(&mut self, name: &str) -> Option<Pushed> {
-        self.begin_call();
+        drop(self.begin_call());
         let outcome = self.with_sinks(|shared, sinks| shared.release_clip(name, sinks))??;
         self.report(&outcome);
         Some(Pushed {
@@ -292,9 +295,12 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         })
     }
 
-    fn begin_call(&self) {
-        let now = self.now();
-        self.core().begin_call(now, SystemTime::now());
+    /// The clocks are foreign code, so they are read before the lock.
+    fn begin_call(&self) -> MutexGuard<'_, Core<F>> {
+        let (now, wall) = (self.now(), (self.wall_clock)());
+        let mut core = self.core();
+        core.begin_call(now, wall);
+        core
     }
 
     /// The files that no manifest names and that wait for deletion.

@@ -105,6 +105,8 @@ pub(crate) struct Next {
     pub(crate) lines: Vec<String>,
     pub(crate) date: Option<SystemTime>,
     pub(crate) initialisation: Initialisation,
+    /// The wall clock when the last item was pushed.
+    pub(crate) arrived: Option<SystemTime>,
     /// The end of the last segment on the producer's own timeline.
     pub(crate) ticks: Option<(u64, NonZeroU32)>,
     /// The duration of the last segment.

@@ -8,12 +8,13 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::common::Arrived;
 use super::core::Core;
 use super::entry::{Content, Entry};
 use super::format::Format;
 use super::notice::Notice;
 use super::rendition::{Imposed, Life, NUMBERS_END, Rendition};
-use super::time::{Micros, Time, is_expressible};
+use super::time::{Micros, Time, is_expressible, to_duration};
 use super::told::Told;
 
 /// The number of settled numbers of one push after which the window slides.
@@ -30,6 +31,8 @@ struct Facts {
     /// The declared durations of its numbers.
     pieces: Vec<Micros>,
     starts_discontinuity: bool,
+    /// Whether that is because the wall clock is ahead of the dates.
+    is_clock_ahead: bool,
     dates: Vec<Option<SystemTime>>,
 }
 
@@ -95,8 +98,13 @@ impl<F: Format> Core<F> {
         self.common.number += facts.pieces.len() as u64;
         self.common.position = start + facts.duration;
         self.common.horizon += 1;
+        let last = facts.pieces.last().copied();
+        self.common.last_duration = to_duration(last.unwrap_or_default());
         if facts.dates.iter().any(Option::is_some) {
             self.common.earliest = self.common.next_date();
+        }
+        if facts.is_clock_ahead {
+            notices.push(Notice::ClockAhead { sequence });
         }
         let is_undated = |date: &Option<SystemTime>| date.is_some_and(|it| !is_expressible(it));
         let has_no_date = facts.dates.iter().any(is_undated)
@@ -116,9 +124,20 @@ impl<F: Format> Core<F> {
     fn facts(&mut self, lead: &Told, told: &[Option<Told>], start: Time) -> Facts {
         let own = || told.iter().flatten().filter_map(|it| it.own.as_ref());
         let is_seam = std::mem::take(&mut self.common.is_seam);
+        let starts_discontinuity = is_seam || own().any(|own| own.starts_discontinuity);
+        let mut is_clock_ahead = false;
         if let Some(date) = own().find_map(|own| own.date) {
             let earliest = self.common.earliest.unwrap_or(date);
             self.common.anchor = Some((date.max(earliest), start.micros()));
+        } else if lead.is_stored() {
+            let stored = told.iter().flatten().filter(|it| it.is_stored());
+            let arrived = stored.filter_map(|it| it.own.as_ref()?.arrived).min();
+            is_clock_ahead = self.common.follow_clock(&Arrived {
+                at: arrived,
+                start,
+                duration: lead.duration,
+                is_discontinuity: starts_discontinuity,
+            });
         }
         let mut left = (start + lead.duration).micros() - start.micros();
         let mut pieces = Vec::new();
@@ -143,7 +162,8 @@ impl<F: Format> Core<F> {
             is_stored: lead.is_stored(),
             duration: lead.duration,
             pieces,
-            starts_discontinuity: is_seam || own().any(|own| own.starts_discontinuity),
+            starts_discontinuity: starts_discontinuity || is_clock_ahead,
+            is_clock_ahead,
             dates,
         }
     }

@@ -32,7 +32,10 @@ impl<F: Format> Core<F> {
                     let found = self.publications.iter().find(of);
                     found.is_some_and(Publication::has_landed)
                 });
-                are_published && self.format.is_ready(p, &self.view())
+                // At the end the format says what it lacks, unless the manifest of an earlier session
+                // stands.
+                let is_the_end = self.are_all_over() && !self.common.is_resumed;
+                are_published && (is_the_end || self.format.is_ready(p, &self.view()))
             }
             ManifestKind::Segments { .. } => {
                 let has_entries = covered.any(|r| !self.renditions[*r].entries.is_empty());
@@ -194,6 +197,7 @@ impl<F: Format> Core<F> {
             number = number.max(rendition.end());
             if it.manifest.state().is_some() {
                 rendition.about_to_list = Some((rendition.end(), rendition.total()));
+                rendition.ranges.were_rendered();
                 rendition.retiring.add(it.version, &mut rendition.retired);
             }
         }
@@ -276,6 +280,7 @@ impl<F: Format> Core<F> {
         for r in &it.manifest.covers {
             let rendition = &mut self.renditions[*r];
             rendition.about_to_list = None;
+            rendition.ranges.were_published();
             it.published.longest = it.published.longest.max(rendition.longest_published);
             let since = Moment {
                 media: rendition.media_time,

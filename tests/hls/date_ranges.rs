@@ -121,6 +121,26 @@ fn a_range_stays_while_one_of_its_dates_is_listed() {
     assert!(ranges.known().iter().map(DateRange::id).eq(["pre", "open"]));
 }
 
+/// A client that knows the open range learns its end, even if a long loss fills the window at once.
+#[test]
+fn an_end_is_published_before_its_range_leaves() {
+    let mut bench = Bench::new(dated(live()));
+    let ranges = bench.publisher.date_ranges();
+    ranges.announce(&range("a", 1)).expect("it is new");
+    for number in 0..4 {
+        let _ = bench.push(number, 2.0);
+    }
+    ranges.close("a", date(8)).expect("it is open");
+    bench.fails(Answer::Refused);
+    let refused = bench.publisher.push(&lost(media(4, 20.0)));
+    assert!(refused.is_err());
+    bench.fails(Answer::Done);
+    let _ = bench.lose(media(5, 20.0));
+    assert_eq!(outline(&bench.text())[0], "a to 00:08");
+    let _ = bench.push(6, 2.0);
+    assert!(!outline(&bench.text())[0].starts_with('a'));
+}
+
 #[test]
 fn a_contradiction_is_refused_whoever_comes_first() {
     let mut bench = Bench::new(dated(event()));
@@ -173,6 +193,15 @@ fn ranges_wait_for_the_first_date_and_are_refused_without_any() {
     let info = SegmentInfo::new().program_date_time(date(0));
     let _ = bench.publisher.push(&stored((media(1, 2.0), info)));
     assert_eq!(outline(&bench.text()), ["0.ts", "a", "1.ts"]);
+    let mut bench = Bench::new(event().program_date_time_in_band());
+    let ranges = bench.publisher.date_ranges();
+    ranges.announce(&range("a", 1)).expect("it waits");
+    let _ = bench.push(0, 2.0);
+    let notices = bench.publisher.finish().expect("it ends").notices;
+    assert!(
+        matches!(&notices[..], [Notice::RangeNotListed { id }] if id == "a"),
+        "{notices:?}"
+    );
 }
 
 #[test]

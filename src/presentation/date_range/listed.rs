@@ -8,6 +8,8 @@ use super::{DateRange, RangeSet};
 /// A range as it was announced, and the number of the entry in front of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Announced {
+    /// Counts all that were announced to the same manifest.
+    count: u64,
     /// The entry with this number follows it. If that entry has left, the range stands before all
     /// entries.
     pub(crate) number: u64,
@@ -21,13 +23,30 @@ pub(crate) struct ListedRanges {
     list: Vec<Announced>,
     /// Counts all that were ever announced.
     announced: u64,
+    /// So many of them were in the text that was made last, and in the one that was published last.
+    rendered: u64,
+    published: u64,
 }
 
 impl ListedRanges {
     /// Adds a range in front of the entry with this number. Numbers never decrease.
     pub(crate) fn push(&mut self, number: u64, range: Arc<DateRange>) {
-        self.list.push(Announced { number, range });
         self.announced += 1;
+        self.list.push(Announced {
+            count: self.announced,
+            number,
+            range,
+        });
+    }
+
+    /// A text with all that were announced so far was made.
+    pub(crate) fn were_rendered(&mut self) {
+        self.rendered = self.announced;
+    }
+
+    /// The text that was made last was published.
+    pub(crate) fn were_published(&mut self) {
+        self.published = self.rendered;
     }
 
     /// Counts all that were ever announced.
@@ -70,7 +89,8 @@ impl ListedRanges {
     }
 
     /// Drops the ranges whose place has left, with the entry behind it, and that ended before the
-    /// first entry. Returns whether any did.
+    /// first entry. Returns whether any did. One that was not published yet stays, so that clients
+    /// learn the end of a range that they know.
     ///
     /// A range stays while one of its dates maps to a listed segment (bis §6.2.1).
     pub(crate) fn discard(
@@ -81,7 +101,9 @@ impl ListedRanges {
     ) -> bool {
         let before = self.list.len();
         if let Some(date) = first_listed {
-            let is_over = |it: &Announced| known.is_over(&it.range.id, date);
+            let published = self.published;
+            let is_over =
+                |it: &Announced| it.count <= published && known.is_over(&it.range.id, date);
             self.list.retain(|it| it.number >= first || !is_over(it));
         }
         self.list.len() < before

@@ -138,13 +138,13 @@ fn it_waits_until_each_playlist_has_stored_a_segment() {
     let _ = a.push(&Ok(at_rate(1, 1_000, "a"))).expect("entered");
     let _ = b.push(&Ok(at_rate(1, 900, "b"))).expect("published");
     let expected = vec![(1_000, Some(1_000)), (900, Some(900))];
-    assert_eq!(root.bandwidths(), [expected.clone()]);
+    assert_eq!(root.bandwidths(), std::slice::from_ref(&expected));
     drop((a, b));
     // The playlist of the session before stands until there is a new measurement.
     let [mut a, mut b] = start();
     let _ = a.push(&lost(at_rate(2, 1_000, "a"))).expect("entered");
     let _ = b.push(&Ok(at_rate(2, 700, "b"))).expect("published");
-    assert_eq!(root.bandwidths(), [expected.clone()]);
+    assert_eq!(root.bandwidths(), std::slice::from_ref(&expected));
     let _ = a.push(&Ok(at_rate(3, 800, "a"))).expect("entered");
     let _ = b.push(&Ok(at_rate(3, 700, "b"))).expect("published");
     let again = vec![(800, Some(800)), (700, Some(700))];
@@ -152,9 +152,28 @@ fn it_waits_until_each_playlist_has_stored_a_segment() {
 }
 
 #[test]
+fn at_the_end_a_bandwidth_that_nothing_was_stored_of_is_an_error() {
+    let root = Root::default();
+    let presentation = presentation(measured());
+    let [mut a, mut b] =
+        ["a.m3u8", "b.m3u8"].map(|path| presentation.rendition(path, root.clone()).expect("one"));
+    let _ = a.push(&Ok(at_rate(0, 1_000, "a"))).expect("entered");
+    let _ = b.push(&lost(at_rate(0, 900, "b"))).expect("published");
+    let _ = a.finish().expect("it ends");
+    let refused = b.finish().expect_err("nothing is known").to_string();
+    for part in ["main.m3u8", "\"b.m3u8\" cannot be measured"] {
+        assert!(refused.contains(part), "{refused}");
+    }
+    assert!(root.bandwidths().is_empty());
+}
+
+#[test]
 fn a_declared_bandwidth_that_becomes_too_low_is_noticed_once() {
     let root = Root::default();
-    let main = MultivariantPlaylist::new("main.m3u8").variant(Variant::new("a.m3u8", 1_500));
+    // The other one has the text made again.
+    let main = MultivariantPlaylist::new("main.m3u8")
+        .variant(Variant::new("a.m3u8", 1_500))
+        .variant(Variant::measured("a.m3u8"));
     let presentation = presentation(main);
     let mut a = presentation.rendition("a.m3u8", root.clone()).expect("one");
     let mut found = Vec::new();
@@ -180,7 +199,13 @@ fn a_declared_bandwidth_that_becomes_too_low_is_noticed_once() {
         "the BANDWIDTH of \"a.m3u8\" is 1500 bit/s, which is 500 bit/s less than its stored \
          segments take"
     );
-    assert!(root.bandwidths().iter().all(|it| *it == [(1_500, None)]));
+    let found: Vec<_> = root
+        .bandwidths()
+        .iter()
+        .map(|it| (it[0], it[1].0))
+        .collect();
+    let expected = [1_000, 1_400, 2_000, 3_000].map(|peak| ((1_500, None), peak));
+    assert_eq!(found, expected);
 }
 
 #[test]
