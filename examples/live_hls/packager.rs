@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use segment_stream::Submission;
 use segment_stream::hls::SegmentNames;
+use segment_stream::{SegmentInfo, Submission};
 use segmenter::{Format, Segment, SegmentKind, Segmenter};
 
 use crate::dates::Dates;
 use crate::options::{Claim, Dating, Options};
+use crate::splices::Splices;
 use support::convert::submission;
 use support::producer;
 
@@ -24,7 +25,9 @@ struct Labels {
     /// Once the format is known.
     names: Option<SegmentNames>,
     target: Duration,
-    dates: Option<Dates>,
+    dates: Dates,
+    dating: Dating,
+    splices: Splices,
     claim: Claim,
     bound: Bound,
     notices: Vec<String>,
@@ -75,7 +78,9 @@ impl Packager {
                 next_sequence: first_sequence,
                 names: None,
                 target: options.target,
-                dates: (options.dates == Dating::ByClock).then(Dates::new),
+                dates: Dates::new(),
+                dating: options.dates,
+                splices: Splices::new(options.ad_markers, options.dates),
                 claim: options.claim,
                 bound,
                 notices: Vec::new(),
@@ -111,18 +116,18 @@ impl Labels {
                 self.notices.push(notice);
             }
         }
-        let date = self.dates.as_mut().and_then(|dates| dates.date(&cut));
+        let mut told = SegmentInfo::new();
+        if let Some(date) = self.dates.date(&cut) {
+            told = self.splices.announce(&cut, date.start, told);
+            if date.is_new && self.dating == Dating::ByClock {
+                told = told.program_date_time(date.start);
+            }
+        }
         let names = self
             .names
             .get_or_insert_with(|| SegmentNames::new("", extension));
         let name = |segment| names.name(segment);
-        let Submission {
-            segment, mut info, ..
-        } = submission(cut, &mut self.next_sequence, name);
-        if let Some(date) = date.filter(|date| date.is_new) {
-            info = info.program_date_time(date.start);
-        }
-        Submission::from((segment, info))
+        submission(cut, &mut self.next_sequence, told, name)
     }
 }
 
