@@ -88,14 +88,14 @@ fn since_start(playlist: &str, date: &str) -> i64 {
     (millis(date) - millis(first.unwrap())).rem_euclid(86_400_000)
 }
 
-fn at(second: u64) -> Option<u64> {
-    Some(second * SECOND)
+fn stamp(second: u64) -> u64 {
+    second * SECOND
 }
 
 #[test]
 fn out_and_in_share_an_id_and_come_before_their_time() {
-    let out = splice::insert(7, OutFor(at(6), 3 * SECOND, false), 0);
-    let back = splice::insert(7, In(at(9)), 0);
+    let out = splice::insert(7, OutFor(Some(stamp(6)), 3 * SECOND, false), 0);
+    let back = splice::insert(7, In(Some(stamp(9))), 0);
     let sections = [(1, out.clone()), (7, back.clone())];
     let playlist = package(&[], &sections);
     assert_eq!(
@@ -113,8 +113,8 @@ fn out_and_in_share_an_id_and_come_before_their_time() {
     assert!(!first.contains_key("DURATION"), "not known yet");
     assert_eq!(second["DURATION"], "3.000");
     let hexadecimal = |section: &[u8]| {
-        let digits: String = section.iter().map(|byte| format!("{byte:02X}")).collect();
-        format!("0x{digits}")
+        let digits = section.iter().map(|byte| format!("{byte:02X}"));
+        format!("0x{}", digits.collect::<Vec<_>>().concat())
     };
     assert_eq!(first["SCTE35-OUT"], hexadecimal(&out));
     assert_eq!(second["SCTE35-IN"], hexadecimal(&back));
@@ -122,7 +122,10 @@ fn out_and_in_share_an_id_and_come_before_their_time() {
 
 #[test]
 fn inserters_that_know_no_date_ranges_get_cues() {
-    let sections = [(1, splice::insert(7, OutFor(at(6), 3 * SECOND, true), 0))];
+    let sections = [(
+        1,
+        splice::insert(7, OutFor(Some(stamp(6)), 3 * SECOND, true), 0),
+    )];
     let out = "#EXT-X-CUE-OUT:3.000";
     let back = "#EXT-X-CUE-IN";
     assert_eq!(
@@ -151,7 +154,10 @@ fn inserters_that_know_no_date_ranges_get_cues() {
 /// Only its planned duration says when the program resumes.
 #[test]
 fn a_break_that_ends_by_itself_is_closed_under_its_id() {
-    let sections = [(1, splice::insert(7, OutFor(at(6), 3 * SECOND, true), 0))];
+    let sections = [(
+        1,
+        splice::insert(7, OutFor(Some(stamp(6)), 3 * SECOND, true), 0),
+    )];
     let ranges = ranges(&package(&[], &sections));
     assert_eq!(ranges.len(), 2);
     assert_eq!(ranges[0]["ID"], ranges[1]["ID"]);
@@ -160,7 +166,7 @@ fn a_break_that_ends_by_itself_is_closed_under_its_id() {
 
 #[test]
 fn each_type_of_segmentation_has_a_tag_of_its_own() {
-    let signal = |second, kinds: &[Segmentation]| splice::time_signal(at(second), kinds);
+    let signal = |second, kinds: &[Segmentation]| splice::time_signal(Some(stamp(second)), kinds);
     let start = [
         Segmentation::new(3, 0x30, None),
         Segmentation::new(3, 0x34, Some(4 * SECOND)),
@@ -193,7 +199,7 @@ fn each_type_of_segmentation_has_a_tag_of_its_own() {
 
 #[test]
 fn cancelled_and_repeated_sections() {
-    let out = || splice::insert(7, Out(at(6)), 0);
+    let out = || splice::insert(7, Out(Some(stamp(6))), 0);
     let cancelled = [(1, out()), (2, splice::insert(7, Cancel, 0))];
     assert_eq!(outline(&package(&[], &cancelled)), ["4.0"; 3]);
     // It was told already, and is closed.
@@ -207,7 +213,10 @@ fn cancelled_and_repeated_sections() {
     // Another section of the same event, as encoders send it towards the splice.
     let again = [
         (1, out()),
-        (3, splice::insert(7, OutFor(at(6), SECOND, false), 0)),
+        (
+            3,
+            splice::insert(7, OutFor(Some(stamp(6)), SECOND, false), 0),
+        ),
     ];
     assert_eq!(
         outline(&package(&[], &again)),
