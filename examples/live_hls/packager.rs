@@ -49,11 +49,21 @@ impl Bound {
     }
 
     /// Takes note of the first segment, and of the times between random access points in it.
-    fn note(&self, length: Duration, target: Duration, groups: Option<(Duration, Duration)>) {
-        // RFC 8216, 4.3.3.1: rounded, durations are no longer than the target duration.
-        let rounded = |duration: Duration| {
-            let rounded = duration.saturating_add(Duration::from_millis(500));
-            Duration::from_secs(rounded.as_secs())
+    fn note(
+        &self,
+        length: Duration,
+        target: Duration,
+        groups: Option<(Duration, Duration)>,
+        format: Option<Format>,
+    ) {
+        // RFC 8216, 4.3.3.1 and 7: rounded, durations are no longer than the target duration, and
+        // below version 6 the durations themselves. Playlists of MP4 have that version.
+        let rounded = |duration: Duration| match format {
+            Some(Format::Mp4) => {
+                let rounded = duration.saturating_add(Duration::from_millis(500));
+                Duration::from_secs(rounded.as_secs())
+            }
+            _ => duration,
         };
         self.0.get_or_init(|| match groups {
             Some((shortest, longest)) if longest.abs_diff(shortest) < EQUAL => rounded(length),
@@ -110,7 +120,7 @@ impl Labels {
         };
         let number = self.next_sequence;
         if cut.kind == SegmentKind::Media {
-            self.bound.note(cut.length(), self.target, groups);
+            self.bound.note(cut.length(), self.target, groups, format);
             if self.claim == Claim::Independent && !cut.independent {
                 let notice = format!("segment {number} cannot be decoded by itself");
                 self.notices.push(notice);
