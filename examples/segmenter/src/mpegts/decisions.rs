@@ -293,6 +293,10 @@ impl Passing {
             duration: end - start,
             independent: self.independent && !matches!(self.stage, Stage::Seeking),
             fate,
+            fate_of_rest: match border {
+                Border::Jump { .. } => context.policy.undecodable,
+                Border::Time(_) | Border::Tracks => Fate::Segment,
+            },
         };
         let pids = &self.pids;
         let role = |pid| pids.part(pid).role;

@@ -380,6 +380,7 @@ impl Passing {
             duration: time - start,
             independent: self.independent && !matches!(self.stage, Stage::Seeking),
             fate,
+            fate_of_rest: Fate::Segment,
         };
         let count = context.segments.len();
         self.output.finish(end, context.segments);
