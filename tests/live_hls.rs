@@ -23,6 +23,8 @@ mod plays;
 mod restart;
 #[path = "live_hls/server.rs"]
 mod server;
+#[path = "live_hls/splices.rs"]
+mod splices;
 
 use std::collections::BTreeMap;
 use std::fs;

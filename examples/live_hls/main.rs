@@ -33,6 +33,7 @@ mod options;
 mod packager;
 mod player;
 mod publication;
+mod splices;
 
 use options::{HELP, Options, Restart, Speed};
 use packager::{Bound, Packager};

@@ -6,6 +6,8 @@ use segment_stream::Durability;
 
 use support::arguments::{self, Value};
 
+use crate::splices::Markers;
+
 pub(crate) const HELP: &str = "\
 Packages a transport stream or fragmented MP4 as live HLS: live.m3u8 and its segments.
 
@@ -35,6 +37,10 @@ Options:
                            segment, and each one behind a discontinuity, is dated by the clock
       --independent        Declare that every segment can be decoded by itself
                            (EXT-X-INDEPENDENT-SEGMENTS), and report each one that cannot
+      --ad-markers KIND    The lines for splice information (SCTE 35) of a transport stream: daterange
+                           (EXT-X-DATERANGE, which needs dates), cue (EXT-X-CUE-OUT and EXT-X-CUE-IN)
+                           or both [default: daterange]. A segment ends where the program is left or
+                           resumes
       --realtime           Package at the speed of playback: each segment when those before it have
                            been played. A file becomes a broadcast
       --resume             Continue the playlist in OUT, if there is one, after a discontinuity. On
@@ -101,6 +107,7 @@ pub(crate) struct Options {
     pub(crate) max_segment: Option<Duration>,
     pub(crate) dates: Dating,
     pub(crate) claim: Claim,
+    pub(crate) ad_markers: Markers,
     pub(crate) program: Option<u16>,
     pub(crate) window: Duration,
     pub(crate) speed: Speed,
@@ -117,6 +124,7 @@ impl Default for Options {
             max_segment: None,
             dates: Dating::ByClock,
             claim: Claim::None,
+            ad_markers: Markers::DateRange,
             program: None,
             window: Duration::from_secs(60),
             speed: Speed::Full,
@@ -141,6 +149,7 @@ impl arguments::Options for Options {
                 value.none()?;
                 self.claim = Claim::Independent;
             }
+            "--ad-markers" => self.ad_markers = markers(name, &value.text()?)?,
             "--program" => self.program = Some(value.program()?),
             "--window" => self.window = value.seconds()?,
             "--realtime" => {
@@ -160,5 +169,14 @@ impl arguments::Options for Options {
             _ => return Err(format!("unknown option {name}")),
         }
         Ok(())
+    }
+}
+
+fn markers(name: &str, value: &str) -> Result<Markers, String> {
+    match value {
+        "daterange" => Ok(Markers::DateRange),
+        "cue" => Ok(Markers::Cue),
+        "both" => Ok(Markers::Both),
+        other => Err(format!("{name} is daterange, cue or both, not {other:?}")),
     }
 }

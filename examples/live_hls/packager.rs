@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use segment_stream::Submission;
 use segment_stream::hls::SegmentNames;
+use segment_stream::{SegmentInfo, Submission};
 use segmenter::{Format, Segment, SegmentKind, Segmenter};
 
 use crate::dates::Dates;
 use crate::options::{Claim, Dating, Options};
+use crate::splices::Splices;
 use support::convert::submission;
 use support::producer;
 
@@ -24,7 +25,9 @@ struct Labels {
     /// Once the format is known.
     names: Option<SegmentNames>,
     target: Duration,
-    dates: Option<Dates>,
+    dates: Dates,
+    dating: Dating,
+    splices: Splices,
     claim: Claim,
     bound: Bound,
     notices: Vec<String>,
@@ -46,11 +49,21 @@ impl Bound {
     }
 
     /// Takes note of the first segment, and of the times between random access points in it.
-    fn note(&self, length: Duration, target: Duration, groups: Option<(Duration, Duration)>) {
-        // RFC 8216, 4.3.3.1: rounded, durations are no longer than the target duration.
-        let rounded = |duration: Duration| {
-            let rounded = duration.saturating_add(Duration::from_millis(500));
-            Duration::from_secs(rounded.as_secs())
+    fn note(
+        &self,
+        length: Duration,
+        target: Duration,
+        groups: Option<(Duration, Duration)>,
+        format: Option<Format>,
+    ) {
+        // RFC 8216, 4.3.3.1 and 7: rounded, durations are no longer than the target duration, and
+        // below version 6 the durations themselves. Playlists of MP4 have that version.
+        let rounded = |duration: Duration| match format {
+            Some(Format::Mp4) => {
+                let rounded = duration.saturating_add(Duration::from_millis(500));
+                Duration::from_secs(rounded.as_secs())
+            }
+            _ => duration,
         };
         self.0.get_or_init(|| match groups {
             Some((shortest, longest)) if longest.abs_diff(shortest) < EQUAL => rounded(length),
@@ -75,7 +88,9 @@ impl Packager {
                 next_sequence: first_sequence,
                 names: None,
                 target: options.target,
-                dates: (options.dates == Dating::ByClock).then(Dates::new),
+                dates: Dates::new(),
+                dating: options.dates,
+                splices: Splices::new(options.ad_markers, options.dates),
                 claim: options.claim,
                 bound,
                 notices: Vec::new(),
@@ -105,24 +120,24 @@ impl Labels {
         };
         let number = self.next_sequence;
         if cut.kind == SegmentKind::Media {
-            self.bound.note(cut.length(), self.target, groups);
+            self.bound.note(cut.length(), self.target, groups, format);
             if self.claim == Claim::Independent && !cut.independent {
                 let notice = format!("segment {number} cannot be decoded by itself");
                 self.notices.push(notice);
             }
         }
-        let date = self.dates.as_mut().and_then(|dates| dates.date(&cut));
+        let mut told = SegmentInfo::new();
+        if let Some(date) = self.dates.date(&cut) {
+            told = self.splices.announce(&cut, date.start, told);
+            if date.is_new && self.dating == Dating::ByClock {
+                told = told.program_date_time(date.start);
+            }
+        }
         let names = self
             .names
             .get_or_insert_with(|| SegmentNames::new("", extension));
         let name = |segment| names.name(segment);
-        let Submission {
-            segment, mut info, ..
-        } = submission(cut, &mut self.next_sequence, name);
-        if let Some(date) = date.filter(|date| date.is_new) {
-            info = info.program_date_time(date.start);
-        }
-        Submission::from((segment, info))
+        submission(cut, &mut self.next_sequence, told, name)
     }
 }
 

@@ -31,6 +31,10 @@ fn wrong_command_lines() {
             &["--max-segment", "0"],
             "--max-segment needs seconds, more than 0, not \"0\"",
         ),
+        (
+            &["--ad-markers=all"],
+            "--ad-markers is daterange, cue or both, not \"all\"",
+        ),
         (&["--no-dates=1"], "--no-dates takes no value"),
         (&["--independent=1"], "--independent takes no value"),
         (

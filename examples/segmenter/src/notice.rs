@@ -22,7 +22,8 @@ pub enum Notice {
     AudioJump { pid: u16, ticks: i64 },
     /// The streams of the program or their codecs change.
     NewTracks,
-    /// Media between a discontinuity and the next random access point was dropped.
+    /// Media beside a discontinuity that players cannot use was dropped: behind it up to the next
+    /// random access point, or a short rest without audio before it.
     Dropped { bytes: u64 },
     /// Segments begin without the parameter sets that their pictures need.
     NotAlone { pid: u16 },
@@ -62,7 +63,7 @@ impl fmt::Display for Notice {
             Self::NewTracks => write!(f, "the tracks of the program change: discontinuity"),
             Self::Dropped { bytes } => write!(
                 f,
-                "dropped {bytes} bytes between a discontinuity and the next random access point"
+                "dropped {bytes} bytes beside a discontinuity that cannot be played"
             ),
             Self::NotAlone { pid } => write!(
                 f,

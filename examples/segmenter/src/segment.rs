@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::scte35::SpliceInfo;
+
 /// A finished segment.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -24,6 +26,21 @@ pub struct Segment {
     pub discontinuity: bool,
     /// A decoder can begin with the segment, and needs nothing from the segments before.
     pub independent: bool,
+    /// The splice information that came since the segment before, and was not cancelled since. It
+    /// need not concern this segment: see [`Splice::at`].
+    pub splices: Vec<Splice>,
+}
+
+/// Splice information: where a program may be left for advertisements, and where it resumes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Splice {
+    /// The section as it came.
+    pub section: Vec<u8>,
+    /// What it says.
+    pub info: SpliceInfo,
+    /// When it takes effect, on the clock of [`Segment::start`]; when it came, if it tells no time.
+    pub at: i64,
 }
 
 /// The kind of a segment.
@@ -47,6 +64,7 @@ impl Segment {
             timescale,
             discontinuity: false,
             independent: true,
+            splices: Vec::new(),
         }
     }
 
@@ -83,6 +101,7 @@ impl fmt::Debug for Segment {
             .field("timescale", &self.timescale)
             .field("discontinuity", &self.discontinuity)
             .field("independent", &self.independent)
+            .field("splices", &self.splices)
             .finish()
     }
 }

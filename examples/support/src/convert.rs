@@ -5,17 +5,17 @@ use std::num::NonZeroU32;
 use segment_stream::{MediaTime, ProducedSegment, SegmentInfo, Submission};
 use segmenter::{Segment, SegmentKind};
 
-/// The segment with what its manifests should say of it. `name` gives its name; media segments get
+/// The segment with what its manifests should say of it, added to `info`. `name` gives its name; media segments get
 /// the next number.
 pub fn submission(
     segment: Segment,
     next_number: &mut u64,
+    mut info: SegmentInfo,
     name: impl FnOnce(ProducedSegment) -> ProducedSegment,
 ) -> Submission {
     if segment.kind == SegmentKind::Initialisation {
         return name(ProducedSegment::init(segment.data)).into();
     }
-    let mut info = SegmentInfo::new();
     if segment.discontinuity {
         info = info.discontinuity();
     }

@@ -13,6 +13,7 @@
 
 mod audio;
 mod counters;
+mod cues;
 mod cutter;
 mod decisions;
 mod describe;

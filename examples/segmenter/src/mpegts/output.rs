@@ -21,6 +21,8 @@ const MOST_SPARES: usize = 3;
 const LONGEST_EARLY: usize = 1 << 20;
 /// How long audio that has jumped alone waits for the next segment.
 const LONGEST_LONE: Ticks = 10 * SECOND;
+/// A segment before a jump that is shorter need not have all streams.
+const LONGEST_REST: Ticks = SECOND / 2;
 /// How far the tables before a random access point are looked for, in packets.
 const LONGEST_TABLES: usize = 64;
 
@@ -62,6 +64,8 @@ pub(crate) struct End {
     pub(crate) duration: Ticks,
     pub(crate) independent: bool,
     pub(crate) fate: Fate,
+    /// If it turns out to be a short rest without audio.
+    pub(crate) fate_of_rest: Fate,
 }
 
 /// The segments, the last of which grows.
@@ -379,13 +383,24 @@ impl Output {
         }
     }
 
+    /// Whether a segment is a short rest before a jump that lacks a stream of audio.
+    fn is_rest(&self, segment: &Open, end: End) -> bool {
+        let has = |wanted: u16| {
+            let packets = segment.data[segment.inserted..].chunks_exact(PACKET_LEN);
+            packets.map(pid).any(|it| it == wanted)
+        };
+        let lacks = |lane: &Lane| lane.bytes > 0 && !has(lane.pid);
+        end.duration < LONGEST_REST && self.lanes.iter().any(lacks)
+    }
+
     fn hand_out(&mut self, end: End, segments: &mut Vec<Segment>) {
         let Some(front) = self.open.pop_front() else {
             return;
         };
         self.first += 1;
         let kept = front.data.len() - front.inserted;
-        if end.fate == Fate::Dropped {
+        let is_rest = end.fate_of_rest == Fate::Dropped && self.is_rest(&front, end);
+        if end.fate == Fate::Dropped || is_rest {
             self.dropped += kept as u64;
             self.recycle(front.data);
             return;
