@@ -104,6 +104,7 @@ const ORDER: &[&str] = &[
     "presentation::driver::origin::port",
     "presentation::driver::origin::attempt",
     "presentation::driver::origin::worker",
+    "presentation::driver::origin::simulated",
     "presentation::driver::origin",
     "presentation::origin",
     "presentation::deletion",
@@ -142,6 +143,7 @@ const ORDER: &[&str] = &[
     "hls::publisher",
     "hls::presentation",
     "hls::cost",
+    "hls::origin_model",
     "hls",
 ];
 

@@ -17,6 +17,8 @@ mod date_range;
 pub(crate) mod format;
 pub(crate) mod key;
 mod multivariant;
+#[cfg(all(test, not(shuttle)))]
+mod origin_model;
 pub(crate) mod parse;
 mod presentation;
 mod previous;

@@ -25,7 +25,7 @@ use crate::sink::SegmentSink;
 
 /// A presentation whose renditions are not all known yet.
 pub(super) struct Setup {
-    shared: Arc<Shared<Hls>>,
+    pub(super) shared: Arc<Shared<Hls>>,
     pub(super) playlist: MediaPlaylist,
     pub(super) clock: Clock,
 }
@@ -109,7 +109,7 @@ impl Setup {
         }
     }
 
-    fn add(
+    pub(super) fn add(
         &self,
         playlist: MediaPlaylist,
         mut rendition: Rendition,

@@ -95,6 +95,32 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         })
     }
 
+    /// A handle whose publisher thread is simulated.
+    #[cfg(all(test, not(shuttle)))]
+    pub(crate) fn simulated(
+        shared: Arc<Shared<F>>,
+        rendition: usize,
+        sink: S,
+        clock: super::driver::origin::simulated::VirtualClock,
+    ) -> (Self, super::driver::origin::simulated::Simulated<S>) {
+        let passed = clock.clone();
+        let shared_clock = SharedClock::new(Arc::new(move || passed.passed()));
+        let core = lock(&shared.core);
+        let path = core.renditions[rendition].path.clone();
+        let target = core.settings.target().map(to_duration).unwrap_or_default();
+        drop(core);
+        let (port, simulated) = shared.simulate(rendition, &shared_clock, target, sink, clock);
+        let it = Self {
+            shared,
+            rendition,
+            path,
+            outlet: Outlet::Origin(port),
+            notice_log: NoticeLog::default(),
+            clock: shared_clock,
+        };
+        (it, simulated)
+    }
+
     /// The way to the origin, if there is one.
     pub(crate) fn port(&self) -> Option<&Port> {
         match &self.outlet {
@@ -181,12 +207,18 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         self.publish(notices, Busy::Wait)
     }
 
+    /// Publishes what is entered, as a push does.
+    #[cfg(all(test, not(shuttle)))]
+    pub(crate) fn carry_on(&mut self, notices: Vec<Notice>) -> Result<Pushed, PublishError> {
+        self.publish(notices, Busy::Pass)
+    }
+
     pub(super) fn publish_end(&mut self, notices: Vec<Notice>) -> Result<Pushed, PublishError> {
         self.publish(notices, Busy::Wait)
     }
 
     /// Takes no more items.
-    pub(super) fn close(&mut self) -> Result<Vec<Notice>, PublishError> {
+    pub(crate) fn close(&mut self) -> Result<Vec<Notice>, PublishError> {
         let mut notices = Vec::new();
         let mut core = self.core();
         core.start();

@@ -38,7 +38,7 @@ impl SharedClock {
 
 /// What a publisher thread knows of its publisher. It does not keep the publisher alive, which
 /// ends the thread.
-struct Link<F> {
+pub(super) struct Link<F> {
     shared: Weak<Shared<F>>,
     publication: usize,
     clock: SharedClock,
@@ -55,8 +55,7 @@ impl<F: Format> Owner for Link<F> {
         let Some(shared) = self.shared.upgrade() else {
             return false;
         };
-        let may_remove = lock(&shared.core).may_remove(self.publication, removal);
-        may_remove
+        lock(&shared.core).may_remove(self.publication, removal)
     }
 }
 
@@ -69,17 +68,43 @@ impl<F: Format> Shared<F> {
         options: OriginOptions,
         sink: impl SegmentSink + 'static,
     ) -> io::Result<Port> {
-        let publication = lock(&self.core).publication_of(rendition);
-        let link = Link {
-            shared: Arc::downgrade(self),
-            publication,
-            clock: clock.clone(),
-        };
-        let driver = OriginDriver::start(options, sink, link)?;
+        let driver = OriginDriver::start(options, sink, self.link(rendition, clock))?;
         let port = driver.port.clone();
-        lock(&self.core).publications[publication].port = Some(port.clone());
+        self.connect(rendition, &port);
         lock(&self.drivers).push((rendition, driver));
         Ok(port)
+    }
+
+    /// The same without a thread.
+    #[cfg(all(test, not(shuttle)))]
+    pub(crate) fn simulate<S: SegmentSink>(
+        self: &Arc<Self>,
+        rendition: usize,
+        clock: &SharedClock,
+        target: Duration,
+        sink: S,
+        virtual_clock: super::origin::simulated::VirtualClock,
+    ) -> (Port, super::origin::simulated::Simulated<S>) {
+        let options = OriginOptions::new(target);
+        let link = self.link(rendition, clock);
+        let simulated = super::origin::simulated::Simulated::new;
+        let (port, simulated) = simulated(options, sink, link, virtual_clock);
+        self.connect(rendition, &port);
+        (port, simulated)
+    }
+
+    pub(super) fn link(self: &Arc<Self>, rendition: usize, clock: &SharedClock) -> Link<F> {
+        Link {
+            shared: Arc::downgrade(self),
+            publication: lock(&self.core).publication_of(rendition),
+            clock: clock.clone(),
+        }
+    }
+
+    pub(super) fn connect(&self, rendition: usize, port: &Port) {
+        let mut core = lock(&self.core);
+        let p = core.publication_of(rendition);
+        core.publications[p].port = Some(port.clone());
     }
 
     /// Takes the reports about a manifest, and does what they allow: index manifests and deletions.

@@ -28,6 +28,8 @@ mod removals;
 mod report;
 mod schedule;
 mod shared;
+#[cfg(all(test, not(shuttle)))]
+pub(crate) mod simulated;
 mod step;
 #[cfg(all(test, not(shuttle)))]
 mod tests;

@@ -18,6 +18,8 @@ pub(super) struct Shared {
     /// Cuts a sleeping sink short.
     pub(super) cancel: Arc<Cancel>,
     pub(super) log: OriginLog,
+    #[cfg(all(test, not(shuttle)))]
+    pub(super) clock: Option<super::simulated::VirtualClock>,
 }
 
 #[derive(Debug)]
@@ -42,7 +44,17 @@ impl Shared {
             changed: Condvar::new(),
             cancel: Arc::default(),
             log: OriginLog::default(),
+            #[cfg(all(test, not(shuttle)))]
+            clock: None,
         }
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        #[cfg(all(test, not(shuttle)))]
+        if let Some(clock) = &self.clock {
+            return clock.now();
+        }
+        now()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -83,7 +95,7 @@ impl Shared {
     /// Logs, once, that nothing was published for too long.
     pub(super) fn check_alarm(&self) {
         let mut state = self.lock();
-        let now = now();
+        let now = self.now();
         let Some(time) = state.schedule.ring(now) else {
             return;
         };

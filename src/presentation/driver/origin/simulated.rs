@@ -1,0 +1,86 @@
+//! The publisher thread without a thread, on a virtual clock. For tests.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::options::OriginOptions;
+use super::port::{Owner, Port};
+use super::shared::Shared;
+use super::worker::{Step, Worker};
+use crate::sink::SegmentSink;
+
+/// A clock that a test moves.
+#[derive(Debug, Clone)]
+pub(crate) struct VirtualClock {
+    start: Instant,
+    passed: Arc<Mutex<Duration>>,
+}
+
+impl VirtualClock {
+    pub(crate) fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            passed: Arc::default(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.start + self.passed()
+    }
+
+    pub(crate) fn passed(&self) -> Duration {
+        *self.passed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn wait(&self, time: Duration) {
+        *self.passed.lock().unwrap_or_else(PoisonError::into_inner) += time;
+    }
+}
+
+/// The work of a publisher thread, step by step.
+pub(crate) struct Simulated<S> {
+    shared: Arc<Shared>,
+    worker: Worker,
+    sink: S,
+    clock: VirtualClock,
+}
+
+impl<S: SegmentSink> Simulated<S> {
+    pub(crate) fn new(
+        options: OriginOptions,
+        sink: S,
+        owner: impl Owner + 'static,
+        clock: VirtualClock,
+    ) -> (Port, Self) {
+        let mut shared = Shared::new(options);
+        shared.clock = Some(clock.clone());
+        let shared = Arc::new(shared);
+        let worker = Worker::new(Arc::clone(&shared), Box::new(owner));
+        let it = Self {
+            shared: Arc::clone(&shared),
+            worker,
+            sink,
+            clock,
+        };
+        (Port(shared), it)
+    }
+
+    /// Works until this time, or for the one call that outlasts it. The sink moves the clock.
+    pub(crate) fn run(&mut self, until: Duration) {
+        while self.clock.passed() < until {
+            let mut error = None;
+            let wake = match self.worker.step(&self.shared, &mut self.sink, &mut error) {
+                Step::Busy => continue,
+                Step::Idle(state, wake) => {
+                    drop(state);
+                    wake
+                }
+                Step::Over(_) => unreachable!("it is not ended"),
+            };
+            let now = self.clock.now();
+            let wake = wake.map_or(Duration::MAX, |wake| wake.saturating_duration_since(now));
+            assert!(!wake.is_zero(), "it waits for nothing");
+            self.clock.wait(wake.min(until - self.clock.passed()));
+        }
+    }
+}
