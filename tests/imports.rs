@@ -143,6 +143,7 @@ const ORDER: &[&str] = &[
     "hls::publisher",
     "hls::presentation",
     "hls::cost",
+    "hls::explored",
     "hls::origin_model",
     "hls",
 ];

@@ -14,6 +14,8 @@ mod cost;
 pub(crate) mod date;
 #[cfg_attr(not(test), expect(dead_code, reason = "no playlist lists them yet"))]
 mod date_range;
+#[cfg(all(test, shuttle))]
+mod explored;
 pub(crate) mod format;
 pub(crate) mod key;
 mod multivariant;

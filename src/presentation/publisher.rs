@@ -85,6 +85,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
                 Outlet::Origin(shared.start(rendition, &clock, options, origin.sink)?)
             }
         };
+        shared.enter();
         Ok(Self {
             shared,
             rendition,
@@ -110,6 +111,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         let target = core.settings.target().map(to_duration).unwrap_or_default();
         drop(core);
         let (port, simulated) = shared.simulate(rendition, &shared_clock, target, sink, clock);
+        shared.enter();
         let it = Self {
             shared,
             rendition,
@@ -429,5 +431,6 @@ impl<F: Format, S: SegmentSink> Drop for Handle<F, S> {
                 ),
             );
         }
+        self.shared.leave();
     }
 }

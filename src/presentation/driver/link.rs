@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::inline::Shared;
-use super::origin::{OriginDriver, OriginOptions, Owner, Port, Removal};
+use super::origin::{OriginDriver, OriginOptions, Owner, Port, Removal, Report};
 use crate::internal::deadline::Deadline;
 use crate::internal::sync::{Mutex, MutexGuard, lock, wait};
 use crate::internal::unwind::dispose;
@@ -125,6 +125,36 @@ impl<F: Format> Shared<F> {
         drop(core);
         self.released.notify_all();
         dispose(spent);
+    }
+
+    /// Takes the reports of a thread that has ended.
+    pub(crate) fn take(&self, reports: Vec<Report>, now: Duration) {
+        let mut spent = Vec::new();
+        let mut core = lock(&self.core);
+        for report in reports {
+            core.reported(report, now, &mut spent);
+        }
+        drop(core);
+        self.released.notify_all();
+        dispose(spent);
+    }
+
+    /// The handle of a rendition comes.
+    pub(crate) fn enter(&self) {
+        *lock(&self.handles) += 1;
+    }
+
+    /// The handle of a rendition goes. With the last one all publisher threads end, and the call
+    /// waits for their sinks.
+    pub(crate) fn leave(&self) {
+        let mut handles = lock(&self.handles);
+        *handles -= 1;
+        let is_last = *handles == 0;
+        drop(handles);
+        if is_last {
+            let drivers = std::mem::take(&mut *lock(&self.drivers));
+            drop(drivers);
+        }
     }
 
     /// Waits for reports while `is_awaited`, at most until the deadline.
