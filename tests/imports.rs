@@ -100,6 +100,7 @@ const ORDER: &[&str] = &[
     "presentation::driver::origin::step",
     "presentation::driver::origin::schedule",
     "presentation::driver::origin::log",
+    "presentation::driver::origin::virtual_clock",
     "presentation::driver::origin::shared",
     "presentation::driver::origin::port",
     "presentation::driver::origin::attempt",
@@ -143,7 +144,6 @@ const ORDER: &[&str] = &[
     "hls::publisher",
     "hls::presentation",
     "hls::cost",
-    "hls::explored",
     "hls::origin_model",
     "hls",
 ];

@@ -333,6 +333,32 @@ fn no_file_is_deleted_while_an_older_text_may_come_back() {
     assert_eq!(waiting(&live), 1);
 }
 
+/// The deletion was handed over before the segment with the same name was pushed.
+#[test]
+fn a_file_whose_name_is_in_use_again_is_not_deleted() {
+    let mut live = Live::new(|_: &str| (MOMENT, Answer::Stored));
+    for number in 0..8 {
+        live.run(secs(100 * number));
+        live.push();
+    }
+    live.run(secs(750));
+    let deleted = |live: &Live| live.origin.with(|state| state.deleted.clone());
+    let before = deleted(&live);
+    live.clock.wait(secs(1_000));
+    live.push();
+    let oldest = live.handle.waiting_for_deletion();
+    let oldest = oldest[0].to_str().expect("it is UTF-8").to_owned();
+    assert!(!before.contains(&oldest));
+    // The publisher thread comes too late.
+    let again = ProducedSegment::media(live.next, vec![1], 2.0).with_path(&oldest);
+    live.next += 1;
+    let pushed = live.handle.push(&Ok(again)).expect("it is handed over");
+    assert_eq!(pushed.notices.len(), 1, "it is told");
+    let now = live.clock.passed();
+    live.run(now + secs(100));
+    assert!(!deleted(&live).contains(&oldest), "{oldest}");
+}
+
 /// The same on every run.
 struct Random(u64);
 

@@ -33,6 +33,8 @@ pub(crate) mod simulated;
 mod step;
 #[cfg(all(test, not(shuttle)))]
 mod tests;
+#[cfg(all(test, not(shuttle)))]
+mod virtual_clock;
 mod worker;
 
 pub use self::health::OriginHealth;

@@ -19,7 +19,7 @@ pub(super) struct Shared {
     pub(super) cancel: Arc<Cancel>,
     pub(super) log: OriginLog,
     #[cfg(all(test, not(shuttle)))]
-    pub(super) clock: Option<super::simulated::VirtualClock>,
+    pub(super) clock: Option<super::virtual_clock::VirtualClock>,
 }
 
 #[derive(Debug)]

@@ -1,41 +1,14 @@
 //! The publisher thread without a thread, on a virtual clock. For tests.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::options::OriginOptions;
 use super::port::{Owner, Port};
 use super::shared::Shared;
+pub(crate) use super::virtual_clock::VirtualClock;
 use super::worker::{Step, Worker};
 use crate::sink::SegmentSink;
-
-/// A clock that a test moves.
-#[derive(Debug, Clone)]
-pub(crate) struct VirtualClock {
-    start: Instant,
-    passed: Arc<Mutex<Duration>>,
-}
-
-impl VirtualClock {
-    pub(crate) fn new() -> Self {
-        Self {
-            start: Instant::now(),
-            passed: Arc::default(),
-        }
-    }
-
-    pub(crate) fn now(&self) -> Instant {
-        self.start + self.passed()
-    }
-
-    pub(crate) fn passed(&self) -> Duration {
-        *self.passed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn wait(&self, time: Duration) {
-        *self.passed.lock().unwrap_or_else(PoisonError::into_inner) += time;
-    }
-}
 
 /// The work of a publisher thread, step by step.
 pub(crate) struct Simulated<S> {
