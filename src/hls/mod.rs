@@ -3,7 +3,8 @@
 //! A playlist never names a segment that is not stored, and readers never see half of it.
 //!
 //! A [`MediaPlaylist`] is the configuration. A [`MediaPlaylistPublisher`] takes the items of the
-//! iteration and publishes the playlist through a [`SegmentSink`](crate::SegmentSink) of its own.
+//! iteration and publishes the playlist through a [`SegmentSink`](crate::SegmentSink) of its own,
+//! or to an [`Origin`], whose sink is called on a thread of its own.
 //! Clauses (§) are those of RFC 8216, unless the draft that revises it
 //! (draft-pantos-hls-rfc8216bis) is named.
 

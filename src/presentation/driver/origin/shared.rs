@@ -18,8 +18,15 @@ pub(super) struct Shared {
     /// Cuts a sleeping sink short.
     pub(super) cancel: Arc<Cancel>,
     pub(super) log: OriginLog,
+    pub(super) clock: Clock,
+}
+
+/// Where the time comes from.
+#[derive(Debug)]
+pub(super) enum Clock {
+    System,
     #[cfg(all(test, not(shuttle)))]
-    pub(super) clock: Option<super::virtual_clock::VirtualClock>,
+    Virtual(super::virtual_clock::VirtualClock),
 }
 
 #[derive(Debug)]
@@ -44,17 +51,16 @@ impl Shared {
             changed: Condvar::new(),
             cancel: Arc::default(),
             log: OriginLog::default(),
-            #[cfg(all(test, not(shuttle)))]
-            clock: None,
+            clock: Clock::System,
         }
     }
 
     pub(super) fn now(&self) -> Instant {
-        #[cfg(all(test, not(shuttle)))]
-        if let Some(clock) = &self.clock {
-            return clock.now();
+        match &self.clock {
+            Clock::System => now(),
+            #[cfg(all(test, not(shuttle)))]
+            Clock::Virtual(clock) => clock.now(),
         }
-        now()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::options::OriginOptions;
 use super::port::{Owner, Port};
-use super::shared::Shared;
+use super::shared::{Clock, Shared};
 pub(crate) use super::virtual_clock::VirtualClock;
 use super::worker::{Step, Worker};
 use crate::sink::SegmentSink;
@@ -26,7 +26,7 @@ impl<S: SegmentSink> Simulated<S> {
         clock: VirtualClock,
     ) -> (Port, Self) {
         let mut shared = Shared::new(options);
-        shared.clock = Some(clock.clone());
+        shared.clock = Clock::Virtual(clock.clone());
         let shared = Arc::new(shared);
         let worker = Worker::new(Arc::clone(&shared), Box::new(owner));
         let it = Self {
@@ -53,7 +53,8 @@ impl<S: SegmentSink> Simulated<S> {
             let now = self.clock.now();
             let wake = wake.map_or(Duration::MAX, |wake| wake.saturating_duration_since(now));
             assert!(!wake.is_zero(), "it waits for nothing");
-            self.clock.wait(wake.min(until - self.clock.passed()));
+            self.clock
+                .wait(wake.min(until.saturating_sub(self.clock.passed())));
         }
     }
 }
