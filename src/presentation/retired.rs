@@ -72,19 +72,6 @@ impl RetiredFiles {
         }
     }
 
-    /// Moves the files of `other` here.
-    pub(crate) fn append(&mut self, other: &mut Self) {
-        for retired in other.take() {
-            match self.places.entry(retired.file.clone()) {
-                Slot::Occupied(place) => self.list[*place.get()].stay(retired.stays),
-                Slot::Vacant(place) => {
-                    place.insert(self.list.len());
-                    self.list.push(retired);
-                }
-            }
-        }
-    }
-
     pub(crate) fn has(&self, file: &Path) -> bool {
         visits::count(1);
         self.places.contains_key(file)

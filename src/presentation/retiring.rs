@@ -1,44 +1,60 @@
 //! The files that left a manifest in versions that are on their way to its destination.
 
-use std::collections::VecDeque;
-use std::path::Path;
+use std::collections::{HashMap, VecDeque};
+use std::path::{Path, PathBuf};
 
 use super::retired::{Retired, RetiredFiles};
+use super::visits;
 
 /// The files that left a manifest, by the version that no longer names them. Until that version is
 /// the one at the destination, the text there may still name them.
 #[derive(Debug, Default)]
-pub(crate) struct Retiring(VecDeque<(u64, RetiredFiles)>);
+pub(crate) struct Retiring {
+    versions: VecDeque<(u64, Vec<Retired>)>,
+    /// How many versions each file left with.
+    files: HashMap<PathBuf, usize>,
+}
 
 impl Retiring {
     /// Moves the files here that left with this version. Versions never decrease.
     pub(crate) fn add(&mut self, version: u64, files: &mut RetiredFiles) {
+        let files = files.take();
         if files.is_empty() {
             return;
         }
-        match self.0.back_mut() {
-            Some((last, before)) if *last == version => before.append(files),
-            _ => self.0.push_back((version, std::mem::take(files))),
+        for it in &files {
+            *self.files.entry(it.file().to_path_buf()).or_default() += 1;
         }
+        self.versions.push_back((version, files));
     }
 
     /// Takes the files that neither this version nor any later one names.
     pub(crate) fn take_until(&mut self, version: u64) -> Vec<Retired> {
         let mut taken = Vec::new();
-        while self.0.front().is_some_and(|(of, _)| *of <= version)
-            && let Some((_, mut files)) = self.0.pop_front()
+        while self.versions.front().is_some_and(|(of, _)| *of <= version)
+            && let Some((_, mut files)) = self.versions.pop_front()
         {
-            taken.append(&mut files.take());
+            taken.append(&mut files);
+        }
+        for it in &taken {
+            if let Some(count) = self.files.get_mut(it.file()) {
+                *count -= 1;
+                if *count == 0 {
+                    self.files.remove(it.file());
+                }
+            }
         }
         taken
     }
 
     pub(crate) fn has(&self, file: &Path) -> bool {
-        self.0.iter().any(|(_, files)| files.has(file))
+        visits::count(1);
+        self.files.contains_key(file)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Retired> {
-        self.0.iter().flat_map(|(_, files)| files.iter())
+        let files = self.versions.iter().flat_map(|(_, files)| files);
+        files.inspect(|_| visits::count(1))
     }
 }
 
