@@ -62,7 +62,8 @@
 //! The base depends on `crossbeam-channel`, `log` and `tempfile`; messages go to the [`log`]
 //! facade, with key-value pairs. Every feature is off by default:
 //!
-//! - `hls`: publishes HLS playlists of what the iterator yields (`hls::MediaPlaylistPublisher`).
+//! - `hls`: publishes HLS playlists of what the iterator yields (`hls::MediaPlaylistPublisher`),
+//!   through a sink or to an origin (`hls::Origin`).
 //! - `confined`: every rooted [`DiskSink`] reaches its directories by handle, so that a directory that
 //!   is replaced by a link meanwhile leads nowhere. Needs Linux 5.6 or later; see
 //!   [`DiskSink::rooted`].

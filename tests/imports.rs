@@ -115,10 +115,12 @@ const ORDER: &[&str] = &[
     "presentation::driver::origin::step",
     "presentation::driver::origin::schedule",
     "presentation::driver::origin::log",
+    "presentation::driver::origin::virtual_clock",
     "presentation::driver::origin::shared",
     "presentation::driver::origin::port",
     "presentation::driver::origin::attempt",
     "presentation::driver::origin::worker",
+    "presentation::driver::origin::simulated",
     "presentation::driver::origin",
     "presentation::origin",
     "presentation::deletion",
@@ -164,6 +166,7 @@ const ORDER: &[&str] = &[
     "hls::publisher",
     "hls::presentation",
     "hls::cost",
+    "hls::origin_model",
     "hls",
 ];
 

@@ -3,7 +3,8 @@
 //! A playlist never names a segment that is not stored, and readers never see half of it.
 //!
 //! A [`MediaPlaylist`] is the configuration. A [`MediaPlaylistPublisher`] takes the items of the
-//! iteration and publishes the playlist through a [`SegmentSink`](crate::SegmentSink) of its own.
+//! iteration and publishes the playlist through a [`SegmentSink`](crate::SegmentSink) of its own,
+//! or to an [`Origin`], whose sink is called on a thread of its own.
 //! Clauses (§) are those of RFC 8216, unless the draft that revises it
 //! (draft-pantos-hls-rfc8216bis) is named.
 
@@ -15,9 +16,13 @@ mod cost;
 pub(crate) mod date;
 mod date_range;
 mod date_ranges;
+#[cfg(all(test, shuttle))]
+mod explored;
 pub(crate) mod format;
 pub(crate) mod key;
 mod multivariant;
+#[cfg(all(test, not(shuttle)))]
+mod origin_model;
 pub(crate) mod parse;
 mod presentation;
 mod previous;

@@ -32,7 +32,7 @@ use crate::sink::{SegmentSink, WriteContext};
 
 /// A presentation whose renditions are not all known yet.
 pub(super) struct Setup {
-    shared: Arc<Shared<Hls>>,
+    pub(super) shared: Arc<Shared<Hls>>,
     pub(super) playlist: MediaPlaylist,
     pub(super) clock: Clock,
     pub(super) wall_clock: WallClock,
@@ -121,7 +121,7 @@ impl Setup {
         }
     }
 
-    fn add(
+    pub(super) fn add(
         &self,
         playlist: MediaPlaylist,
         mut rendition: Rendition,

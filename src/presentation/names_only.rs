@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::config::{Dates, Extent, Limits, Retention, Settings};
 use super::core::Core;

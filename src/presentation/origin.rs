@@ -257,7 +257,7 @@ impl SegmentSink for Routed {
     }
 
     fn finish(&mut self) -> Result<(), SinkError> {
-        let state = self.state.as_mut().map_or(Ok(()), |sink| sink.finish());
+        let state = self.state.as_mut().map_or(Ok(()), SegmentSink::finish);
         self.sink.finish().and(state)
     }
 }

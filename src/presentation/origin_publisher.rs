@@ -51,19 +51,18 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         deadline: Deadline,
         notices: Vec<Notice>,
     ) -> Result<Pushed, PublishError> {
-        let mut errors = self.hand_over(port, deadline, notices);
-        self.wait_for_the_end(deadline);
-        self.fate(&mut errors)
+        let (concerned, errors) = self.hand_over(port, deadline, notices);
+        self.fate(&concerned, deadline, errors)
     }
 
     /// Hands the newest version over, and waits for room until the deadline. Then hands over every
-    /// other one that has changed.
+    /// other one that has changed. Returns the manifests whose fate the caller learns.
     fn hand_over(
         &mut self,
         port: &Port,
         deadline: Deadline,
         notices: Vec<Notice>,
-    ) -> Vec<SinkError> {
+    ) -> (Vec<usize>, Vec<SinkError>) {
         let own = self.own();
         let (mut spent, mut errors) = (Vec::new(), Vec::new());
         let mut core = lock(&self.shared.core);
@@ -85,20 +84,17 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
             let submitted = core.submit(p, &mut spent);
             errors.extend(submitted.err().map(Unsent::into_error));
         }
+        let concerned = concerned(&core, own);
         drop(core);
         dispose(spent);
-        errors
+        (concerned, errors)
     }
 
-    fn wait_for_the_end(&self, deadline: Deadline) {
-        let own = self.own();
+    /// Waits until the fate of these manifests is known.
+    fn wait_for_the_end(&self, concerned: &[usize], deadline: Deadline) {
         let core = lock(&self.shared.core);
         let core = self.shared.wait_for_origin(core, deadline, |core| {
-            let is_awaited = |p: usize| {
-                let is_awaited = matches!(core.standing(p), Standing::Awaited);
-                is_awaited && core.port_of(p).is_some_and(|port| port.is_running())
-            };
-            concerned(core, own).into_iter().any(is_awaited)
+            concerned.iter().any(|p| is_awaited(core, *p))
         });
         let ports: Vec<_> = core.publications.iter().map(|it| it.port.clone()).collect();
         drop(core);
@@ -118,10 +114,9 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         let Some(port) = self.port().cloned() else {
             return self.publish_end(notices);
         };
-        let mut errors = self.hand_over(&port, deadline, notices);
+        let (concerned, mut errors) = self.hand_over(&port, deadline, notices);
         let is_timeout = self.end_driver(deadline, &mut errors);
-        self.wait_for_the_end(deadline);
-        match self.fate(&mut errors) {
+        match self.fate(&concerned, deadline, errors) {
             Err(error) if is_timeout => Err(error.into_timed_out()),
             ended => ended,
         }
@@ -132,7 +127,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         port: &Port,
         notices: Vec<Notice>,
     ) -> Result<Pushed, PublishError> {
-        let mut errors = self.hand_over(port, Deadline::Never, notices);
+        let (concerned, mut errors) = self.hand_over(port, Deadline::Never, notices);
         let own = self.own();
         let mut core = lock(&self.shared.core);
         if !core.renditions[self.rendition].retired.is_empty() {
@@ -141,8 +136,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         }
         drop(core);
         self.end_driver(Deadline::Never, &mut errors);
-        self.wait_for_the_end(Deadline::Never);
-        self.fate(&mut errors)
+        self.fate(&concerned, Deadline::Never, errors)
     }
 
     /// Puts what waits and ends the thread, if no other rendition may still need it. Returns
@@ -163,14 +157,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
             sink_error,
             is_timeout,
         } = driver.finish(deadline.left().unwrap_or(Duration::MAX));
-        let now = self.now();
-        let mut spent = Vec::new();
-        let mut core = lock(&self.shared.core);
-        for report in reports {
-            core.reported(report, now, &mut spent);
-        }
-        drop(core);
-        dispose(spent);
+        self.shared.take(reports, self.now());
         errors.extend(sink_error);
         is_timeout
     }
@@ -191,14 +178,24 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         Pushed { notices }
     }
 
-    /// What became of the newest versions.
-    fn fate(&mut self, errors: &mut Vec<SinkError>) -> Result<Pushed, PublishError> {
+    /// Waits for these manifests, and says what became of them.
+    fn fate(
+        &mut self,
+        concerned: &[usize],
+        deadline: Deadline,
+        mut errors: Vec<SinkError>,
+    ) -> Result<Pushed, PublishError> {
+        self.wait_for_the_end(concerned, deadline);
         let own = self.own();
         let mut core = lock(&self.shared.core);
+        let is_too_late = deadline.left().is_some_and(|left| left.is_zero());
         let mut kind = PublishErrorKind::Sink;
-        for p in concerned(&core, own) {
+        for p in concerned {
+            let p = *p;
             match core.standing(p) {
                 Standing::Failed(error) => errors.push(error),
+                // Begun after the wait, by another thread.
+                Standing::Awaited if is_awaited(&core, p) && !is_too_late => {}
                 Standing::Awaited => {
                     kind = PublishErrorKind::TimedOut;
                     let why = "it is not certain that the newest version stands";
@@ -210,7 +207,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         }
         let notices = core.take_notices(own);
         drop(core);
-        self.outcome(kind, std::mem::take(errors), notices)
+        self.outcome(kind, errors, notices)
     }
 
     fn outcome(
@@ -225,6 +222,12 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         }
         Err(PublishError::of_kind(kind, errors, notices))
     }
+}
+
+/// Whether a manifest is under way, and its thread runs.
+fn is_awaited<F: Format>(core: &Core<F>, p: usize) -> bool {
+    let is_awaited = matches!(core.standing(p), Standing::Awaited);
+    is_awaited && core.port_of(p).is_some_and(|port| port.is_running())
 }
 
 /// The manifests that a call waits for at the end: its own, those that name others, and after the

@@ -397,7 +397,10 @@ impl<F: Format> Core<F> {
 
     /// Manifests that name others, and that nobody has tried to publish yet.
     pub(crate) fn due_indices(&self) -> Vec<usize> {
-        let is_index = |p: &usize| self.publications[*p].manifest.state().is_none();
+        let is_index = |p: &usize| {
+            let it = &self.publications[*p];
+            it.manifest.state().is_none() && it.version > it.tried
+        };
         self.due().into_iter().filter(is_index).collect()
     }
 

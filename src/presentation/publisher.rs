@@ -91,6 +91,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
                 Outlet::Origin(shared.start(rendition, &clock, options, origin.sink)?)
             }
         };
+        shared.enter();
         Ok(Self {
             shared,
             rendition,
@@ -100,6 +101,34 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
             clock,
             wall_clock: Arc::new(SystemTime::now),
         })
+    }
+
+    /// A handle whose publisher thread is simulated.
+    #[cfg(all(test, not(shuttle)))]
+    pub(crate) fn simulated(
+        shared: Arc<Shared<F>>,
+        rendition: usize,
+        sink: S,
+        clock: super::driver::origin::simulated::VirtualClock,
+    ) -> (Self, super::driver::origin::simulated::Simulated<S>) {
+        let passed = clock.clone();
+        let shared_clock = SharedClock::new(Arc::new(move || passed.passed()));
+        let core = lock(&shared.core);
+        let path = core.renditions[rendition].path.clone();
+        let target = core.settings.target().map(to_duration).unwrap_or_default();
+        drop(core);
+        let (port, simulated) = shared.simulate(rendition, &shared_clock, target, sink, clock);
+        shared.enter();
+        let it = Self {
+            shared,
+            rendition,
+            path,
+            outlet: Outlet::Origin(port),
+            notice_log: NoticeLog::default(),
+            clock: shared_clock,
+            wall_clock: Arc::new(SystemTime::now),
+        };
+        (it, simulated)
     }
 
     /// The way to the origin, if there is one.
@@ -196,12 +225,18 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         self.publish(notices, Busy::Wait)
     }
 
+    /// Publishes what is entered, as a push does.
+    #[cfg(all(test, not(shuttle)))]
+    pub(crate) fn carry_on(&mut self, notices: Vec<Notice>) -> Result<Pushed, PublishError> {
+        self.publish(notices, Busy::Pass)
+    }
+
     pub(super) fn publish_end(&mut self, notices: Vec<Notice>) -> Result<Pushed, PublishError> {
         self.publish(notices, Busy::Wait)
     }
 
     /// Takes no more items.
-    pub(super) fn close(&mut self) -> Result<Vec<Notice>, PublishError> {
+    pub(crate) fn close(&mut self) -> Result<Vec<Notice>, PublishError> {
         let mut notices = Vec::new();
         let mut core = self.begin_call();
         core.start();
@@ -452,5 +487,6 @@ impl<F: Format, S: SegmentSink> Drop for Handle<F, S> {
                 ),
             );
         }
+        self.shared.leave();
     }
 }

@@ -98,11 +98,6 @@ impl RetiredFiles {
         }
     }
 
-    /// Moves the files of `other` here.
-    pub(crate) fn append(&mut self, other: &mut Self) {
-        other.take().into_iter().for_each(|it| self.push(it));
-    }
-
     /// The length of all.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes

@@ -10,37 +10,38 @@ use super::visits;
 /// the one at the destination, the text there may still name them.
 #[derive(Debug, Default)]
 pub(crate) struct Retiring {
-    versions: VecDeque<(u64, RetiredFiles)>,
-    /// The last version that each file left with. Many versions may fail.
-    files: HashMap<PathBuf, u64>,
+    versions: VecDeque<(u64, Vec<Retired>)>,
+    /// How many versions each file left with.
+    files: HashMap<PathBuf, usize>,
 }
 
 impl Retiring {
     /// Moves the files here that left with this version. Versions never decrease.
     pub(crate) fn add(&mut self, version: u64, files: &mut RetiredFiles) {
+        let files = files.take();
         if files.is_empty() {
             return;
         }
-        for file in files.iter() {
-            self.files.insert(file.file().to_path_buf(), version);
+        for it in &files {
+            *self.files.entry(it.file().to_path_buf()).or_default() += 1;
         }
-        match self.versions.back_mut() {
-            Some((last, before)) if *last == version => before.append(files),
-            _ => self.versions.push_back((version, std::mem::take(files))),
-        }
+        self.versions.push_back((version, files));
     }
 
     /// Takes the files that neither this version nor any later one names.
     pub(crate) fn take_until(&mut self, version: u64) -> Vec<Retired> {
         let mut taken = Vec::new();
         while self.versions.front().is_some_and(|(of, _)| *of <= version)
-            && let Some((of, mut files)) = self.versions.pop_front()
+            && let Some((_, mut files)) = self.versions.pop_front()
         {
-            for it in files.take() {
-                if self.files.get(it.file()) == Some(&of) {
+            taken.append(&mut files);
+        }
+        for it in &taken {
+            if let Some(count) = self.files.get_mut(it.file()) {
+                *count -= 1;
+                if *count == 0 {
                     self.files.remove(it.file());
                 }
-                taken.push(it);
             }
         }
         taken
@@ -52,11 +53,13 @@ impl Retiring {
     }
 
     pub(crate) fn bytes(&self) -> u64 {
-        self.versions.iter().map(|(_, files)| files.bytes()).sum()
+        let files = self.versions.iter().flat_map(|(_, files)| files);
+        files.map(Retired::bytes).sum()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Retired> {
-        self.versions.iter().flat_map(|(_, files)| files.iter())
+        let files = self.versions.iter().flat_map(|(_, files)| files);
+        files.inspect(|_| visits::count(1))
     }
 }
 

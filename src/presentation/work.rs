@@ -44,10 +44,15 @@ impl<F: Format> Core<F> {
         }
     }
 
-    /// Whether the manifest has a version that nobody has tried to publish.
+    /// Whether the manifest has a version that nobody has tried to publish. A manifest that names
+    /// others has no rendition that would publish it again, so it is due until it has landed.
     pub(crate) fn is_due(&self, p: usize) -> bool {
         let it = &self.publications[p];
-        it.version > it.tried && self.is_publishable(p)
+        let is_due = match it.manifest.kind {
+            ManifestKind::Index => it.is_unpublished(),
+            ManifestKind::Segments { .. } => it.version > it.tried,
+        };
+        is_due && self.is_publishable(p)
     }
 
     /// Begins the work on a manifest; `false` if another thread is at it, which then publishes the

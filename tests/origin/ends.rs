@@ -1,5 +1,6 @@
 //! The end: by a finish, by a drop, by a panic, by the process.
 
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -166,10 +167,10 @@ fn returns_with_a_put_that_hangs() {
 #[test]
 fn a_publisher_that_is_dropped_inside_its_own_sink_does_not_deadlock() {
     must_end(|| {
-        let place: std::sync::Arc<std::sync::Mutex<Option<Box<dyn Send>>>> = Default::default();
+        let place: Arc<Mutex<Option<Box<dyn Send>>>> = Arc::default();
         let gate = crate::common::gate::Gate::default();
         let sink = {
-            let (place, gate) = (std::sync::Arc::clone(&place), gate.clone());
+            let (place, gate) = (Arc::clone(&place), gate.clone());
             segment_stream::sink::from_fn(move |_| {
                 gate.pass();
                 drop(place.lock().unwrap().take());

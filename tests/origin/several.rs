@@ -65,6 +65,34 @@ fn a_multivariant_playlist_is_put_once_its_media_playlists_have_landed() {
     });
 }
 
+/// It changes no more, so that nothing but its failure makes it due again.
+#[test]
+fn a_multivariant_playlist_that_was_refused_is_put_with_the_next_push() {
+    must_end(|| {
+        let server = Server::open();
+        let presentation = presentation(live());
+        server.answers("main.m3u8", [Answer::Refused]);
+        let origin = || Origin::new(server.sink());
+        let mut high = presentation.rendition("high.m3u8", origin()).unwrap();
+        let mut low = presentation.rendition("low.m3u8", origin()).unwrap();
+        high.push(&Ok(of("high", 0))).unwrap();
+        low.push(&Ok(of("low", 0))).unwrap();
+        server.wait_for("put main.m3u8", 1);
+        assert_eq!(server.object("main.m3u8"), None);
+        for number in 1.. {
+            high.push(&Ok(of("high", number))).unwrap();
+            low.push(&Ok(of("low", number))).unwrap();
+            if server.object("main.m3u8").is_some() {
+                break;
+            }
+            thread::yield_now();
+        }
+        high.finish().unwrap();
+        low.finish().unwrap();
+        assert_eq!(server.count("put main.m3u8"), 2);
+    });
+}
+
 /// The last report brings it, and nobody pushes any more.
 #[test]
 fn the_multivariant_playlist_of_recordings_is_put_with_their_end() {

@@ -21,6 +21,7 @@ pub(crate) struct Shared<F> {
     pub(super) released: Condvar,
     /// The publisher threads of renditions that go to origins. The last handle ends them.
     pub(super) drivers: Mutex<Vec<(usize, OriginDriver)>>,
+    pub(super) handles: Mutex<usize>,
 }
 
 /// Whether a call waits for another thread that publishes the same manifest.
@@ -63,6 +64,7 @@ impl<F: Format> Shared<F> {
             core: Mutex::new(core),
             released: Condvar::new(),
             drivers: Mutex::default(),
+            handles: Mutex::new(0),
         }
     }
 

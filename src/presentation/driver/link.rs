@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::inline::Shared;
-use super::origin::{OriginDriver, OriginOptions, Owner, Port, Removal};
+use super::origin::{OriginDriver, OriginOptions, Owner, Port, Removal, Report};
 use crate::internal::deadline::Deadline;
 use crate::internal::sync::{Mutex, MutexGuard, lock, wait};
 use crate::internal::unwind::dispose;
@@ -38,7 +38,7 @@ impl SharedClock {
 
 /// What a publisher thread knows of its publisher. It does not keep the publisher alive, which
 /// ends the thread.
-struct Link<F> {
+pub(super) struct Link<F> {
     shared: Weak<Shared<F>>,
     publication: usize,
     clock: SharedClock,
@@ -55,8 +55,7 @@ impl<F: Format> Owner for Link<F> {
         let Some(shared) = self.shared.upgrade() else {
             return false;
         };
-        let may_remove = lock(&shared.core).may_remove(self.publication, removal);
-        may_remove
+        lock(&shared.core).may_remove(self.publication, removal)
     }
 }
 
@@ -69,17 +68,43 @@ impl<F: Format> Shared<F> {
         options: OriginOptions,
         sink: impl SegmentSink + 'static,
     ) -> io::Result<Port> {
-        let publication = lock(&self.core).publication_of(rendition);
-        let link = Link {
-            shared: Arc::downgrade(self),
-            publication,
-            clock: clock.clone(),
-        };
-        let driver = OriginDriver::start(options, sink, link)?;
+        let driver = OriginDriver::start(options, sink, self.link(rendition, clock))?;
         let port = driver.port.clone();
-        lock(&self.core).publications[publication].port = Some(port.clone());
+        self.connect(rendition, &port);
         lock(&self.drivers).push((rendition, driver));
         Ok(port)
+    }
+
+    /// The same without a thread.
+    #[cfg(all(test, not(shuttle)))]
+    pub(crate) fn simulate<S: SegmentSink>(
+        self: &Arc<Self>,
+        rendition: usize,
+        clock: &SharedClock,
+        target: Duration,
+        sink: S,
+        virtual_clock: super::origin::simulated::VirtualClock,
+    ) -> (Port, super::origin::simulated::Simulated<S>) {
+        let options = OriginOptions::new(target);
+        let link = self.link(rendition, clock);
+        let simulated = super::origin::simulated::Simulated::new;
+        let (port, simulated) = simulated(options, sink, link, virtual_clock);
+        self.connect(rendition, &port);
+        (port, simulated)
+    }
+
+    pub(super) fn link(self: &Arc<Self>, rendition: usize, clock: &SharedClock) -> Link<F> {
+        Link {
+            shared: Arc::downgrade(self),
+            publication: lock(&self.core).publication_of(rendition),
+            clock: clock.clone(),
+        }
+    }
+
+    pub(super) fn connect(&self, rendition: usize, port: &Port) {
+        let mut core = lock(&self.core);
+        let p = core.publication_of(rendition);
+        core.publications[p].port = Some(port.clone());
     }
 
     /// Takes the reports about a manifest, and does what they allow: index manifests and deletions.
@@ -100,6 +125,36 @@ impl<F: Format> Shared<F> {
         drop(core);
         self.released.notify_all();
         dispose(spent);
+    }
+
+    /// Takes the reports of a thread that has ended.
+    pub(crate) fn take(&self, reports: Vec<Report>, now: Duration) {
+        let mut spent = Vec::new();
+        let mut core = lock(&self.core);
+        for report in reports {
+            core.reported(report, now, &mut spent);
+        }
+        drop(core);
+        self.released.notify_all();
+        dispose(spent);
+    }
+
+    /// The handle of a rendition comes.
+    pub(crate) fn enter(&self) {
+        *lock(&self.handles) += 1;
+    }
+
+    /// The handle of a rendition goes. With the last one all publisher threads end, and the call
+    /// waits for their sinks.
+    pub(crate) fn leave(&self) {
+        let mut handles = lock(&self.handles);
+        *handles -= 1;
+        let is_last = *handles == 0;
+        drop(handles);
+        if is_last {
+            let drivers = std::mem::take(&mut *lock(&self.drivers));
+            drop(drivers);
+        }
     }
 
     /// Waits for reports while `is_awaited`, at most until the deadline.

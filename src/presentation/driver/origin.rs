@@ -28,9 +28,13 @@ mod removals;
 mod report;
 mod schedule;
 mod shared;
+#[cfg(all(test, not(shuttle)))]
+pub(crate) mod simulated;
 mod step;
 #[cfg(all(test, not(shuttle)))]
 mod tests;
+#[cfg(all(test, not(shuttle)))]
+mod virtual_clock;
 mod worker;
 
 pub use self::health::OriginHealth;

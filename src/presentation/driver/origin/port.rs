@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::health::OriginHealth;
 use super::report::{Refused, Removal, Report};
 use super::shared::Shared;
-use crate::internal::sync::now;
 use crate::presentation::driver::document::Document;
 
 /// The way to the publisher thread. Nothing here waits for the sink.
@@ -44,7 +43,7 @@ impl Port {
     /// The version was not taken.
     pub(crate) fn submit(&self, version: u64, documents: Vec<Document>) -> Result<(), Refused> {
         let mut state = self.0.lock();
-        let submitted = state.schedule.submit(version, documents, now());
+        let submitted = state.schedule.submit(version, documents, self.0.now());
         self.0.unlock_and_wake(state);
         submitted
     }
@@ -94,7 +93,7 @@ impl Port {
 
     /// Returns the state of the thread.
     pub(crate) fn health(&self) -> OriginHealth {
-        self.0.lock().schedule.health(now())
+        self.0.lock().schedule.health(self.0.now())
     }
 }
 

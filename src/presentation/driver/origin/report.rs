@@ -79,7 +79,7 @@ pub(crate) struct Finished {
 }
 
 impl Removal {
-    #[cfg(test)]
+    #[cfg(all(test, not(shuttle)))]
     pub(crate) fn segment(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),

@@ -7,10 +7,10 @@ use super::attempt::{self, HasPanicked};
 use super::log::OriginLog;
 use super::port::{Owner, Port};
 use super::report::Removal;
-use super::shared::Shared;
+use super::shared::{Shared, State};
 use super::step::{Next, Note, Outcome, Put};
 use crate::error::SinkError;
-use crate::internal::sync::now;
+use crate::internal::sync::MutexGuard;
 use crate::internal::unwind::{catch, dispose};
 use crate::sink::SegmentSink;
 use crate::stream::random;
@@ -24,6 +24,15 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     owner: Box<dyn Owner>,
     has_ended: bool,
+}
+
+/// What a step came to.
+pub(super) enum Step<'a> {
+    Busy,
+    /// Nothing is to be done until this time or the next change. The lock is held since, so that no
+    /// change is missed.
+    Idle(MutexGuard<'a, State>, Option<Instant>),
+    Over(HasPanicked),
 }
 
 impl Worker {
@@ -54,37 +63,53 @@ impl Worker {
         sink: &mut S,
         error: &mut Option<SinkError>,
     ) -> HasPanicked {
+        let shared = Arc::clone(&self.shared);
         loop {
-            self.shared.check_alarm();
-            let mut state = self.shared.lock();
-            let next = state.schedule.next(now());
-            match next {
-                Next::Put(put) => {
-                    drop(state);
-                    let outcome = attempt::put(sink, &put, &self.shared.cancel);
-                    let panic = match &outcome {
-                        Outcome::Panicked(panic) => Some(panic.clone()),
-                        Outcome::Landed | Outcome::Failed(_) => None,
-                    };
-                    self.done(*put, outcome);
-                    if panic.is_some() {
-                        *error = panic;
-                        return HasPanicked::Yes;
-                    }
-                }
-                Next::Remove(removal) => {
-                    let deadline = state.schedule.patience(now());
-                    drop(state);
-                    if let Err(panic) = self.remove(sink, removal, deadline) {
-                        *error = Some(panic);
-                        return HasPanicked::Yes;
-                    }
-                }
-                // The ends of pauses, and what was submitted meanwhile, are seen by the next call.
-                Next::Wait(until) => drop(self.shared.wait(state, until)),
-                Next::End => return HasPanicked::No,
+            match self.step(&shared, sink, error) {
+                // The ends of pauses, and what was submitted meanwhile, are seen by the next step.
+                Step::Idle(state, until) => drop(shared.wait(state, until)),
+                Step::Busy => {}
+                Step::Over(has_panicked) => return has_panicked,
             }
         }
+    }
+
+    /// One call to the sink, or none if there is nothing to do.
+    pub(super) fn step<'a, S: SegmentSink>(
+        &mut self,
+        shared: &'a Shared,
+        sink: &mut S,
+        error: &mut Option<SinkError>,
+    ) -> Step<'a> {
+        shared.check_alarm();
+        let mut state = shared.lock();
+        let now = shared.now();
+        match state.schedule.next(now) {
+            Next::Put(put) => {
+                drop(state);
+                let outcome = attempt::put(sink, &put, &shared.cancel);
+                let panic = match &outcome {
+                    Outcome::Panicked(panic) => Some(panic.clone()),
+                    Outcome::Landed | Outcome::Failed(_) => None,
+                };
+                self.done(*put, outcome);
+                if panic.is_some() {
+                    *error = panic;
+                    return Step::Over(HasPanicked::Yes);
+                }
+            }
+            Next::Remove(removal) => {
+                let deadline = state.schedule.patience(now);
+                drop(state);
+                if let Err(panic) = self.remove(sink, removal, deadline) {
+                    *error = Some(panic);
+                    return Step::Over(HasPanicked::Yes);
+                }
+            }
+            Next::Wait(until) => return Step::Idle(state, until),
+            Next::End => return Step::Over(HasPanicked::No),
+        }
+        Step::Busy
     }
 
     /// Removes an object, unless its name is in use again. Returns the panic of the sink.
@@ -128,7 +153,7 @@ impl Worker {
     fn done(&mut self, put: Put, outcome: Outcome) {
         let random = random();
         let mut state = self.shared.lock();
-        let note = state.schedule.done(put, outcome, now(), random);
+        let note = state.schedule.done(put, outcome, self.shared.now(), random);
         drop(state);
         note.into_iter().for_each(|note| self.log(note));
         self.report();
