@@ -11,6 +11,9 @@ use crate::presentation::time::{from_duration, whole_seconds_above};
 use crate::sink::SegmentSink;
 use crate::uri;
 
+/// The first line of a side file.
+pub(crate) const STATE_HEADER: &str = "#segment-stream-hls-state:1";
+
 /// The configuration of a media playlist: its kind, its path and its contents.
 ///
 /// ```

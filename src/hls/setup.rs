@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use super::config::{MediaPlaylist, quoted};
-use super::format::{Hls, Playlist, STATE_HEADER, is_taken};
+use super::config::{MediaPlaylist, STATE_HEADER, quoted};
+use super::format::{Hls, Playlist, is_taken};
 use super::parse::{Parsed, parse};
 use super::previous::Previous;
 use crate::internal::sync::{MutexGuard, lock};

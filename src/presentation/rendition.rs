@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use super::entry::{Content, Initialisation, Map, Size};
 use super::listings::Listings;
 use super::notice::Notice;
+use super::reserved::is_of_side_file;
 use super::retired::{Retired, RetiredFiles};
 use super::time::{Micros, Time};
 use super::timeline::Entries;
@@ -218,6 +219,7 @@ impl Rendition {
     }
 
     fn is_own(&self, file: &Path) -> bool {
-        self.reserved.iter().any(|own| uri::may_be_same(own, file))
+        let is_own = |own: &PathBuf| uri::may_be_same(own, file) || is_of_side_file(own, file);
+        self.reserved.iter().any(is_own)
     }
 }
