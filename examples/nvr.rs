@@ -87,8 +87,8 @@ fn main() -> io::Result<()> {
     let clip = Clip::last(name, Duration::from_secs(30));
     let clip = recorder.clip(&clip.until(SystemTime::now() + Duration::from_secs(14 * 86_400)))?;
     println!(
-        "{:?} has segments {:?}",
-        root.join(&clip.paths[0]),
+        "{} has segments {:?}",
+        root.join(&clip.paths[0]).display(),
         clip.numbers
     );
     recorder.suspend()?;
@@ -97,7 +97,7 @@ fn main() -> io::Result<()> {
 }
 
 /// Whether this playlist deletes what a killed session stored and never listed.
-#[derive(PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 enum Orphans {
     Delete,
     Keep,

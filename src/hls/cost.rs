@@ -164,7 +164,7 @@ fn a_week_of_waiting_files_costs_a_push_no_more_than_a_minute() {
         let mut state =
             String::from("#segment-stream-hls-state:1\npublished 0 6000000\ntexts any\n");
         for number in 0..waiting {
-            state += &format!("delete 8000000 old-{number:08}.ts\n");
+            state.extend([format!("delete 8000000 old-{number:08}.ts\n")]);
         }
         previous.state = Some((state + "end\n").into_bytes());
         let clock = Arc::clone(&memory.0);

@@ -311,12 +311,11 @@ impl Rendition {
             if date >= dates.end || end <= dates.start {
                 continue;
             }
-            match &mut found {
-                Some((numbers, _)) => numbers.end = number + 1,
-                None => {
-                    let in_point = dates.start.duration_since(date).unwrap_or_default();
-                    found = Some((number..number + 1, in_point));
-                }
+            if let Some((numbers, _)) = &mut found {
+                numbers.end = number + 1;
+            } else {
+                let in_point = dates.start.duration_since(date).unwrap_or_default();
+                found = Some((number..number + 1, in_point));
             }
         }
         is_dated.then(|| found.unwrap_or_default())

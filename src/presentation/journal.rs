@@ -58,10 +58,10 @@ pub(crate) fn render<'a>(
         for (level, run) in parts.runs() {
             let letter = letter(parts.log(), level);
             let (oldest, first, end) = (run.oldest, run.first, run.end());
-            text += &format!("parts {letter} {oldest} {first} {end}\n");
+            text.extend([format!("parts {letter} {oldest} {first} {end}\n")]);
         }
         let letter = letter(parts.log(), Level::Small);
-        text += &format!("live {letter} {first_live}\n");
+        text.extend([format!("live {letter} {first_live}\n")]);
     }
     text.extend(clips.iter().map(clip_line));
     text.extend(sizes.map(|(number, size)| listed(number, size)));

@@ -47,7 +47,7 @@ pub(crate) fn is_of_side_file(own: &Path, path: &Path) -> bool {
     let (Some(side_file), Some(name)) = (name_of(own), name_of(path)) else {
         return false;
     };
-    let is_side_file = side_file.starts_with('.') && side_file.ends_with(".state");
+    let is_side_file = side_file.starts_with('.') && own.extension() == Some("state".as_ref());
     let cut = name.split_at_checked(side_file.len());
     is_side_file
         && cut.is_some_and(|(begin, word)| {

@@ -14,6 +14,7 @@ use super::notice::Notice;
 use super::parts::Position;
 use super::pins::beside;
 use super::rendition::Rendition;
+use super::retention::Retention;
 use crate::error::SinkError;
 use crate::sink::ObjectKind;
 
@@ -143,7 +144,7 @@ impl<F: Format> Core<F> {
         });
         let retired =
             waiting.chain(covered().flat_map(|it| it.retiring.iter().chain(it.retired.iter())));
-        let first_ticket = it.retention.as_ref().map_or(0, |it| it.first_ticket());
+        let first_ticket = it.retention.as_ref().map_or(0, Retention::first_ticket);
         let mut logs = vec![(&it.waiting_parts, first_ticket)];
         let mut numbers = 0..0;
         if let Some((first, _)) = self.size_numbers(p) {

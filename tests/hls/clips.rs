@@ -202,7 +202,7 @@ fn what_a_clip_lists_stays_until_it_is_released_and_then_waits_as_it_must() {
 #[test]
 fn pinned_bytes_count_and_a_hard_quota_spares_them() {
     let mut bench = Bench::new(recording().max_bytes(50_000).quota(Quota::Hard));
-    let mut push = |bench: &mut Bench, number: u64| {
+    let push = |bench: &mut Bench, number: u64| {
         let segment = ProducedSegment::media(number, vec![0; 1_000], 2.0);
         bench.push_segment(segment.with_path(format!("{number}.ts")));
     };

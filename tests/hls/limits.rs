@@ -50,8 +50,7 @@ fn only_playlists_from_which_segments_leave_can_have_limits() {
     }
     let keeps = recording().retention(Retention::Keep).max_bytes(1_000);
     let error = Presentation::new(keeps)
-        .err()
-        .expect("it is refused")
+        .expect_err("it is refused")
         .to_string();
     assert!(
         error.ends_with("a limit of bytes needs Retention::Delete"),

@@ -2,6 +2,7 @@
 //! restarts.
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use segment_stream::hls::Quota;
 
 use super::*;
@@ -202,12 +203,18 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 1..80)
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 200,
+/// The same on every run; with `SEGMENT_STREAM_THOROUGH=1` more of them.
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        cases: thorough::cases(150, 5_000),
         failure_persistence: None,
+        rng_seed: RngSeed::Fixed(8216),
         ..ProptestConfig::default()
-    })]
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
 
     #[test]
     fn what_leaves_and_what_stays_is_as_a_plain_list_says(limits in limits(), steps in steps()) {
