@@ -257,6 +257,7 @@ impl Parts {
         if !std::mem::take(&mut self.is_announced) {
             return;
         }
+        self.sealed = 0;
         for run in [&mut self.small, &mut self.large] {
             // One more may have been stored and not named yet.
             run.first = run.end() + 1;

@@ -1,22 +1,19 @@
 //! The side file of a manifest: written before the manifest, and deleted once no later session
 //! needs it.
 
-use std::io;
-
 use super::core::Core;
-use super::deletion::A_PUSH;
 use super::driver::{Action, Document};
 use super::entry::Size;
 use super::format::Format;
 use super::job::Phase;
 use super::journal::{self, Published};
-use super::notice::Notice;
 use super::parts::Position;
 use super::pins::beside;
 use super::rendition::Rendition;
 use super::retention::Retention;
 use crate::error::SinkError;
-use crate::sink::ObjectKind;
+
+mod end;
 
 /// The lines that a push writes down anew, so that parts with many dead lines die.
 const RENEWED: usize = 16;
@@ -181,137 +178,6 @@ impl<F: Format> Core<F> {
                 self.written(p, Phase::Manifest);
             }
             (Err(error), _) => self.not_written(p, error, now),
-        }
-    }
-
-    /// Deletes the side file of an earlier session before the first publication.
-    pub(super) fn old_state(&mut self, p: usize) -> Option<Action> {
-        let it = &self.publications[p];
-        let path = it.manifest.state().filter(|_| it.may_have_old_state)?;
-        Some(Action::delete(path.clone(), ObjectKind::State))
-    }
-
-    pub(super) fn old_state_deleted(&mut self, p: usize, result: Result<(), SinkError>) {
-        let it = &mut self.publications[p];
-        let Some(job) = &mut it.job else { return };
-        job.phase = Phase::Render;
-        match result {
-            Ok(()) => {
-                it.may_have_old_state = false;
-                it.give_up_parts();
-                it.parts_landed();
-            }
-            // A sink that cannot delete hardly wrote one.
-            Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
-                it.may_have_old_state = false;
-                job.outcome.overcome.push(error);
-            }
-            // A failed deletion does not prevent the publication.
-            Err(error) => job.outcome.notices.push(Notice::NotDeleted(error)),
-        }
-    }
-
-    /// The next part to delete, within the bound of a push.
-    pub(super) fn part_deletion(&mut self, p: usize) -> Option<Action> {
-        let it = &self.publications[p];
-        let job = it.job.as_ref()?;
-        job.request.deletion?;
-        if job.parts_deleted >= A_PUSH.files {
-            return None;
-        }
-        it.delete_part()
-    }
-
-    pub(super) fn part_deleted(&mut self, p: usize, result: Result<(), SinkError>) {
-        let it = &mut self.publications[p];
-        let Some(name) = it.garbage() else { return };
-        match result {
-            Ok(()) => {
-                it.parts(name.log).was_deleted(name);
-                if let Some(job) = &mut it.job {
-                    job.parts_deleted += 1;
-                }
-            }
-            Err(error) => self.part_not_deleted(p, error),
-        }
-    }
-
-    fn part_not_deleted(&mut self, p: usize, error: SinkError) {
-        let it = &mut self.publications[p];
-        let Some(job) = &mut it.job else { return };
-        // The next push tries again.
-        job.parts_deleted = usize::MAX;
-        if error.io_kind() == io::ErrorKind::Unsupported {
-            job.outcome.notices.push(Notice::CannotDelete(error));
-            if let Some(retention) = &mut it.retention {
-                retention.give_up();
-            }
-        } else {
-            job.outcome.notices.push(Notice::NotDeleted(error));
-        }
-    }
-
-    /// Deletes the side file once no later session needs it: first all names of parts in it, then
-    /// the parts, and then the file itself. So a session that is killed meanwhile forgets none.
-    pub(super) fn end_state(&mut self, p: usize) -> Option<Action> {
-        let it = &self.publications[p];
-        it.job.as_ref()?.request.deletion?;
-        let retention = it.retention.as_ref()?;
-        let is_done = retention.count() == 0 && !retention.has_given_up();
-        if !self.has_ended(p) || it.is_unpublished() || !is_done {
-            return None;
-        }
-        let job = it.job.as_ref()?;
-        let path = it.manifest.state()?.clone();
-        if it.may_name_parts() {
-            self.publications[p].give_up_parts();
-            let state = self.side_file(p);
-            let it = &mut self.publications[p];
-            it.written_state.clear();
-            return Some(Action::Put(it.object(path, state)));
-        }
-        let part = (job.parts_deleted < usize::MAX).then(|| it.delete_part());
-        match part.flatten() {
-            Some(part) => Some(part),
-            None if it.garbage().is_some() => None,
-            None => Some(Action::delete(path, ObjectKind::State)),
-        }
-    }
-
-    /// The side file that names no part. Without it no part may be deleted.
-    pub(super) fn last_state_done(
-        &mut self,
-        p: usize,
-        document: Document,
-        result: Result<(), SinkError>,
-    ) {
-        let it = &mut self.publications[p];
-        match result {
-            Ok(()) => it.state_landed(document.bytes),
-            Err(error) => {
-                let Some(job) = &mut it.job else { return };
-                job.phase = Phase::Over;
-                job.outcome.notices.push(Notice::NotDeleted(error));
-            }
-        }
-    }
-
-    pub(super) fn end_state_deleted(&mut self, p: usize, result: Result<(), SinkError>) {
-        let it = &mut self.publications[p];
-        if it.garbage().is_some() {
-            return self.part_deleted(p, result);
-        }
-        let Some(job) = &mut it.job else { return };
-        job.phase = Phase::Over;
-        match result {
-            Ok(()) => it.retention = None,
-            Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
-                job.outcome.notices.push(Notice::CannotDelete(error));
-                if let Some(retention) = &mut it.retention {
-                    retention.give_up();
-                }
-            }
-            Err(error) => job.outcome.notices.push(Notice::NotDeleted(error)),
         }
     }
 }
