@@ -171,9 +171,14 @@ impl Parts {
         self.small.lines() + self.large.lines()
     }
 
+    /// The lines of a large part.
+    pub(crate) fn of_a_large_one(&self) -> usize {
+        self.per_part * self.per_part
+    }
+
     /// So many dead lines are always tolerated.
     pub(crate) fn tolerated(&self) -> usize {
-        2 * self.per_part * self.per_part
+        2 * self.of_a_large_one()
     }
 
     /// Says that there may be parts, if there soon will be: `tail` lines are in none.
@@ -203,7 +208,7 @@ impl Parts {
         if !self.may_seal {
             return None;
         }
-        let of_a_large_one = self.per_part * self.per_part;
+        let of_a_large_one = self.of_a_large_one();
         let first = first.max(self.sealed);
         let (level, range) = if self.small.ends.len() >= self.per_part {
             let from = self.large.ends.back().map_or(0, |it| it.position);

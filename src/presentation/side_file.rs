@@ -50,9 +50,11 @@ impl<F: Format> Core<F> {
         let parts = &mut it.waiting_parts;
         parts.advance(retention.first_ticket());
         let sealed = parts.sealed();
-        let tail = retention.lines(sealed..Position::MAX).count();
+        let most = parts.of_a_large_one();
+        let tail = retention.lines(sealed..Position::MAX).take(most).count();
         let live = retention.count() - tail;
-        if parts.lines() > 2 * live + parts.tolerated() {
+        // A longer tail is sealed first.
+        if tail < most && parts.lines() > 2 * live + parts.tolerated() {
             retention.renew_oldest(RENEWED, sealed);
             parts.advance(retention.first_ticket());
         }
@@ -98,7 +100,8 @@ impl<F: Format> Core<F> {
         }
         let header = it.manifest.state_header();
         let sealed = it.waiting_parts.sealed().max(retention.first_ticket());
-        let tail = retention.lines(sealed..Position::MAX).count();
+        let most = it.waiting_parts.of_a_large_one();
+        let tail = retention.lines(sealed..Position::MAX).take(most).count();
         let next = retention.next_ticket();
         let (seal, bytes, lines) = if let Some(seal) = it.waiting_parts.due(sealed, tail, next) {
             let lines = retention.lines(seal.range.clone());

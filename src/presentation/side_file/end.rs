@@ -13,17 +13,13 @@ use crate::sink::ObjectKind;
 
 impl<F: Format> Core<F> {
     /// Deletes the side file of an earlier session before the first publication.
-    pub(in crate::presentation) fn old_state(&mut self, p: usize) -> Option<Action> {
+    pub(crate) fn old_state(&mut self, p: usize) -> Option<Action> {
         let it = &self.publications[p];
         let path = it.manifest.state().filter(|_| it.may_have_old_state)?;
         Some(Action::delete(path.clone(), ObjectKind::State))
     }
 
-    pub(in crate::presentation) fn old_state_deleted(
-        &mut self,
-        p: usize,
-        result: Result<(), SinkError>,
-    ) {
+    pub(crate) fn old_state_deleted(&mut self, p: usize, result: Result<(), SinkError>) {
         let it = &mut self.publications[p];
         let Some(job) = &mut it.job else { return };
         job.phase = Phase::Render;
@@ -44,7 +40,7 @@ impl<F: Format> Core<F> {
     }
 
     /// The next part to delete, within the bound of a push.
-    pub(in crate::presentation) fn part_deletion(&mut self, p: usize) -> Option<Action> {
+    pub(crate) fn part_deletion(&mut self, p: usize) -> Option<Action> {
         let it = &self.publications[p];
         let job = it.job.as_ref()?;
         job.request.deletion?;
@@ -54,11 +50,7 @@ impl<F: Format> Core<F> {
         it.delete_part()
     }
 
-    pub(in crate::presentation) fn part_deleted(
-        &mut self,
-        p: usize,
-        result: Result<(), SinkError>,
-    ) {
+    pub(crate) fn part_deleted(&mut self, p: usize, result: Result<(), SinkError>) {
         let it = &mut self.publications[p];
         let Some(name) = it.garbage() else { return };
         match result {
@@ -89,7 +81,7 @@ impl<F: Format> Core<F> {
 
     /// Deletes the side file once no later session needs it: first all names of parts in it, then
     /// the parts, and then the file itself. So a session that is killed meanwhile forgets none.
-    pub(in crate::presentation) fn end_state(&mut self, p: usize) -> Option<Action> {
+    pub(crate) fn end_state(&mut self, p: usize) -> Option<Action> {
         let it = &self.publications[p];
         it.job.as_ref()?.request.deletion?;
         let retention = it.retention.as_ref()?;
@@ -115,7 +107,7 @@ impl<F: Format> Core<F> {
     }
 
     /// The side file that names no part. Without it no part may be deleted.
-    pub(in crate::presentation) fn last_state_done(
+    pub(crate) fn last_state_done(
         &mut self,
         p: usize,
         document: Document,
@@ -132,11 +124,7 @@ impl<F: Format> Core<F> {
         }
     }
 
-    pub(in crate::presentation) fn end_state_deleted(
-        &mut self,
-        p: usize,
-        result: Result<(), SinkError>,
-    ) {
+    pub(crate) fn end_state_deleted(&mut self, p: usize, result: Result<(), SinkError>) {
         let it = &mut self.publications[p];
         if it.garbage().is_some() {
             return self.part_deleted(p, result);
