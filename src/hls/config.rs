@@ -197,7 +197,9 @@ impl MediaPlaylist {
     }
 
     /// The path hint of the side file: `.NAME.state` beside the playlist. The publisher of a
-    /// playlist with [`Retention::Delete`] keeps the pending deletions in it.
+    /// playlist with [`Retention::Delete`] keeps the pending deletions in it. Objects with this path
+    /// and one more word behind it are its parts, if many files wait, and the lists of what clips
+    /// pin.
     #[must_use]
     pub fn state_path(&self) -> PathBuf {
         let mut name = std::ffi::OsString::from(".");

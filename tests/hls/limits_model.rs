@@ -56,7 +56,8 @@ impl Model {
             if behind < 3 * TARGET {
                 break;
             }
-            let by_clock = u64::try_from((now - first.since).as_micros()).expect("hours");
+            let by_clock = now.saturating_sub(first.since).as_micros();
+            let by_clock = u64::try_from(by_clock).expect("hours");
             let is_old = limits
                 .age
                 .is_some_and(|age| behind.max(by_clock) >= age * 1_000_000);
@@ -94,7 +95,7 @@ fn run(limits: Limits, steps: &[Step]) -> Result<(), TestCaseError> {
         let now = (bench.folder.clock())();
         match *step {
             Step::Segment(halves, length, wait) => {
-                let secs = halves as f64 / 2.0;
+                let secs = Duration::from_millis(500 * halves).as_secs_f64();
                 let path = format!("{number}.ts");
                 bench.folder.store(Path::new(&path), vec![7; length]);
                 let segment = ProducedSegment::media(number, vec![7; length], secs);
