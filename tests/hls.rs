@@ -6,6 +6,9 @@
 mod folder;
 #[path = "hls_model/lost.rs"]
 mod lost;
+#[path = "common/thorough.rs"]
+#[expect(dead_code, unreachable_pub, reason = "a part of it is used here")]
+mod thorough;
 
 #[path = "hls/bad_values.rs"]
 mod bad_values;

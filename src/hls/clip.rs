@@ -6,9 +6,12 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use super::publisher::MediaPlaylistPublisher;
 use crate::error::SinkError;
 use crate::presentation::clip::{NoClip, Section};
 use crate::presentation::clipping::{Made, NotMade};
+use crate::presentation::publisher::Pushed;
+use crate::sink::SegmentSink;
 
 /// A part of what a playlist lists, which is to be a VOD playlist of its own.
 ///
@@ -128,6 +131,80 @@ impl Clip {
             return Err(ClipError::new(name, ClipErrorKind::Name));
         }
         Ok(())
+    }
+}
+
+impl<S: SegmentSink> MediaPlaylistPublisher<S> {
+    /// Makes a clip: a VOD playlist of a part of what is listed now, for each rendition of the
+    /// presentation, and for its multivariant playlist.
+    ///
+    /// - It names the stored segments and copies none of them. It begins with the initialisation
+    ///   segment, the keys and the date that are in force there. Each key has an IV of its own.
+    ///   Gaps and discontinuities are kept. Playback begins at the in-point (EXT-X-START).
+    /// - Its segments are pinned: they stay after they have left the playlist, until the clip is
+    ///   released ([`release_clip`](MediaPlaylistPublisher::release_clip),
+    ///   [`Clip::until`]). [`usage`](MediaPlaylistPublisher::usage) counts the bytes that only
+    ///   clips keep. They count against [`max_bytes`](super::MediaPlaylist::max_bytes).
+    /// - The side file notes the clip before the clip is written, so a session that resumes the
+    ///   playlist knows its pins. With [`Retention::Keep`](super::Retention::Keep) nothing is
+    ///   deleted, so there are no pins, and a later session does not know the clip.
+    ///
+    /// The call waits for a thread that publishes one of the playlists.
+    ///
+    /// ```
+    /// use segment_stream::hls::{Clip, MediaPlaylist, MediaPlaylistPublisher};
+    /// use segment_stream::{DiskSink, ProducedSegment};
+    /// use std::time::Duration;
+    ///
+    /// fn main() -> std::io::Result<()> {
+    ///     let root = std::env::temp_dir().join("segment-stream-clip");
+    ///     let playlist = MediaPlaylist::recording("camera.m3u8")
+    ///         .target_duration(Duration::from_secs(2));
+    ///     let mut publisher = MediaPlaylistPublisher::new(playlist, DiskSink::rooted(&root))?;
+    ///     for number in 0..30 {
+    ///         let path = format!("{number}.ts");
+    ///         publisher.push(&Ok(ProducedSegment::media(number, vec![0x47], 2.0).with_path(path)))?;
+    ///     }
+    ///     let clip = publisher.clip(&Clip::last("fire", Duration::from_secs(5)))?;
+    ///     assert_eq!(clip.numbers, 27..30);
+    ///     let text = std::fs::read_to_string(root.join("camera.fire.m3u8"))?;
+    ///     assert!(text.contains("#EXT-X-START:TIME-OFFSET=1.000,PRECISE=YES\n"));
+    ///     publisher.release_clip("fire")?;
+    /// #   std::fs::remove_dir_all(root)?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// See [`ClipErrorKind`]. Nothing was written, unless the sink failed.
+    pub fn clip(&mut self, clip: &Clip) -> Result<Clipped, ClipError> {
+        clip.check()?;
+        let made = self.handle.clip(&clip.section, &clip.name, clip.until);
+        let made = made.map_err(|error| ClipError::of(&clip.name, error))?;
+        Ok(Clipped::of(made))
+    }
+
+    /// Deletes the playlists of a clip. Its segments that have left the playlist wait anew, each for
+    /// its own duration and that of the longest playlist that listed it, as clients of the clip
+    /// may need them (RFC 8216 §6.2.2). Then they are deleted.
+    ///
+    /// A playlist that cannot be deleted is reported as
+    /// [`Notice::NotDeleted`](super::Notice::NotDeleted). The segments stay pinned then, and the
+    /// next push tries again.
+    ///
+    /// # Errors
+    ///
+    /// There is no clip of this name ([`Unknown`](ClipErrorKind::Unknown)).
+    pub fn release_clip(&mut self, name: &str) -> Result<Pushed, ClipError> {
+        let released = self.handle.release_clip(name);
+        released.ok_or_else(|| ClipError::new(name, ClipErrorKind::Unknown))
+    }
+
+    /// The names of the clips of the presentation that were not released.
+    #[must_use]
+    pub fn clips(&self) -> Vec<String> {
+        self.handle.core().clips()
     }
 }
 

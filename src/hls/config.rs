@@ -6,12 +6,17 @@ use std::time::{Duration, SystemTime};
 
 use super::start::{Start, StartError};
 use crate::presentation::clock::ClockPolicy;
-use crate::presentation::config::{Dates, Extent, Limits, Quota, Retention, Settings};
+use crate::presentation::config::{Dates, Extent, Limits, Retention, Settings};
 use crate::presentation::parts::PER_PART;
 use crate::presentation::reserved::Reserved;
 use crate::presentation::time::{from_duration, whole_seconds_above};
 use crate::sink::SegmentSink;
 use crate::uri;
+
+mod limits;
+
+/// The first line of a side file.
+pub(crate) const STATE_HEADER: &str = "#segment-stream-hls-state:1";
 
 /// The configuration of a media playlist: its kind, its path and its contents.
 ///
@@ -210,43 +215,6 @@ impl MediaPlaylist {
         self
     }
 
-    /// The longest age of a listed segment. An older one leaves a live playlist or a recording with
-    /// the next push, unless less than three target durations would stay (RFC 8216 §6.2.2).
-    ///
-    /// The age of a segment is the duration of the media behind it, or the time on the publisher's
-    /// clock since this session listed it if that is longer, as in an outage. A session that
-    /// resumes the playlist counts the time anew.
-    pub fn max_age(mut self, age: Duration) -> Self {
-        self.limits.age = Some(from_duration(age));
-        self
-    }
-
-    /// The number of bytes of the segments that a live playlist or a recording lists, of those
-    /// that left it and wait for their deletion, and of those that
-    /// [`resume`](crate::hls::MediaPlaylistPublisher::resume) found waiting. The oldest segments
-    /// leave in time, unless less than three target durations would stay (RFC 8216 §6.2.2).
-    /// [`quota`](MediaPlaylist::quota) says how strictly the limit is kept.
-    ///
-    /// It is the limit of all renditions of a presentation together. The oldest number leaves all
-    /// of them at once, so a rendition of a higher bitrate takes a larger share.
-    ///
-    /// Playlists, side files, segments that are not pushed yet, and segments whose length nobody
-    /// noted do not count. The side file notes lengths if there is a limit, so those of a session
-    /// without one are unknown. A segment counts for `max_bytes` with the length that was pushed.
-    ///
-    /// It needs [`Retention::Delete`].
-    pub fn max_bytes(mut self, bytes: u64) -> Self {
-        self.limits.bytes = Some(bytes);
-        self
-    }
-
-    /// How strictly [`max_bytes`](MediaPlaylist::max_bytes) is kept. The default is
-    /// [`Quota::Standard`].
-    pub fn quota(mut self, quota: Quota) -> Self {
-        self.limits.quota = quota;
-        self
-    }
-
     /// The number of lines of a part of the side file. For tests, in which few files wait.
     #[doc(hidden)]
     pub fn side_file_lines(mut self, lines: usize) -> Self {
@@ -272,7 +240,9 @@ impl MediaPlaylist {
     }
 
     /// The path hint of the side file: `.NAME.state` beside the playlist. The publisher of a
-    /// playlist with [`Retention::Delete`] keeps the pending deletions in it.
+    /// playlist with [`Retention::Delete`] keeps the pending deletions in it. Objects with this path
+    /// and one more word behind it are its parts, if many files wait, and the lists of what clips
+    /// pin.
     #[must_use]
     pub fn state_path(&self) -> PathBuf {
         let mut name = std::ffi::OsString::from(".");
@@ -319,27 +289,6 @@ impl MediaPlaylist {
             )),
             _ => self.check_limits(),
         }
-    }
-
-    /// Only a playlist from which segments may be removed can have limits.
-    pub(crate) fn check_limits(&self) -> io::Result<()> {
-        let Limits { age, bytes, .. } = self.limits;
-        let why = match self.kind {
-            _ if age.is_none() && bytes.is_none() => return Ok(()),
-            // Segments are only appended to it (RFC 8216bis §6.2.1).
-            Extent::Growing => "an EVENT playlist keeps all segments",
-            Extent::AtTheEnd => "a VOD playlist never changes",
-            Extent::Window(_) | Extent::Recording => {
-                if self.retention != Retention::Keep || bytes.is_none() {
-                    return Ok(());
-                }
-                "a limit of bytes needs Retention::Delete"
-            }
-        };
-        Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            format!("cannot limit the playlist {}: {why}", quoted(&self.path)),
-        ))
     }
 
     /// A live or EVENT playlist needs a target duration, as its segments are still to come, and its

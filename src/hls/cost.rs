@@ -164,7 +164,7 @@ fn a_week_of_waiting_files_costs_a_push_no_more_than_a_minute() {
         let mut state =
             String::from("#segment-stream-hls-state:1\npublished 0 6000000\ntexts any\n");
         for number in 0..waiting {
-            state += &format!("delete 8000000 old-{number:08}.ts\n");
+            state.extend([format!("delete 8000000 old-{number:08}.ts\n")]);
         }
         previous.state = Some((state + "end\n").into_bytes());
         let clock = Arc::clone(&memory.0);
@@ -237,7 +237,8 @@ fn what_the_search_for_strays_looks_at_is_linear() {
     assert!(looked_at[1] <= 9 * looked_at[0], "{looked_at:?}");
 }
 
-/// The text of what was listed before is kept, and so is its fingerprint.
+/// The text of what was listed before is kept, and so is its fingerprint. Only the copy of the text
+/// grows. 14,400 segments of 2 s last 8 h, and 1,800 an hour.
 #[test]
 fn what_a_push_to_a_growing_playlist_looks_at_does_not_grow_with_it() {
     let memory = Memory::default();
@@ -247,13 +248,15 @@ fn what_a_push_to_a_growing_playlist_looks_at_does_not_grow_with_it() {
         .map(|number| {
             let path = format!("{number}.ts");
             let segment = ProducedSegment::media(number, vec![1], 2.0).with_path(path);
-            let _ = visits::take();
+            let _ = (visits::take(), visits::take_bytes());
             let _ = publisher.push(&Ok(segment)).expect("it is published");
-            visits::take()
+            [visits::take(), visits::take_bytes()]
         })
         .collect();
-    assert_eq!(looked_at[1_800], looked_at[14_399]);
-    assert!(looked_at[14_399] < 20, "{}", looked_at[14_399]);
+    let [hour, day] = [looked_at[1_800], looked_at[14_399]];
+    assert_eq!(hour[0], day[0]);
+    assert!(day[0] < 20, "{}", day[0]);
+    assert!(day[1] <= 2 * hour[1] && day[1] < 200, "{hour:?} {day:?}");
 }
 
 #[test]

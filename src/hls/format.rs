@@ -19,9 +19,6 @@ use crate::presentation::pins::{Cut, clip_path};
 use crate::presentation::rendition::Rendition;
 use crate::presentation::time::{Micros, SECOND};
 
-/// The first line of a side file.
-pub(crate) const STATE_HEADER: &str = "#segment-stream-hls-state:1";
-
 /// The media playlists of a presentation, and the multivariant one.
 #[derive(Debug, Default)]
 pub(crate) struct Hls {

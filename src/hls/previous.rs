@@ -5,8 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::config::MediaPlaylist;
-use super::format::STATE_HEADER;
+use super::config::{MediaPlaylist, STATE_HEADER};
 use super::parse::parse;
 use crate::error::SinkError;
 use crate::presentation::entry::Entry;

@@ -21,6 +21,7 @@ use crate::presentation::entry::{Content, Entry};
 use crate::presentation::format::Text;
 use crate::presentation::rendition::Rendition;
 use crate::presentation::time::{Micros, SECOND};
+use crate::presentation::visits;
 
 /// The URI of a gap whose file no playlist can name. Any will do, because no client may load it.
 pub(crate) const GAP: &str = "gap";
@@ -127,7 +128,9 @@ impl Kept {
                 self.body.truncate(before);
                 return Err(error);
             }
-            self.lengths.push_back(text.get_ref().len() - before);
+            let length = text.get_ref().len() - before;
+            visits::count_bytes(length);
+            self.lengths.push_back(length);
         }
         self.body = text.into_inner();
         Ok(())

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use super::config::{MediaPlaylist, quoted};
+use super::config::{MediaPlaylist, STATE_HEADER, quoted};
 use super::date_ranges::DateRanges;
-use super::format::{Hls, Playlist, STATE_HEADER, is_taken};
+use super::format::{Hls, Playlist, is_taken};
 use super::parse::{Parsed, parse};
 use super::previous::Previous;
 use crate::internal::sync::{MutexGuard, lock};

@@ -13,9 +13,11 @@ use super::pins::{Cut, Pins, beside, clip_path};
 use super::publication::Publication;
 use super::rendition::Rendition;
 use super::retention::Moment;
-use super::time::{Micros, from_duration, to_duration};
+use super::time::from_duration;
 use crate::error::SinkError;
 use crate::sink::ObjectKind;
+
+mod section;
 
 /// The part of the timeline that a clip is to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -273,57 +275,5 @@ impl<F: Format> Core<F> {
             return;
         }
         self.unpin(of, name);
-    }
-}
-
-impl Rendition {
-    /// The listed entries of these numbers.
-    pub(crate) fn section(
-        &self,
-        numbers: &Range<u64>,
-    ) -> impl Iterator<Item = &super::entry::Entry> {
-        let first = numbers.start.max(self.media_sequence);
-        let end = numbers.end.min(self.end());
-        let place = move |number: u64| usize::try_from(number - self.media_sequence).ok();
-        (first..end).filter_map(move |number| self.entries.get(place(number)?))
-    }
-
-    /// The numbers that hold the last media of this duration, and where it begins in the first.
-    fn last_numbers(&self, duration: Micros) -> (Range<u64>, Duration) {
-        let (mut first, mut behind) = (self.end(), 0);
-        while behind < duration
-            && first > self.media_sequence
-            && let Some(entry) = self.section(&(first - 1..first)).next()
-        {
-            behind += entry.micros;
-            first -= 1;
-        }
-        let in_point = to_duration(behind.saturating_sub(duration));
-        (first..self.end(), in_point)
-    }
-
-    /// The numbers that hold these dates, and where the first date is in the first of them. `None`
-    /// if no listed entry has a date.
-    fn numbers_of(&self, dates: &Range<SystemTime>) -> Option<(Range<u64>, Duration)> {
-        let mut is_dated = false;
-        let mut found: Option<(Range<u64>, Duration)> = None;
-        for (number, entry) in (self.media_sequence..).zip(self.entries.iter()) {
-            let Some(date) = entry.date else { continue };
-            is_dated = true;
-            let Some(end) = date.checked_add(to_duration(entry.micros)) else {
-                continue;
-            };
-            if date >= dates.end || end <= dates.start {
-                continue;
-            }
-            match &mut found {
-                Some((numbers, _)) => numbers.end = number + 1,
-                None => {
-                    let in_point = dates.start.duration_since(date).unwrap_or_default();
-                    found = Some((number..number + 1, in_point));
-                }
-            }
-        }
-        is_dated.then(|| found.unwrap_or_default())
     }
 }

@@ -250,6 +250,8 @@ impl<F: Format> Core<F> {
         let it = &mut self.publications[p];
         it.names.reused.extend(used);
         it.adopt(state, since);
+        // The numbers of the new manifest have other lengths.
+        it.size_parts.give_up();
     }
 
     /// The manifests that have a version which nobody has tried to publish.

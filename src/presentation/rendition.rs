@@ -12,6 +12,7 @@ use super::date_range::ListedRanges;
 use super::entry::{Content, Entry, Initialisation, Map, Size};
 use super::listings::Listings;
 use super::notice::Notice;
+use super::reserved::is_of_side_file;
 use super::retired::{Retired, RetiredFiles};
 use super::retiring::Retiring;
 use super::time::{Micros, Time, to_duration};
@@ -251,7 +252,8 @@ impl Rendition {
     }
 
     fn is_own(&self, file: &Path) -> bool {
-        self.reserved.iter().any(|own| uri::may_be_same(own, file))
+        let is_own = |own: &PathBuf| uri::may_be_same(own, file) || is_of_side_file(own, file);
+        self.reserved.iter().any(is_own)
     }
 }
 

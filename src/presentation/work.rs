@@ -141,9 +141,13 @@ impl<F: Format> Core<F> {
             (Action::Delete { .. }, Phase::Delete) if job.deletes_clip => {
                 self.clip_deleted(p, result);
             }
-            (Action::Delete { object, .. }, Phase::Delete) if object == ObjectKind::State => {
-                self.part_deleted(p, result);
-            }
+            (
+                Action::Delete {
+                    object: ObjectKind::State,
+                    ..
+                },
+                Phase::Delete,
+            ) => self.part_deleted(p, result),
             (Action::Delete { path, .. }, Phase::Delete) => self.deleted(p, path, result),
             (Action::Delete { .. }, Phase::OldState) => self.old_state_deleted(p, result),
             (Action::Delete { .. }, _) => self.end_state_deleted(p, result),

@@ -50,8 +50,7 @@ fn only_playlists_from_which_segments_leave_can_have_limits() {
     }
     let keeps = recording().retention(Retention::Keep).max_bytes(1_000);
     let error = Presentation::new(keeps)
-        .err()
-        .expect("it is refused")
+        .expect_err("it is refused")
         .to_string();
     assert!(
         error.ends_with("a limit of bytes needs Retention::Delete"),
@@ -287,6 +286,31 @@ fn initialisation_segments_count() {
     assert_eq!(bench.publisher.usage().listed_bytes, 900);
     let bench = bench.restart();
     assert_eq!(bench.publisher.usage().listed_bytes, 900);
+}
+
+/// The lengths that it noted are those of other numbers.
+#[test]
+fn a_playlist_that_takes_over_another_one_notes_its_own_lengths() {
+    let playlist = recording().max_bytes(20_000).side_file_lines(2);
+    let mut bench = Bench::new(playlist.clone());
+    for number in 0..40 {
+        bench.wait(2);
+        bench.push_segment(sized(number, 1_000));
+    }
+    let previous = bench.previous();
+    let publisher = MediaPlaylistPublisher::new(playlist, bench.folder.clone()).expect("one");
+    let publisher = publisher.take_over(&previous).expect("its side file");
+    bench.publisher = publisher.with_clock(bench.folder.clock());
+    for number in 0..6 {
+        bench.wait(2);
+        let segment = sized(number, 500 + usize::try_from(number).expect("few"));
+        bench.push_segment(segment.with_path(format!("new-{number}.ts")));
+    }
+    let before = bench.publisher.usage();
+    assert_eq!(before.listed_bytes, 6 * 500 + 15);
+    let bench = bench.restart();
+    assert_eq!(bench.publisher.usage().listed_bytes, before.listed_bytes);
+    assert!(bench.publisher.waiting_for_deletion().count() > 5);
 }
 
 /// A side file without lengths, as one of a session without a limit.

@@ -52,6 +52,9 @@ fn the_names_of_the_playlist_are_refused_and_all_else_goes_through() {
         "live/all.m3u8 . ",
         "live./all.m3u8",
         "LIVE /.All.m3u8.STATE..",
+        // The parts of the side file, and the lists of what clips pin.
+        "live/.all.m3u8.state.a0",
+        "live/.ALL.m3u8.state.clip-x",
     ] {
         let written = sink.write(&media(0, 2.0).with_path(own), &context);
         for refused in [

@@ -129,6 +129,7 @@ impl Folder {
     }
 
     /// The length of all segments.
+    #[allow(dead_code, reason = "the tests of limits use it")]
     pub(crate) fn segment_bytes(&self) -> u64 {
         let inner = self.inner();
         let files = inner.files.iter();

@@ -4,6 +4,7 @@
 
 pub mod arguments;
 pub mod convert;
+pub mod cut;
 pub mod display;
 pub mod folder;
 pub mod input;
