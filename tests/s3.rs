@@ -11,6 +11,8 @@ mod faults;
 mod multipart;
 #[path = "s3/objects.rs"]
 mod objects;
+#[path = "s3/real.rs"]
+mod real;
 #[path = "s3/secrets.rs"]
 mod secrets;
 #[allow(dead_code, reason = "the tests of the HTTP sink use the rest")]
