@@ -5,6 +5,8 @@ mod common;
 
 #[path = "s3/credentials.rs"]
 mod credentials;
+#[path = "s3/example.rs"]
+mod example;
 #[path = "s3/faults.rs"]
 mod faults;
 #[path = "s3/multipart.rs"]

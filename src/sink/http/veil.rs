@@ -366,8 +366,8 @@ fn parse_status(line: &[u8]) -> (Vec<u8>, u16) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::call::Wanted;
     use super::*;
+    use crate::sink::http::call::Wanted;
 
     /// What passes of a reply that comes in pieces of this size, and the `Location` that does not.
     fn passed(reply: &str, wanted: Wanted, piece: usize) -> (String, Option<String>) {
