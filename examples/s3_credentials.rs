@@ -1,5 +1,5 @@
 //! Uploads to an S3 bucket with the temporary keys of a machine at Amazon: of its container (ECS,
-//! EKS), or else of the machine itself (EC2, IMDSv2).
+//! EKS), or else of the machine itself (EC2).
 //!
 //! `cargo run --features s3,tls --example s3_credentials -- https://s3.eu-west-1.amazonaws.com eu-west-1 BUCKET`
 //!

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use segment_stream::{S3Bucket, S3Keys, S3Options, S3Sink, SegmentSink, SinkError, SinkErrorKind};
+use segment_stream::{
+    ProducedSegment, S3Bucket, S3Keys, S3Options, S3Sink, SegmentSink, SinkError, SinkErrorKind,
+};
 
 use super::common::segments::segment_at;
 use super::server::{Server, Then, timely, within};
@@ -266,4 +268,24 @@ fn a_text_that_stalls_is_waited_for_until_the_deadline() {
             .ends_with("the server replied 503 Service Unavailable"),
         "{error}"
     );
+}
+
+#[test]
+fn a_refusal_in_the_middle_of_a_large_object_is_named() {
+    let server = Server::start(|exchange| {
+        exchange.part(1024);
+        let text = error("AccessDenied", "");
+        let length = text.len();
+        let reply = format!("HTTP/1.1 403 X\r\nContent-Length: {length}\r\n\r\n{text}");
+        exchange.write(reply).unwrap_or_default();
+        // It takes no more of the object, and keeps the connection.
+        exchange.wait_for_the_end();
+        Then::Close
+    });
+    let bucket = S3Bucket::new(format!("http://{}", server.address()), REGION, BUCKET);
+    let mut sink = S3Sink::new(&bucket, keys()).unwrap();
+    let data = vec![0x47; 50_000_000];
+    let segment = ProducedSegment::media(0, data, 2.0).with_path("0.ts");
+    let error = timely(10_000, |context| sink.write(&segment, context)).unwrap_err();
+    assert_permanent(&error, "AccessDenied: the keys have no permission");
 }

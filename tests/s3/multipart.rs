@@ -1,9 +1,11 @@
 //! Objects in parts.
 
+use std::sync::{Arc, Condvar, Mutex};
+
 use segment_stream::{ProducedSegment, S3Options, S3Sink, SegmentSink, SinkErrorKind};
 
 use super::common::segments::payload;
-use super::server::within;
+use super::server::{timely, within};
 use super::store::{Instead, Rules, Signed, Store, error};
 
 const PART: usize = 5 * 1024 * 1024;
@@ -184,4 +186,34 @@ fn an_upload_that_cannot_be_aborted_at_all_is_reported() {
         "{error}"
     );
     assert_eq!(error.path().unwrap().to_str(), Some("live/0.ts"));
+}
+
+#[test]
+fn a_part_that_hangs_ends_by_the_deadline_and_is_aborted_later() {
+    let gate = Arc::new((Mutex::new(false), Condvar::new()));
+    let store = store({
+        let gate = Arc::clone(&gate);
+        move |signed| match signed.action() {
+            "part" => {
+                let (is_open, opened) = &*gate;
+                let is_open = is_open.lock().unwrap();
+                drop(opened.wait_while(is_open, |is_open| !*is_open).unwrap());
+                Instead::Close
+            }
+            _ => Instead::Nothing,
+        }
+    });
+    let mut sink = sink(&store);
+    let large = large();
+    let error = timely(3_000, |context| sink.write(&large, context)).unwrap_err();
+    assert!(
+        error.is_transient() && !error.has_unknown_outcome(),
+        "{error}"
+    );
+    assert!(error.to_string().contains("timed out"), "{error}");
+    assert_eq!(store.actions(), ["create", "part"]);
+    sink.finish().unwrap();
+    assert_eq!(store.actions(), ["create", "part", "abort"]);
+    *gate.0.lock().unwrap() = true;
+    gate.1.notify_all();
 }

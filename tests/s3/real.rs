@@ -159,6 +159,17 @@ fn a_large_object_goes_in_parts() {
 }
 
 #[test]
+fn a_store_that_cannot_list_uploads_says_so() {
+    let Some(real) = Real::start("a_store_that_cannot_list_uploads_says_so") else {
+        return;
+    };
+    let mut sink = real.sink_with(S3Options::default());
+    let error = sink.sweep(Duration::ZERO).unwrap_err();
+    assert_eq!(error.kind(), SinkErrorKind::Unsupported);
+    assert!(error.to_string().contains("501 Not Implemented"), "{error}");
+}
+
+#[test]
 fn wrong_keys_are_one_clear_error_each() {
     let Some(real) = Real::start("wrong_keys_are_one_clear_error_each") else {
         return;

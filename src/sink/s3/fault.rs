@@ -152,7 +152,7 @@ fn reason(
         Some("BadDigest" | "InvalidDigest" | "XAmzContentChecksumMismatch") => {
             "the object was damaged on its way"
         }
-        Some("NotImplemented") => "the store does not know one of the headers",
+        Some("NotImplemented") => "the store does not know the request or one of its headers",
         // A clock that is wrong has any of the other codes.
         Some(_) | None if matches!(head.status, 400 | 401 | 403) => {
             return skew(head.date, now).or_else(|| {
