@@ -84,6 +84,9 @@ fn build(name: &str, folder: &Path, target: &Path) {
     if cfg!(feature = "confined") {
         features.push("confined");
     }
+    if cfg!(feature = "http") {
+        features.push("http");
+    }
     if cfg!(feature = "s3") {
         features.push("s3");
     }
