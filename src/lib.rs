@@ -68,7 +68,8 @@
 //!   is replaced by a link meanwhile leads nowhere. Needs Linux 5.6 or later; see
 //!   [`DiskSink::rooted`].
 //! - `http`: uploads to an HTTP origin (`HttpSink`).
-//! - `tls`: HTTPS for `http`.
+//! - `s3`: uploads to an object store with the interface of Amazon S3 (`S3Sink`).
+//! - `tls`: HTTPS for `http` and `s3`.
 
 // An example that is pasted does not warn.
 #![doc(test(attr(deny(warnings))))]
@@ -97,6 +98,8 @@ pub use sink::{
 };
 #[cfg(feature = "http")]
 pub use sink::{HttpCaching, HttpOptions, HttpRequest, HttpSink};
+#[cfg(feature = "s3")]
+pub use sink::{S3Bucket, S3Credentials, S3Integrity, S3Keys, S3Options, S3Sink, S3Swept};
 pub use stream::{
     AtDeadline, FinishError, FinishErrorKind, NoNext, Report, RetryPolicy, SegmentSender,
     SegmentStream, SegmentStreamConfig, SegmentWriter, StreamHandle, StreamStats, Tally, WhenFull,

@@ -7,6 +7,8 @@ mod common;
 mod connections;
 #[path = "http/deletion.rs"]
 mod deletion;
+#[path = "http/example.rs"]
+mod example;
 #[path = "http/faults.rs"]
 mod faults;
 #[path = "http/nginx.rs"]

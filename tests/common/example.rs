@@ -87,6 +87,12 @@ fn build(name: &str, folder: &Path, target: &Path) {
     if cfg!(feature = "confined") {
         features.push("confined");
     }
+    if cfg!(feature = "http") {
+        features.push("http");
+    }
+    if cfg!(feature = "s3") {
+        features.push("s3");
+    }
     let status = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .args([

@@ -9,13 +9,14 @@ use ureq::http::Uri;
 use crate::error::SinkError;
 
 /// The URL of the sink, taken apart.
-pub(super) struct Address {
-    pub(super) scheme: Scheme,
+#[derive(Clone)]
+pub(in crate::sink) struct Address {
+    pub(in crate::sink) scheme: Scheme,
     /// The host and the port as the URL has them, for `Host`.
-    pub(super) authority: String,
+    pub(in crate::sink) authority: String,
     /// Without the brackets of an IPv6 address.
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub(in crate::sink) host: String,
+    pub(in crate::sink) port: u16,
     /// The path, and the query of a [`Naming::Query`], that come before a name.
     before: String,
     /// The query that comes behind a name.
@@ -24,7 +25,7 @@ pub(super) struct Address {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scheme {
+pub(in crate::sink) enum Scheme {
     Http,
     Https,
 }
@@ -40,7 +41,7 @@ enum Naming {
 
 impl Address {
     /// The message never has the URL, which may hold a secret.
-    pub(super) fn parse(url: &str) -> Result<Self, SinkError> {
+    pub(in crate::sink) fn parse(url: &str) -> Result<Self, SinkError> {
         let refuse = |reason: &str| {
             let cause = io::Error::new(io::ErrorKind::InvalidInput, reason);
             SinkError::permanent(cause).with_operation("use the URL of the origin")
@@ -91,7 +92,7 @@ impl Address {
     }
 
     /// The scheme, host and port: the part of the URL that is no secret.
-    pub(super) fn origin(&self) -> String {
+    pub(in crate::sink) fn origin(&self) -> String {
         let scheme = match self.scheme {
             Scheme::Http => "http",
             Scheme::Https => "https",
@@ -100,7 +101,7 @@ impl Address {
     }
 
     /// The request target of a name.
-    pub(super) fn target(&self, name: &str) -> io::Result<String> {
+    pub(in crate::sink) fn target(&self, name: &str) -> io::Result<String> {
         let name = match self.naming {
             Naming::Path => encoded(name),
             Naming::Query => {
@@ -118,7 +119,7 @@ impl Address {
 
     /// The target of a redirect, without what may be secret: user, query and fragment, and the path
     /// of the origin's own URL.
-    pub(super) fn redirect(&self, location: &str) -> String {
+    pub(in crate::sink) fn redirect(&self, location: &str) -> String {
         let public = location.split(['?', '#']).next().unwrap_or_default();
         let (scheme, rest) = public
             .split_once("://")
@@ -144,7 +145,7 @@ impl Address {
 }
 
 /// The name of an object by its path hint, with `/` between its parts.
-pub(super) fn name(hint: &Path) -> io::Result<String> {
+pub(in crate::sink) fn name(hint: &Path) -> io::Result<String> {
     let Some(text) = hint.to_str() else {
         return refuse("it is not UTF-8");
     };

@@ -69,7 +69,7 @@ impl HttpCaching {
     }
 
     /// The value of `Cache-Control`.
-    pub(super) fn control(&self, object: ObjectKind, data: &[u8]) -> String {
+    pub(in crate::sink) fn control(&self, object: ObjectKind, data: &[u8]) -> String {
         let time = match object {
             ObjectKind::State => return "no-store".to_owned(),
             ObjectKind::Manifest if has_ended(data) => self.ended,
@@ -103,7 +103,7 @@ fn find(text: &[u8], word: &[u8]) -> Option<usize> {
 }
 
 /// The content type of a name, by its extension.
-pub(super) fn content_type<'a>(name: &str, given: &'a [(String, String)]) -> &'a str {
+pub(in crate::sink) fn content_type<'a>(name: &str, given: &'a [(String, String)]) -> &'a str {
     let file = name.rsplit('/').next().unwrap_or(name);
     let extension = file.rsplit_once('.').map_or("", |(_, extension)| extension);
     let is_it = |given: &&(String, String)| given.0.eq_ignore_ascii_case(extension);

@@ -22,11 +22,14 @@ struct State {
     stage: Stage,
     /// The head of the request, until a connection sends it.
     head: Option<Vec<u8>>,
-    reply: Wanted,
+    wanted: Wanted,
     /// The bytes of the reply that may still come.
     room: u64,
     has_early_reply: bool,
-    location: Option<String>,
+    /// The headers of the reply that ureq does not get to see.
+    hidden: Vec<(&'static str, String)>,
+    /// The text of the reply, if it is wanted.
+    text: Vec<u8>,
     /// The number of the connections that may be used. Older ones count as closed.
     generation: u64,
 }
@@ -48,12 +51,29 @@ pub(super) enum Stage {
     Receive,
 }
 
-/// Whether the body of a reply is the object that was asked for.
+/// What is wanted of the body of a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(in crate::sink) enum Wanted {
     No,
-    /// If the status is 200.
+    /// The object, if the status is 200.
     Object,
+    /// The text of any reply.
+    #[cfg_attr(not(feature = "s3"), allow(dead_code, reason = "for the S3 sink"))]
+    Text,
+    /// The object if the status is 200, and the text of any other reply.
+    #[cfg_attr(not(feature = "s3"), allow(dead_code, reason = "for the S3 sink"))]
+    ObjectOrText,
+}
+
+/// What becomes of the body of a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Passage {
+    /// Only its length passes to ureq.
+    Dropped,
+    /// The same, and the text is kept here.
+    Kept,
+    /// It passes to ureq.
+    Free,
 }
 
 impl Stage {
@@ -78,10 +98,11 @@ impl Call {
             progress: now(),
             stage: Stage::Resolve,
             head: None,
-            reply: Wanted::No,
+            wanted: Wanted::No,
             room: 0,
             has_early_reply: false,
-            location: None,
+            hidden: Vec::new(),
+            text: Vec::new(),
             generation: 0,
         }))
     }
@@ -101,14 +122,15 @@ impl Call {
     }
 
     /// Begins one request of the call.
-    pub(super) fn request(&self, head: Vec<u8>, reply: Wanted) {
+    pub(super) fn request(&self, head: Vec<u8>, wanted: Wanted) {
         let mut state = sync::lock(&self.0);
         state.stage = Stage::Resolve;
         state.head = Some(head);
-        state.reply = reply;
+        state.wanted = wanted;
         state.room = REPLY_LIMIT;
         state.has_early_reply = false;
-        state.location = None;
+        state.hidden.clear();
+        state.text.clear();
     }
 
     /// An error if the time is over, or if the stream shuts down and nothing has moved for the
@@ -199,17 +221,28 @@ impl Call {
         }
     }
 
-    /// Notes the status of the reply. Returns whether its body is the object.
-    pub(super) fn status(&self, status: u16) -> Wanted {
+    /// Notes the status of the reply. Returns what becomes of its body.
+    pub(super) fn status(&self, status: u16) -> Passage {
         let mut state = sync::lock(&self.0);
-        if status != 200 {
-            return Wanted::No;
+        match (state.wanted, status) {
+            (Wanted::Object | Wanted::ObjectOrText, 200) => {
+                // The reader of the object has a limit of its own.
+                state.room = u64::MAX;
+                Passage::Free
+            }
+            (Wanted::Text | Wanted::ObjectOrText, _) => Passage::Kept,
+            (Wanted::No | Wanted::Object, _) => Passage::Dropped,
         }
-        if state.reply == Wanted::Object {
-            // The reader of the object has a limit of its own.
-            state.room = u64::MAX;
-        }
-        state.reply
+    }
+
+    /// Keeps a piece of the text of the reply.
+    pub(super) fn keep(&self, piece: &[u8]) {
+        sync::lock(&self.0).text.extend_from_slice(piece);
+    }
+
+    #[cfg(any(feature = "s3", test))]
+    pub(super) fn take_text(&self) -> Vec<u8> {
+        std::mem::take(&mut sync::lock(&self.0).text)
     }
 
     /// Notes that the server replied, and does not take the rest of the request.
@@ -221,12 +254,15 @@ impl Call {
         sync::lock(&self.0).has_early_reply
     }
 
-    pub(super) fn set_location(&self, location: String) {
-        sync::lock(&self.0).location = Some(location);
+    /// Notes a header of the reply. One of an interim reply is replaced.
+    pub(super) fn hide(&self, name: &'static str, value: String) {
+        let mut state = sync::lock(&self.0);
+        state.hidden.retain(|(known, _)| *known != name);
+        state.hidden.push((name, value));
     }
 
-    pub(super) fn take_location(&self) -> Option<String> {
-        sync::lock(&self.0).location.take()
+    pub(super) fn take_hidden(&self) -> Vec<(&'static str, String)> {
+        std::mem::take(&mut sync::lock(&self.0).hidden)
     }
 
     pub(super) fn generation(&self) -> u64 {

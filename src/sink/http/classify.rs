@@ -34,7 +34,7 @@ impl fmt::Display for Refused {
 impl Error for Refused {}
 
 /// Whether the same request may succeed later.
-fn is_transient(status: u16) -> bool {
+pub(in crate::sink) fn is_transient(status: u16) -> bool {
     match status {
         408 | 425 | 429 => true,
         501 | 505 => false,
@@ -42,8 +42,13 @@ fn is_transient(status: u16) -> bool {
     }
 }
 
+/// The cause of an error: a status, and what is known about it.
+pub(in crate::sink) fn cause(kind: ErrorKind, status: u16, detail: Option<String>) -> io::Error {
+    io::Error::new(kind, Refused { status, detail })
+}
+
 /// The error of a reply whose status is no success.
-pub(super) fn of_status(
+pub(in crate::sink) fn of_status(
     status: u16,
     detail: Option<String>,
     retry_after: Option<Duration>,
@@ -56,7 +61,7 @@ pub(super) fn of_status(
         507 => ErrorKind::StorageFull,
         _ => ErrorKind::Other,
     };
-    let cause = io::Error::new(kind, Refused { status, detail });
+    let cause = cause(kind, status, detail);
     if !is_transient(status) {
         return SinkError::permanent(cause).with_known_outcome();
     }
@@ -136,7 +141,7 @@ pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 }
 
 /// The Unix time of an IMF-fixdate, as `Sun, 06 Nov 1994 08:49:37 GMT`.
-fn seconds_of(date: &str) -> Option<u64> {
+pub(in crate::sink) fn seconds_of(date: &str) -> Option<u64> {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];

@@ -18,7 +18,7 @@ const OWN: [&str; 6] = [
 ];
 
 /// The head as it is sent.
-pub(super) fn head(
+pub(in crate::sink) fn head(
     options: &HttpOptions,
     authority: &str,
     target: &str,
@@ -54,6 +54,16 @@ pub(super) fn head(
     Ok(head.into_bytes())
 }
 
+/// Fails if a header or a content type of the options could not be sent as it is.
+pub(in crate::sink) fn check_all(options: &HttpOptions) -> Result<(), SinkError> {
+    check(&options.headers)?;
+    let types = options.content_types.iter();
+    let types: Vec<_> = types
+        .map(|(_, value)| ("Content-Type".to_owned(), value.clone()))
+        .collect();
+    check(&types)
+}
+
 /// Fails if a header could not be sent as it is, or is the sink's own. The message has the name of
 /// the header at most.
 pub(super) fn check(headers: &[(String, String)]) -> Result<(), SinkError> {
@@ -76,10 +86,10 @@ pub(super) fn check(headers: &[(String, String)]) -> Result<(), SinkError> {
 }
 
 /// The verb of an error message, which goes before the origin.
-pub(super) fn verb(method: Method) -> &'static str {
+pub(in crate::sink) fn verb(method: Method) -> &'static str {
     match method {
         Method::Put | Method::Post => "upload to",
-        Method::Get => "download from",
+        Method::Get | Method::Head => "download from",
         Method::Delete => "delete from",
     }
 }

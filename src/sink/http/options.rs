@@ -33,44 +33,47 @@ use crate::sink::ObjectKind;
 #[derive(Clone)]
 #[must_use]
 pub struct HttpOptions {
-    pub(super) method: Method,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) headers_from: Option<Arc<HeadersFrom>>,
-    pub(super) content_types: Vec<(String, String)>,
-    pub(super) caching: HttpCaching,
-    pub(super) deletion: Deletion,
-    pub(super) timeout: Duration,
-    pub(super) connect_timeout: Duration,
-    pub(super) shutdown_grace: Duration,
-    pub(super) lookup: Arc<Lookup>,
+    pub(in crate::sink) method: Method,
+    pub(in crate::sink) headers: Vec<(String, String)>,
+    pub(in crate::sink) headers_from: Option<Arc<HeadersFrom>>,
+    pub(in crate::sink) content_types: Vec<(String, String)>,
+    pub(in crate::sink) caching: HttpCaching,
+    pub(in crate::sink) deletion: Deletion,
+    pub(in crate::sink) timeout: Duration,
+    pub(in crate::sink) connect_timeout: Duration,
+    pub(in crate::sink) shutdown_grace: Duration,
+    pub(in crate::sink) lookup: Arc<Lookup>,
     #[cfg(feature = "tls")]
-    pub(super) tls: Tls,
+    pub(in crate::sink) tls: Tls,
 }
 
-pub(super) type HeadersFrom =
+pub(in crate::sink) type HeadersFrom =
     dyn Fn(&HttpRequest<'_>) -> Result<Vec<(String, String)>, SinkError> + Send + Sync;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Method {
+pub(in crate::sink) enum Method {
     Put,
     Post,
     Get,
     Delete,
+    #[cfg_attr(not(feature = "s3"), allow(dead_code, reason = "for the S3 sink"))]
+    Head,
 }
 
 impl Method {
-    pub(super) fn name(self) -> &'static str {
+    pub(in crate::sink) fn name(self) -> &'static str {
         match self {
             Self::Put => "PUT",
             Self::Post => "POST",
             Self::Get => "GET",
             Self::Delete => "DELETE",
+            Self::Head => "HEAD",
         }
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Deletion {
+pub(in crate::sink) enum Deletion {
     On,
     Off,
 }
@@ -78,19 +81,19 @@ pub(super) enum Deletion {
 /// Certificates as PEM text.
 #[cfg(feature = "tls")]
 #[derive(Clone, Default)]
-pub(super) struct Tls {
-    pub(super) roots: Option<Vec<u8>>,
-    pub(super) client: Option<(Vec<u8>, Vec<u8>)>,
+pub(in crate::sink) struct Tls {
+    pub(in crate::sink) roots: Option<Vec<u8>>,
+    pub(in crate::sink) client: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// A request that is about to be sent, for the callback of [`HttpOptions::headers_from`].
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct HttpRequest<'a> {
-    pub(super) method: Method,
-    pub(super) name: &'a str,
-    pub(super) object: ObjectKind,
-    pub(super) refusal: Option<u16>,
+    pub(in crate::sink) method: Method,
+    pub(in crate::sink) name: &'a str,
+    pub(in crate::sink) object: ObjectKind,
+    pub(in crate::sink) refusal: Option<u16>,
 }
 
 impl HttpRequest<'_> {
@@ -261,13 +264,13 @@ impl HttpOptions {
 }
 
 /// Replaces the header of this name, or adds it.
-pub(super) fn set(headers: &mut Vec<(String, String)>, name: String, value: String) {
+pub(in crate::sink) fn set(headers: &mut Vec<(String, String)>, name: String, value: String) {
     headers.retain(|(known, _)| !known.eq_ignore_ascii_case(&name));
     headers.push((name, value));
 }
 
 /// Base64 with padding (RFC 4648 §4).
-fn base64(bytes: &[u8]) -> String {
+pub(in crate::sink) fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for group in bytes.chunks(3) {

@@ -10,7 +10,7 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport,
 };
 
-use super::call::{Call, Stage, Wanted};
+use super::call::{Call, Passage, Stage};
 
 /// The header lines of a reply that pass: the framing, and the time of the next attempt.
 const PASSING: [&[u8]; 4] = [
@@ -18,6 +18,15 @@ const PASSING: [&[u8]; 4] = [
     b"content-length",
     b"retry-after",
     b"transfer-encoding",
+];
+
+/// The header lines that ureq does not need, and the sinks do.
+const HIDDEN: [&str; 5] = [
+    "date",
+    "etag",
+    "location",
+    "x-amz-bucket-region",
+    "x-amz-meta-digest",
 ];
 
 /// Wraps the connections of the connector before it.
@@ -185,13 +194,35 @@ struct Reply {
     line: Vec<u8>,
     /// The status, once its line is complete.
     status: Option<u16>,
+    framing: Framing,
 }
 
 #[derive(Default)]
 enum Part {
     #[default]
     Head,
-    Body(Wanted),
+    Body(Passage),
+    Chunks(Chunks),
+}
+
+/// Whether the body comes in chunks.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    #[default]
+    Plain,
+    Chunked,
+}
+
+/// A chunked body whose text is kept: what comes next.
+#[derive(Clone, Copy)]
+enum Chunks {
+    Size,
+    /// This many bytes.
+    Data(u64),
+    /// The end of the line behind the data.
+    End,
+    Trailer,
+    Nothing,
 }
 
 impl Reply {
@@ -200,17 +231,40 @@ impl Reply {
         let mut rest = received;
         while !rest.is_empty() {
             match self.part {
-                Part::Body(Wanted::Object) => return passed.extend_from_slice(rest),
+                Part::Body(Passage::Free) => return passed.extend_from_slice(rest),
                 // The length is what counts.
-                Part::Body(Wanted::No) => return passed.resize(passed.len() + rest.len(), b'-'),
-                Part::Head => {
+                Part::Body(Passage::Dropped) => return dash(passed, rest.len()),
+                Part::Body(Passage::Kept) => {
+                    call.keep(rest);
+                    return dash(passed, rest.len());
+                }
+                Part::Chunks(Chunks::Nothing) => return,
+                Part::Chunks(Chunks::Data(left)) => {
+                    let count =
+                        usize::try_from(left).map_or(rest.len(), |left| left.min(rest.len()));
+                    let (data, after) = rest.split_at(count);
+                    call.keep(data);
+                    dash(passed, count);
+                    rest = after;
+                    let left = left - count as u64;
+                    self.part = Part::Chunks(match left {
+                        0 => Chunks::End,
+                        left => Chunks::Data(left),
+                    });
+                }
+                Part::Head | Part::Chunks(_) => {
                     let end = rest.iter().position(|byte| *byte == b'\n');
                     let (line, after) = rest.split_at(end.map_or(rest.len(), |at| at + 1));
                     self.line.extend_from_slice(line);
                     rest = after;
                     if end.is_some() {
                         let line = std::mem::take(&mut self.line);
-                        self.pass_line(&line, passed, call);
+                        match self.part {
+                            Part::Chunks(chunks) => {
+                                self.part = Part::Chunks(chunks.pass_line(&line, passed));
+                            }
+                            _ => self.pass_line(&line, passed, call),
+                        }
                     }
                 }
             }
@@ -231,7 +285,10 @@ impl Reply {
                 // The head of the reply itself comes behind an interim one.
                 self.status = None;
             } else {
-                self.part = Part::Body(call.status(status));
+                self.part = match (call.status(status), self.framing) {
+                    (Passage::Kept, Framing::Chunked) => Part::Chunks(Chunks::Size),
+                    (passage, _) => Part::Body(passage),
+                };
             }
             return;
         }
@@ -239,14 +296,56 @@ impl Reply {
             return;
         };
         let (name, value) = (&text[..colon], text[colon + 1..].trim_ascii());
-        if name.eq_ignore_ascii_case(b"location") {
-            call.set_location(String::from_utf8_lossy(value).into_owned());
+        let is_it = |hidden: &&&str| name.eq_ignore_ascii_case(hidden.as_bytes());
+        if let Some(hidden) = HIDDEN.iter().find(is_it) {
+            call.hide(hidden, String::from_utf8_lossy(value).into_owned());
+        }
+        if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            self.framing = Framing::Chunked;
         }
         if PASSING.iter().any(|pass| name.eq_ignore_ascii_case(pass)) {
             passed.extend_from_slice(text);
             passed.extend_from_slice(b"\r\n");
         }
     }
+}
+
+impl Chunks {
+    /// Appends what passes of a complete line. Returns what comes next.
+    fn pass_line(self, line: &[u8], passed: &mut Vec<u8>) -> Self {
+        let text = line.trim_ascii();
+        match self {
+            Self::Size => {
+                let digits = text.split(|byte| *byte == b';').next().unwrap_or_default();
+                let digits = str::from_utf8(digits.trim_ascii()).unwrap_or_default();
+                match u64::from_str_radix(digits, 16) {
+                    Ok(0) => Self::Trailer,
+                    Ok(size) => {
+                        passed.extend_from_slice(format!("{size:x}\r\n").as_bytes());
+                        Self::Data(size)
+                    }
+                    Err(_) => {
+                        passed.extend_from_slice(b"no size\r\n");
+                        Self::Nothing
+                    }
+                }
+            }
+            Self::Trailer if text.is_empty() => {
+                passed.extend_from_slice(b"0\r\n\r\n");
+                Self::Nothing
+            }
+            Self::Trailer => Self::Trailer,
+            Self::End | Self::Data(_) | Self::Nothing => {
+                passed.extend_from_slice(b"\r\n");
+                Self::Size
+            }
+        }
+    }
+}
+
+/// Appends bytes that say nothing.
+fn dash(passed: &mut Vec<u8>, count: usize) {
+    passed.resize(passed.len() + count, b'-');
 }
 
 /// The status line without its reason, and the status. If it is none, ureq gets a line that it
@@ -268,8 +367,9 @@ fn parse_status(line: &[u8]) -> (Vec<u8>, u16) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sink::http::call::Wanted;
 
-    /// What passes of a reply that comes in pieces of this size.
+    /// What passes of a reply that comes in pieces of this size, and the `Location` that does not.
     fn passed(reply: &str, wanted: Wanted, piece: usize) -> (String, Option<String>) {
         let call = Call::new();
         call.request(Vec::new(), wanted);
@@ -277,7 +377,10 @@ mod tests {
         for piece in reply.as_bytes().chunks(piece) {
             state.pass(piece, &mut passed, &call);
         }
-        (String::from_utf8(passed).unwrap(), call.take_location())
+        let mut hidden = call.take_hidden().into_iter();
+        let location = hidden.find(|(name, _)| *name == "location");
+        let passed = String::from_utf8(passed).unwrap();
+        (passed, location.map(|(_, value)| value))
     }
 
     #[test]
@@ -302,6 +405,39 @@ mod tests {
                 4\r\na\nb\n\r\n0\r\n\r\n";
             assert_eq!(passed, expected, "in pieces of {piece}");
         }
+    }
+
+    #[test]
+    fn a_text_that_is_wanted_is_kept_and_does_not_pass() {
+        let plain = (
+            "Content-Length: 6\r\n\r\nSECRET",
+            "Content-Length: 6\r\n\r\n------",
+        );
+        let chunked = (
+            "Transfer-Encoding: chunked\r\n\r\n4;x=SECRET\r\nSECR\r\n02\r\nET\r\n0\r\nX: SECRET\r\n\r\n",
+            "Transfer-Encoding: chunked\r\n\r\n4\r\n----\r\n2\r\n--\r\n0\r\n\r\n",
+        );
+        for (reply, expected) in [plain, chunked] {
+            for piece in [1, 2, 7, 1000] {
+                let call = Call::new();
+                call.request(Vec::new(), Wanted::Text);
+                let (mut state, mut passed) = (Reply::default(), Vec::new());
+                let reply = format!("HTTP/1.1 403 \r\n{reply}");
+                for piece in reply.as_bytes().chunks(piece) {
+                    state.pass(piece, &mut passed, &call);
+                }
+                let expected = format!("HTTP/1.1 403 \r\n{expected}");
+                assert_eq!(String::from_utf8(passed).unwrap(), expected);
+                assert_eq!(call.take_text(), b"SECRET");
+            }
+        }
+    }
+
+    #[test]
+    fn a_chunk_without_a_size_is_refused() {
+        let reply = "HTTP/1.1 403 \r\nTransfer-Encoding: chunked\r\n\r\nSECRET\r\nSECRET";
+        let (passed, _) = passed(reply, Wanted::Text, 5);
+        assert!(passed.ends_with("\r\n\r\nno size\r\n"), "{passed}");
     }
 
     #[test]
