@@ -2,6 +2,8 @@
 
 mod common;
 
+use proptest::prelude::*;
+
 use common::splice::{self, Segmentation as Made};
 use segmenter::scte35::{Action, Break, Command, Role, SegmentationKind, SpliceInfo};
 
@@ -139,4 +141,20 @@ fn what_cannot_be_read_is_refused_or_encrypted() {
         SpliceInfo::read(&heartbeat).unwrap().command,
         Command::Nothing
     );
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_behind_a_table_id(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = SpliceInfo::read(&[&[0xFC][..], &bytes].concat());
+    }
+
+    #[test]
+    fn any_damage(at in 0_usize..60, value in any::<u8>(), len in 0_usize..80) {
+        let kinds = [Made::new(1, 0x35, None), Made::new(2, 0x10, Some(90_000))];
+        let mut section = splice::time_signal(Some(9), &kinds);
+        let index = at % section.len();
+        section[index] = value;
+        let _ = SpliceInfo::read(&section[..len.min(section.len())]);
+    }
 }
