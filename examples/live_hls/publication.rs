@@ -246,7 +246,14 @@ fn previous_target(path: &Path) -> Duration {
 }
 
 fn playlists(kind: Playlists, window: Duration, bound: Duration) -> Vec<MediaPlaylist> {
-    let live = MediaPlaylist::live(LIVE, window).target_duration(bound);
+    let mut live = MediaPlaylist::live(LIVE, window).target_duration(bound);
+    // For the tests, in which few files wait: the lines in each part of the side file.
+    if let Some(lines) = std::env::var("SIDE_FILE_LINES")
+        .ok()
+        .and_then(|it| it.parse().ok())
+    {
+        live = live.side_file_lines(lines);
+    }
     match kind {
         Playlists::Live => vec![live],
         Playlists::LiveAndRecording => vec![
