@@ -273,7 +273,14 @@ fn playlists(terms: Terms) -> Vec<MediaPlaylist> {
         }
         playlist
     };
-    let live = with_terms(MediaPlaylist::live(LIVE, terms.window));
+    let mut live = with_terms(MediaPlaylist::live(LIVE, terms.window));
+    // For the tests, in which few files wait: the lines in each part of the side file.
+    if let Some(lines) = std::env::var("SIDE_FILE_LINES")
+        .ok()
+        .and_then(|it| it.parse().ok())
+    {
+        live = live.side_file_lines(lines);
+    }
     match terms.kind {
         Playlists::Live => vec![live],
         Playlists::LiveAndRecording => vec![

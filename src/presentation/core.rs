@@ -159,10 +159,8 @@ impl<F: Format> Core<F> {
         };
         for (p, it) in self.publications.iter_mut().enumerate() {
             if it.manifest.state().is_none() {
-                // One that failed is tried again.
-                let has_failed = it.is_unpublished() && it.job.is_none();
                 let may_change = it.tried == it.version && !it.is_refused;
-                if may_change && (has_failed || self.format.is_outdated(p, &view)) {
+                if may_change && self.format.is_outdated(p, &view) {
                     it.version += 1;
                 }
                 continue;

@@ -69,6 +69,7 @@ impl<F: Format> Core<F> {
     pub(crate) fn submit(&mut self, p: usize, spent: &mut Spent) -> Result<(), Unsent> {
         let is_wanted = matches!(self.standing(p), Standing::Due | Standing::Failed(_))
             && self.publications[p].is_unpublished()
+            && !self.publications[p].has_no_text()
             && self.is_publishable(p);
         let Some(port) = self.port_of(p).filter(|_| is_wanted) else {
             return Ok(());

@@ -108,6 +108,11 @@ impl Publication {
         self.landed > 0 || self.published.number > 0
     }
 
+    /// Whether the format has refused the newest version.
+    pub(crate) fn has_no_text(&self) -> bool {
+        self.is_refused && self.tried == self.version
+    }
+
     pub(crate) fn files_waiting(&self) -> impl Iterator<Item = &Path> {
         self.retention.iter().flat_map(Retention::files)
     }

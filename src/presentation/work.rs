@@ -45,11 +45,12 @@ impl<F: Format> Core<F> {
     }
 
     /// Whether the manifest has a version that nobody has tried to publish. A manifest that names
-    /// others has no rendition that would publish it again, so it is due until it has landed.
+    /// others has no rendition that would publish it again, so it is due until it has landed, or
+    /// the format has refused this version.
     pub(crate) fn is_due(&self, p: usize) -> bool {
         let it = &self.publications[p];
         let is_due = match it.manifest.kind {
-            ManifestKind::Index => it.is_unpublished(),
+            ManifestKind::Index => it.is_unpublished() && !it.has_no_text(),
             ManifestKind::Segments { .. } => it.version > it.tried,
         };
         is_due && self.is_publishable(p)

@@ -53,9 +53,9 @@ fn a_clip_begins_with_the_map_the_keys_and_the_date_in_force() {
     let iv = |number: u64| format!("#EXT-X-KEY:METHOD=AES-128,IV=0x{number:032X},URI=\"k\"\n");
     let date = |secs: u64| format!("#EXT-X-PROGRAM-DATE-TIME:2026-11-22T17:00:{secs:02}.000Z\n");
     let expected = [
-        "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:2\n",
+        "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n",
+        "#EXT-X-START:TIME-OFFSET=1.000,PRECISE=YES\n#EXT-X-TARGETDURATION:2\n",
         "#EXT-X-MEDIA-SEQUENCE:4\n#EXT-X-PLAYLIST-TYPE:VOD\n",
-        "#EXT-X-START:TIME-OFFSET=1.000,PRECISE=YES\n",
         "#EXT-X-MAP:URI=\"init.mp4\"\n",
         &iv(4),
         &date(8),
