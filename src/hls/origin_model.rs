@@ -321,7 +321,7 @@ fn the_alarm_is_on_while_nothing_was_published_for_too_long() {
     assert!(!health(&live).is_overdue);
     *is_down.lock().unwrap() = true;
     live.push();
-    live.run(Duration::from_millis(7_000));
+    live.run(secs(7));
     assert!(!health(&live).is_overdue, "a moment before");
     live.run(Duration::from_millis(7_200));
     let overdue = health(&live);
@@ -332,7 +332,7 @@ fn the_alarm_is_on_while_nothing_was_published_for_too_long() {
     );
     *is_down.lock().unwrap() = false;
     live.push();
-    live.run(Duration::from_millis(9_000));
+    live.run(secs(9));
     let healed = health(&live);
     assert!(!healed.is_overdue && healed.failures == 0);
     live.end();
