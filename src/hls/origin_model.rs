@@ -299,6 +299,49 @@ fn the_newest_text_is_the_last_one_within_two_target_durations() {
     }
 }
 
+/// Nothing lands for 1.5 target durations, and then the origin heals.
+#[test]
+fn the_alarm_is_on_while_nothing_was_published_for_too_long() {
+    let is_down = Arc::new(Mutex::new(false));
+    let down = Arc::clone(&is_down);
+    let mut live = Live::new(move |_: &str| {
+        let is_down = *down.lock().unwrap();
+        let answer = if is_down {
+            Answer::Busy
+        } else {
+            Answer::Stored
+        };
+        (MOMENT, answer)
+    });
+    let health = |live: &Live| live.handle.port().expect("it goes to an origin").health();
+    for number in 0..3 {
+        live.run(secs(2 * number));
+        live.push();
+    }
+    live.run(Duration::from_millis(4_500));
+    assert!(!health(&live).is_overdue);
+    *is_down.lock().unwrap() = true;
+    live.push();
+    live.run(secs(7));
+    assert!(!health(&live).is_overdue, "a moment before");
+    live.run(Duration::from_millis(7_200));
+    let overdue = health(&live);
+    assert!(overdue.is_overdue && overdue.failures > 2);
+    assert_eq!(
+        overdue.last_error.as_deref(),
+        Some("cannot write \".live.m3u8.state\": 503")
+    );
+    *is_down.lock().unwrap() = false;
+    live.push();
+    live.run(secs(9));
+    let healed = health(&live);
+    assert!(!healed.is_overdue && healed.failures == 0);
+    live.end();
+    live.run(secs(60));
+    let ended = health(&live);
+    assert!(!ended.is_overdue && ended.unpublished_for.is_none());
+}
+
 /// The version without the file landed, and the one that was aborted before may come back.
 #[test]
 fn no_file_is_deleted_while_an_older_text_may_come_back() {

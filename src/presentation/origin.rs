@@ -49,12 +49,13 @@ impl<S: SegmentSink + 'static> Destination for Origin<S> {}
 /// # Two origins
 ///
 /// Each origin has a stream and a publisher of its own, so that they fail independently, under the
-/// same names. A small thread hands each item of the first stream on to the second one, whether it
-/// was stored or not:
+/// same names. The consumer of the first stream hands each item on to the second one, whether it
+/// was stored or not. (A segment that was dropped or given up has no payload; pass its loss on with
+/// [`SegmentSender::lost`](crate::SegmentSender::lost).)
 ///
 /// ```
 /// use segment_stream::hls::{MediaPlaylist, MediaPlaylistPublisher, Origin};
-/// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig, SendError, sink};
+/// use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig, sink};
 /// use std::time::Duration;
 ///
 /// # fn upload(_: &ProducedSegment) -> std::io::Result<()> { Ok(()) }
