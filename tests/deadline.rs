@@ -279,20 +279,18 @@ fn a_panic_of_the_sink_at_the_same_time_loses_nothing() {
 
 #[test]
 fn the_error_of_a_sink_that_had_ended_is_not_forgotten() {
-    must_end(|| {
-        let gate = Gate::default();
-        let (stream, _sender) = SegmentStream::with_writers(depth(2), 2, |number| {
-            NeverEnding(Some(gate.clone()).filter(|_| number == 0))
+    in_some_time(BRIEF, |time| {
+        must_end(move || {
+            let gate = Gate::default();
+            let (stream, _sender) = SegmentStream::with_writers(depth(2), 2, |number| {
+                NeverEnding(Some(gate.clone()).filter(|_| number == 0))
+            })
+            .unwrap();
+            let report = stream.finish_timeout(time).unwrap_err().into_report();
+            gate.open();
+            let codes = report.sink_errors.iter().map(SinkError::raw_os_error);
+            codes.eq([Some(5), None])
         })
-        .unwrap();
-        let report = stream.finish_timeout(BRIEF).unwrap_err().into_report();
-        let codes: Vec<_> = report
-            .sink_errors
-            .iter()
-            .map(SinkError::raw_os_error)
-            .collect();
-        assert_eq!(codes, [Some(5), None]);
-        gate.open();
     });
 }
 
