@@ -282,7 +282,7 @@ fn in_order_every_version_is_put_and_one_without_room_is_refused() {
         }
         let refused = publisher.push(&Ok(media(4))).unwrap_err();
         assert_eq!(refused.kind(), PublishErrorKind::Sink);
-        let expected = "the playlist was not published: cannot write \"live.m3u8\": \
+        let expected = "the manifest was not published: cannot write \"live.m3u8\": \
                         as many versions wait for the origin as may wait";
         assert_eq!(refused.to_string(), expected);
         server.gate.open();

@@ -42,7 +42,7 @@ fn a_finish_says_that_the_end_was_refused_and_may_be_called_again() {
         assert_eq!(error.kind(), PublishErrorKind::Sink);
         assert_eq!(
             error.to_string(),
-            "the playlist was not published: cannot write \"live.m3u8\": 403"
+            "the manifest was not published: cannot write \"live.m3u8\": 403"
         );
         publisher.finish().unwrap();
         let text = server.object("live.m3u8").unwrap();
@@ -118,7 +118,7 @@ fn a_sink_that_panics_fails_every_later_push_and_deadlocks_nobody() {
             thread::yield_now();
         }
         let error = publisher.push(&Ok(media(1))).unwrap_err();
-        let expected = "the playlist was not published: cannot write \"live.m3u8\": the publisher \
+        let expected = "the manifest was not published: cannot write \"live.m3u8\": the publisher \
                         thread of the origin has ended: cannot write \"live.m3u8\": the sink \
                         panicked: the sink was made to panic here";
         assert_eq!(error.to_string(), expected);
