@@ -221,6 +221,50 @@ fn a_resumed_playlist_is_read_through_the_sink() {
     });
 }
 
+/// An earlier session went through a sink, and its side file has parts. At an origin it has none,
+/// as each version brings it whole.
+#[test]
+fn the_parts_of_a_side_file_become_one_and_are_deleted() {
+    must_end(|| {
+        let server = Server::open();
+        let playlist = MediaPlaylist::live("live.m3u8", Duration::ZERO)
+            .target_duration(Duration::from_secs(2))
+            .retention(Retention::Delete { margin: LONG })
+            .side_file_lines(2);
+        let mut first = MediaPlaylistPublisher::new(playlist.clone(), server.sink()).unwrap();
+        for number in 0..20 {
+            first.push(&Ok(media(number))).unwrap();
+        }
+        let mut waiting: Vec<_> = first.waiting_for_deletion().collect();
+        first.suspend().unwrap();
+        let parts = server.names(".live.m3u8.state.");
+        assert!(
+            waiting.len() > 9 && parts.len() > 2,
+            "{waiting:?} {parts:?}"
+        );
+
+        let read = || {
+            Previous::read_through(&mut server.sink(), &playlist)
+                .unwrap()
+                .unwrap()
+        };
+        let origin = Origin::new(server.sink());
+        let mut second = MediaPlaylistPublisher::resume(playlist.clone(), origin, &read()).unwrap();
+        second.push(&Ok(media(20))).unwrap();
+        for part in &parts {
+            server.wait_for(&format!("delete {part}"), 1);
+        }
+        second.suspend().unwrap();
+        assert_eq!(server.names(".live.m3u8.state."), [""; 0]);
+        let third = MediaPlaylistPublisher::resume(playlist.clone(), server.sink(), &read());
+        let mut still: Vec<_> = third.unwrap().waiting_for_deletion().collect();
+        waiting.sort();
+        still.sort();
+        still.retain(|file| waiting.contains(file));
+        assert_eq!(still, waiting);
+    });
+}
+
 /// It begins to fail, and the playlist is not put without it.
 #[test]
 fn side_files_go_to_their_own_sink_and_come_first() {

@@ -60,6 +60,13 @@ impl Server {
         self.state.lock().unwrap().objects.get(path).cloned()
     }
 
+    /// The names of the objects that begin so.
+    pub(crate) fn names(&self, beginning: &str) -> Vec<String> {
+        let state = self.state.lock().unwrap();
+        let names = state.objects.keys().filter(|it| it.starts_with(beginning));
+        names.cloned().collect()
+    }
+
     pub(crate) fn store(&self, path: &str, text: &str) {
         let mut state = self.state.lock().unwrap();
         state.objects.insert(path.to_owned(), text.to_owned());
