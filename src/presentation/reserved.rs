@@ -1,4 +1,4 @@
-//! Reserves the playlist's own names.
+//! Reserves the manifest's own names.
 
 use std::io;
 use std::path::{Path, PathBuf};
