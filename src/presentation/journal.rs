@@ -108,7 +108,7 @@ pub(crate) fn render_pins(header: &str, pins: &Pins) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// `clip UNTIL STAYS NAME`, in seconds since 1970
+/// `clip UNTIL STAYS NAME`, in seconds since 1970 and in microseconds.
 fn clip_line(clip: &Pins) -> String {
     let Pins { name, stays, .. } = clip;
     let until = clip
