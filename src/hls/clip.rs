@@ -114,7 +114,7 @@ impl Clip {
     /// Releases the clip with the first push or
     /// [`delete_due`](super::MediaPlaylistPublisher::delete_due) at or after this date. By default
     /// it stays until it is released. A session that resumes the playlist knows the date in whole
-    /// seconds, rounded down.
+    /// seconds, rounded up.
     pub fn until(mut self, date: SystemTime) -> Self {
         self.until = Some(date);
         self

@@ -114,7 +114,9 @@ fn clip_line(clip: &Pins) -> String {
     let until = clip
         .until
         .map(|it| it.duration_since(UNIX_EPOCH).unwrap_or_default());
-    let until = until.map_or_else(|| "-".to_owned(), |it| it.as_secs().to_string());
+    // Rounded up, so that no later session releases it earlier.
+    let until = until.map(|it| it.as_secs() + u64::from(it.subsec_nanos() > 0));
+    let until = until.map_or_else(|| "-".to_owned(), |it| it.to_string());
     format!("clip {until} {stays} {name}\n")
 }
 
