@@ -40,6 +40,7 @@ mod splices;
 use options::{HELP, Options, Restart, Speed};
 use packager::{Bound, Packager};
 use publication::{Deletion, Publication};
+use splices::Splices;
 use support::arguments::Command;
 use support::display::Display;
 use support::folder::Folder;
@@ -109,7 +110,14 @@ fn package(
     let handle = stream.handle();
 
     let segmenter = Segmenter::new(options.target).for_players(options.program);
-    let packager = Packager::new(segmenter, publication.next_sequence(), options, bound);
+    let splices = Splices::new(
+        options.ad_markers,
+        options.dates,
+        &publication.known_ranges(),
+        publication.ranges(),
+    );
+    let next = publication.next_sequence();
+    let packager = Packager::new(segmenter, next, options, bound, splices);
     let pace = match options.speed {
         Speed::Full => Pace::Unpaced,
         Speed::Realtime => Pace::realtime(),

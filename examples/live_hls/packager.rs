@@ -81,6 +81,7 @@ impl Packager {
         first_sequence: u64,
         options: &Options,
         bound: Bound,
+        splices: Splices,
     ) -> Self {
         Self {
             segmenter,
@@ -90,7 +91,7 @@ impl Packager {
                 target: options.target,
                 dates: Dates::new(),
                 dating: options.dates,
-                splices: Splices::new(options.ad_markers, options.dates),
+                splices,
                 claim: options.claim,
                 bound,
                 notices: Vec::new(),
@@ -128,7 +129,7 @@ impl Labels {
         }
         let mut told = SegmentInfo::new();
         if let Some(date) = self.dates.date(&cut) {
-            told = self.splices.announce(&cut, date.start, told);
+            told = self.splices.announce(&cut, number, date.start, told);
             if date.is_new && self.dating == Dating::ByClock {
                 told = told.program_date_time(date.start);
             }

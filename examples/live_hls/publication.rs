@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use segment_stream::hls::{
-    Item, MediaPlaylist, MediaPlaylistPublisher, Notice, Previous, PublishError, Retention,
+    DateRange, Item, MediaPlaylist, MediaPlaylistPublisher, Notice, Previous, PublishError,
+    Retention,
 };
 use segment_stream::{DiskSink, Durability, Existing, ProducedSegment, SegmentSink, WriteError};
 
 use crate::keep::Keep;
 use crate::options::{Claim, Dating, Options, Playlists, Restart};
 use crate::packager::Bound;
+use crate::splices::Ranges;
 use support::display::Display;
 
 pub(crate) const LIVE: &str = "live.m3u8";
@@ -40,6 +42,8 @@ pub(crate) struct Publication {
     /// Whether any of them has an entry.
     content: Content,
     limit: Limit,
+    /// The breaks that come with the segments.
+    ranges: Ranges,
 }
 
 /// The limit of bytes, as it was displayed last.
@@ -140,6 +144,7 @@ impl Publication {
             publishers,
             content,
             limit: Limit::Kept,
+            ranges: Ranges::default(),
         })
     }
 
@@ -159,6 +164,17 @@ impl Publication {
     pub(crate) fn next_sequence(&self) -> u64 {
         let numbers = self.publishers.iter().map(Publisher::next_sequence);
         numbers.max().unwrap_or_default()
+    }
+
+    /// The way of date ranges into the playlists.
+    pub(crate) fn ranges(&self) -> Ranges {
+        self.ranges.clone()
+    }
+
+    /// The date ranges of a playlist that is resumed.
+    pub(crate) fn known_ranges(&self) -> Vec<DateRange> {
+        let first = self.publishers.first();
+        first.map_or_else(Vec::new, |it| it.date_ranges().known())
     }
 
     /// Enters an item of the stream with its result, publishes, and displays every error.
@@ -181,7 +197,19 @@ impl Publication {
                 _ => self.start(display),
             }
         }
+        self.announce(segment.sequence, display);
         self.enter(item, display);
+    }
+
+    /// Lists the date ranges that precede this segment.
+    fn announce(&self, number: u64, display: &mut Display) {
+        while let Some(range) = self.ranges.take(number) {
+            for publisher in &self.publishers {
+                if let Err(error) = publisher.date_ranges().announce(&range) {
+                    display.complain(error);
+                }
+            }
+        }
     }
 
     /// Starts the playlists, for segments as long as the first one lets expect.

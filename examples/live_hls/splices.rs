@@ -1,10 +1,15 @@
 //! Advertisements: splice information (SCTE 35) as EXT-X-DATERANGE and EXT-X-CUE lines.
+//!
+//! A break is a date range of the playlist, which lists it until it has ended and left the window.
+//! A mark is a line of its segment.
 
+use std::collections::VecDeque;
 use std::fmt::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use segment_stream::SegmentInfo;
-use segment_stream::hls::date_text;
+use segment_stream::hls::{DateRange, DateRangeError, Scte35, date_text};
 use segmenter::scte35::{Action, Command, Role, Segmentation};
 use segmenter::{Segment, Splice};
 
@@ -27,8 +32,9 @@ const NEAR: Duration = Duration::from_millis(20);
 pub(crate) struct Splices {
     markers: Markers,
     dating: Dating,
-    /// The program was left, or will be.
+    /// The program was left, or will be. The oldest comes first.
     breaks: Vec<Break>,
+    ranges: Ranges,
     cues: Vec<Cue>,
 }
 
@@ -55,46 +61,79 @@ struct Cue {
     line: String,
 }
 
-/// An attribute with a section as its value.
-#[derive(Clone, Copy)]
-enum Attribute {
-    Out,
-    In,
-    Command,
+/// The most breaks that may be open: when one more begins, the oldest is over. Some encoders never
+/// tell when the program resumes.
+const MOST_BREAKS: usize = 16;
+
+/// Date ranges on their way to the playlists, each with the number of the segment that it precedes.
+#[derive(Clone, Default)]
+pub(crate) struct Ranges(Arc<Mutex<VecDeque<(u64, DateRange)>>>);
+
+impl Ranges {
+    fn send(&self, number: u64, range: Result<DateRange, DateRangeError>) {
+        // None before 1970, as no playlist can express it.
+        if let Ok(range) = range {
+            self.lock().push_back((number, range));
+        }
+    }
+
+    /// Takes the next range that precedes this segment or one before it.
+    pub(crate) fn take(&self, number: u64) -> Option<DateRange> {
+        let mut ranges = self.lock();
+        let range = ranges.pop_front_if(|(its, _)| *its <= number);
+        range.map(|(_, range)| range)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(u64, DateRange)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Splices {
-    pub(crate) fn new(markers: Markers, dating: Dating) -> Self {
+    /// Resumes the breaks that the playlist has not ended.
+    pub(crate) fn new(
+        markers: Markers,
+        dating: Dating,
+        known: &[DateRange],
+        ranges: Ranges,
+    ) -> Self {
+        let open = known.iter().filter(|it| it.known_end().is_none());
         Self {
             markers,
             dating,
-            breaks: Vec::new(),
+            breaks: open.filter_map(Break::of).collect(),
+            ranges,
             cues: Vec::new(),
         }
     }
 
-    /// Adds what is to be said with a segment that begins at this date.
+    /// Adds what is to be said with a segment of this number that begins at this date.
     pub(crate) fn announce(
         &mut self,
         segment: &Segment,
+        number: u64,
         date: SystemTime,
         info: SegmentInfo,
     ) -> SegmentInfo {
-        let mut lines = Vec::new();
+        let mut told = Told::default();
         for splice in &segment.splices {
             let at = date_of(splice, segment, date);
-            self.take(splice, at, &mut lines);
+            self.take(splice, at, &mut told);
         }
         let end = date.checked_add(segment.length()).unwrap_or(date);
-        self.end_breaks(end, &mut lines);
-        if self.markers == Markers::Cue || self.dating == Dating::None {
-            lines.clear();
+        self.end_breaks(end, &mut told);
+        let mut lines = Vec::new();
+        if self.markers != Markers::Cue && self.dating == Dating::ByClock {
+            for range in told.ranges {
+                self.ranges.send(number, range);
+            }
+            lines = told.marks;
         }
         self.take_cues(date, &mut lines);
         lines.into_iter().fold(info, with_line)
     }
 
-    fn take(&mut self, splice: &Splice, at: SystemTime, lines: &mut Vec<String>) {
+    fn take(&mut self, splice: &Splice, at: SystemTime, told: &mut Told) {
         match splice.info.command {
             Command::Nothing => {}
             Command::Insert(insert) => {
@@ -102,20 +141,20 @@ impl Splices {
                 match insert.action {
                     Action::Out { planned, .. } => {
                         let planned = planned.map(|it| (duration(it.ticks), it.auto_return));
-                        self.leave(key, at, planned, splice, lines);
+                        self.leave(key, at, planned, splice, told);
                     }
-                    Action::In { .. } => self.resume(key, at, splice, lines),
-                    _ => self.cancel(|it| it == key, lines),
+                    Action::In { .. } => self.resume(key, at, splice, told),
+                    _ => self.cancel(|it| it == key, told),
                 }
             }
             Command::Time(_) if !splice.info.segmentations.is_empty() => {
                 for segmentation in &splice.info.segmentations {
-                    self.take_segmentation(*segmentation, at, splice, lines);
+                    self.take_segmentation(*segmentation, at, splice, told);
                 }
             }
             _ => {
                 let id = format!("splice-{}-{}", checksum(&splice.section), millis(at));
-                lines.extend(date_range(&id, at, &[], Attribute::Command, splice));
+                told.marks.extend(mark(&id, at, None, splice));
             }
         }
     }
@@ -125,12 +164,12 @@ impl Splices {
         segmentation: Segmentation,
         at: SystemTime,
         splice: &Splice,
-        lines: &mut Vec<String>,
+        told: &mut Told,
     ) {
         let event = segmentation.event;
         let Some(kind) = segmentation.kind else {
             let of_event = |key| matches!(key, Key::Segmentation { event: it, .. } if it == event);
-            return self.cancel(of_event, lines);
+            return self.cancel(of_event, told);
         };
         let key = Key::Segmentation {
             event,
@@ -139,20 +178,12 @@ impl Splices {
         match kind.role() {
             Role::Out => {
                 let planned = kind.ticks.map(|ticks| (duration(ticks), false));
-                self.leave(key, at, planned, splice, lines);
+                self.leave(key, at, planned, splice, told);
             }
-            Role::In => self.resume(key, at, splice, lines),
+            Role::In => self.resume(key, at, splice, told),
             Role::Mark => {
                 let planned = kind.ticks.map(duration);
-                let planned = planned.map(|it| attribute("PLANNED-DURATION", it));
-                let id = key.id(at);
-                lines.extend(date_range(
-                    &id,
-                    at,
-                    planned.as_slice(),
-                    Attribute::Command,
-                    splice,
-                ));
+                told.marks.extend(mark(&key.id(at), at, planned, splice));
             }
         }
     }
@@ -164,7 +195,7 @@ impl Splices {
         at: SystemTime,
         planned: Option<(Duration, bool)>,
         splice: &Splice,
-        lines: &mut Vec<String>,
+        told: &mut Told,
     ) {
         if self.breaks.iter().any(|it| it.key == key) {
             // It was said before, and what was said cannot change.
@@ -172,20 +203,21 @@ impl Splices {
         }
         let id = key.id(at);
         let length = planned.map(|(planned, _)| planned);
-        let attributes = length.map(|it| attribute("PLANNED-DURATION", it));
-        lines.extend(date_range(
-            &id,
-            at,
-            attributes.as_slice(),
-            Attribute::Out,
-            splice,
-        ));
+        let range = DateRange::new(&id, at).and_then(|it| it.scte35(Scte35::Out, &*splice.section));
+        told.ranges.push(match length {
+            Some(length) => range.and_then(|it| it.planned_duration(length)),
+            None => range,
+        });
         let line = match length {
             Some(length) => format!("#EXT-X-CUE-OUT:{}", seconds(length)),
             None => "#EXT-X-CUE-OUT".to_owned(),
         };
         self.cues.push(Cue { at, key, line });
         let returns = planned.filter(|(_, auto_return)| *auto_return);
+        if self.breaks.len() >= MOST_BREAKS {
+            let oldest = self.breaks.remove(0);
+            told.ranges.push(oldest.ended(at));
+        }
         self.breaks.push(Break {
             key,
             id,
@@ -195,23 +227,19 @@ impl Splices {
     }
 
     /// The program resumes.
-    fn resume(&mut self, key: Key, at: SystemTime, splice: &Splice, lines: &mut Vec<String>) {
+    fn resume(&mut self, key: Key, at: SystemTime, splice: &Splice, told: &mut Told) {
         let known = self.breaks.iter().position(|it| it.key == key);
-        let (id, start, length) = match known.map(|index| self.breaks.swap_remove(index)) {
+        match known.map(|index| self.breaks.remove(index)) {
             Some(it) => {
-                let length = at.duration_since(it.start).unwrap_or_default();
-                (it.id, it.start, Some(attribute("DURATION", length)))
+                let range = it.ended(at);
+                told.ranges
+                    .push(range.and_then(|it| it.scte35(Scte35::In, &*splice.section)));
             }
             // The break began before the first segment.
-            None => (key.id(at), at, None),
-        };
-        lines.extend(date_range(
-            &id,
-            start,
-            length.as_slice(),
-            Attribute::In,
-            splice,
-        ));
+            None => told
+                .marks
+                .extend(line(&key.id(at), at, None, "SCTE35-IN", splice)),
+        }
         self.push_cue_in(key, at);
     }
 
@@ -221,14 +249,13 @@ impl Splices {
     }
 
     /// What was said of a splice cannot be taken back, but it takes no time.
-    fn cancel(&mut self, is_it: impl Fn(Key) -> bool, lines: &mut Vec<String>) {
+    fn cancel(&mut self, is_it: impl Fn(Key) -> bool, told: &mut Told) {
         let cues = &mut self.cues;
         self.breaks.retain(|it| {
             let is_ahead = cues.iter().any(|cue| cue.key == it.key);
             let is_cancelled = is_it(it.key) && is_ahead;
             if is_cancelled {
-                let length = attribute("DURATION", Duration::ZERO);
-                lines.extend(closing(it, &length));
+                told.ranges.push(it.ended(it.start));
             }
             !is_cancelled
         });
@@ -236,13 +263,12 @@ impl Splices {
     }
 
     /// Ends the breaks from which the program resumes by itself, up to this time.
-    fn end_breaks(&mut self, end: SystemTime, lines: &mut Vec<String>) {
+    fn end_breaks(&mut self, end: SystemTime, told: &mut Told) {
         let is_over = |it: &mut Break| it.returns.is_some_and(|at| at <= end + NEAR);
         let over: Vec<_> = self.breaks.extract_if(.., is_over).collect();
         for it in over {
             let at = it.returns.unwrap_or(end);
-            let length = at.duration_since(it.start).unwrap_or_default();
-            lines.extend(closing(&it, &attribute("DURATION", length)));
+            told.ranges.push(it.ended(at));
             self.push_cue_in(it.key, at);
         }
     }
@@ -259,7 +285,46 @@ impl Splices {
     }
 }
 
+/// What is to be said with a segment.
+#[derive(Default)]
+struct Told {
+    ranges: Vec<Result<DateRange, DateRangeError>>,
+    marks: Vec<String>,
+}
+
+impl Break {
+    /// The break of a range that another session listed. It is not known whether the program
+    /// resumes by itself.
+    fn of(range: &DateRange) -> Option<Self> {
+        Some(Self {
+            key: Key::of(range.id())?,
+            id: range.id().to_owned(),
+            start: range.start(),
+            returns: None,
+        })
+    }
+
+    /// Its range, with the duration.
+    fn ended(&self, at: SystemTime) -> Result<DateRange, DateRangeError> {
+        let length = at.duration_since(self.start).unwrap_or_default();
+        DateRange::new(&self.id, self.start)?.duration(length)
+    }
+}
+
 impl Key {
+    /// The key in an [`id`](Key::id).
+    fn of(id: &str) -> Option<Self> {
+        let mut parts = id.strip_prefix("splice-")?.split('-');
+        let event = parts.next()?.parse().ok()?;
+        match (parts.next()?, parts.next()) {
+            (_, None) => Some(Self::Insert(event)),
+            (opening, Some(_)) => Some(Self::Segmentation {
+                event,
+                opening: u8::from_str_radix(opening, 16).ok()?,
+            }),
+        }
+    }
+
     /// Unique in the playlist: the numbers of events are used again.
     fn id(self, start: SystemTime) -> String {
         let start = millis(start);
@@ -294,10 +359,6 @@ fn seconds(duration: Duration) -> String {
     format!("{}.{:03}", duration.as_secs(), duration.subsec_millis())
 }
 
-fn attribute(name: &str, value: Duration) -> String {
-    format!("{name}={}", seconds(value))
-}
-
 fn millis(date: SystemTime) -> u128 {
     date.duration_since(UNIX_EPOCH)
         .unwrap_or_default()
@@ -319,33 +380,26 @@ fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
-/// A date range with a section. None before 1970, as no playlist can express it.
-fn date_range(
+/// The line of a mark.
+fn mark(id: &str, at: SystemTime, planned: Option<Duration>, splice: &Splice) -> Option<String> {
+    line(id, at, planned, "SCTE35-CMD", splice)
+}
+
+/// A line with a section as the value of this attribute. None before 1970, as no playlist can
+/// express it.
+fn line(
     id: &str,
-    start: SystemTime,
-    attributes: &[String],
-    of: Attribute,
+    at: SystemTime,
+    planned: Option<Duration>,
+    name: &str,
     splice: &Splice,
 ) -> Option<String> {
-    let name = match of {
-        Attribute::Out => "SCTE35-OUT",
-        Attribute::In => "SCTE35-IN",
-        Attribute::Command => "SCTE35-CMD",
-    };
-    let section = format!("{name}=0x{}", hexadecimal(&splice.section));
-    let attributes: Vec<_> = attributes.iter().chain([&section]).cloned().collect();
-    range(id, start, &attributes.join(","))
-}
-
-/// The date range that ends a break without a section of its own.
-fn closing(it: &Break, length: &str) -> Option<String> {
-    range(&it.id, it.start, length)
-}
-
-fn range(id: &str, start: SystemTime, attributes: &str) -> Option<String> {
-    let start = date_text(start)?;
+    let start = date_text(at)?;
+    let section = hexadecimal(&splice.section);
+    let planned = planned.map(|it| format!("PLANNED-DURATION={},", seconds(it)));
+    let planned = planned.unwrap_or_default();
     Some(format!(
-        "#EXT-X-DATERANGE:ID=\"{id}\",START-DATE=\"{start}\",{attributes}"
+        "#EXT-X-DATERANGE:ID=\"{id}\",START-DATE=\"{start}\",{planned}{name}=0x{section}"
     ))
 }
 

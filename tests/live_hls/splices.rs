@@ -12,7 +12,7 @@ const SECOND: u64 = 90_000;
 
 /// Twelve seconds of five pictures each with an access point in each second, and these sections in
 /// front of the second of their number.
-fn package(options: &[&str], sections: &[(u64, Vec<u8>)]) -> String {
+fn input(sections: &[(u64, Vec<u8>)]) -> Vec<u8> {
     let mut muxer = Muxer::default();
     muxer.pat(0, &[(1, 0x1000)]);
     let streams = [Stream::new(H264, VIDEO), Stream::new(0x86, CUES)];
@@ -33,10 +33,19 @@ fn package(options: &[&str], sections: &[(u64, Vec<u8>)]) -> String {
             ..Pes::default()
         });
     }
+    muxer.bytes
+}
+
+/// The playlist of the [`input`].
+fn package(options: &[&str], sections: &[(u64, Vec<u8>)]) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let (input, out) = (folder.path().join("input"), folder.path().join("out"));
-    fs::write(&input, &muxer.bytes).unwrap();
-    let packaged = output(packager().args(options).args([&input, &out]));
+    package_into(folder.path(), options, sections)
+}
+
+fn package_into(folder: &Path, options: &[&str], sections: &[(u64, Vec<u8>)]) -> String {
+    let (file, out) = (folder.join("input"), folder.join("out"));
+    fs::write(&file, input(sections)).unwrap();
+    let packaged = output(packager().args(options).args([&file, &out]));
     let said = text(&packaged.stderr);
     assert!(
         packaged.status.success() && !said.contains("refused"),
@@ -52,9 +61,13 @@ fn outline(playlist: &str) -> Vec<String> {
         None if line.starts_with("#EXT-X-CUE") => Some(line.to_owned()),
         None if line.starts_with("#EXT-X-DATERANGE") => {
             let has = |name: &str| line.contains(name);
-            let kind = ["SCTE35-OUT", "SCTE35-IN", "SCTE35-CMD"];
-            let kind = kind.into_iter().find(|name| has(name));
-            Some(kind.unwrap_or("closed").to_owned())
+            let kind = match () {
+                () if has("SCTE35-IN") => "SCTE35-IN",
+                () if has(",DURATION") => "closed",
+                () if has("SCTE35-OUT") => "SCTE35-OUT",
+                () => "SCTE35-CMD",
+            };
+            Some(kind.to_owned())
         }
         None => None,
     };
@@ -231,4 +244,49 @@ fn what_is_no_splice_is_a_command() {
     assert_eq!(outline(&playlist), ["SCTE35-CMD", "4.0", "4.0", "4.0"]);
     let range = &ranges(&playlist)[0];
     assert!(since_start(&playlist, &range["START-DATE"]) <= 1000);
+}
+
+/// A viewer that joins in the break would not know of it.
+#[test]
+fn a_break_stays_listed_after_its_first_segment_has_left() {
+    let out = (0, splice::insert(7, Out(Some(stamp(1))), 0));
+    let options = ["--target", "1", "--max-segment", "1", "--window", "3"];
+    let playlist = package(&options, &[out]);
+    assert_eq!(outline(&playlist), ["SCTE35-OUT", "1.0", "1.0", "1.0"]);
+}
+
+#[test]
+fn a_break_ends_under_its_id_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = (1, splice::insert(7, Out(Some(stamp(6))), 0));
+    // The session is broken off.
+    let cut = folder.path().join("cut");
+    fs::write(&cut, [&input(&[out])[..], &[0; 100]].concat()).unwrap();
+    let mut first = packager();
+    first.args(["--resume", "-"]).arg(folder.path().join("out"));
+    output(first.stdin(fs::File::open(cut).unwrap()));
+
+    let back = (1, splice::insert(7, In(Some(stamp(3))), 0));
+    let playlist = package_into(folder.path(), &["--resume"], &[back]);
+    let ranges = ranges(&playlist);
+    let [first, second] = &ranges[..] else {
+        panic!("{playlist}");
+    };
+    assert_eq!(first["ID"], second["ID"]);
+    assert!(second.contains_key("SCTE35-IN") && second.contains_key("DURATION"));
+}
+
+/// The playlist would grow for ever.
+#[test]
+fn the_oldest_of_many_breaks_without_a_return_is_over() {
+    let breaks = (0..17).map(|event| (1, splice::insert(event, Out(Some(stamp(6))), 0)));
+    let ranges = ranges(&package(&[], &breaks.collect::<Vec<_>>()));
+    let closed: Vec<_> = ranges
+        .iter()
+        .filter(|it| it.contains_key("DURATION"))
+        .collect();
+    let [oldest] = &closed[..] else {
+        panic!("{closed:?}");
+    };
+    assert!(oldest["ID"].starts_with("splice-0-"), "{oldest:?}");
 }
