@@ -10,19 +10,20 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 use common::again::{again, folder, must_pass};
 use common::config::once;
 use common::folder::{in_memory, temps};
 use common::means::{have_tools, skip};
 use common::segments::{segment, segment_at};
-use segment_stream::{DiskSink, Durability, SegmentStream, SegmentStreamConfig};
+use segment_stream::{DiskSink, Durability, RetryPolicy, SegmentStream, SegmentStreamConfig};
 use tempfile::{TempDir, tempdir};
 
 const DURABILITY: &str = "SEGMENT_STREAM_TEST_DURABILITY";
 const CALLS: &str = "openat,openat2,write,ftruncate,flock,fsync,fdatasync,mkdir,mkdirat,rmdir,rename,renameat,renameat2,link,linkat,unlink,unlinkat";
 
-/// Behind a durability: with the retries that a stream has by default.
+/// Behind a durability: with retries.
 const AGAIN: &str = " again";
 
 /// Two segments in a new folder, one in another: what is to be seen in the traces.
@@ -34,7 +35,15 @@ fn stores_three_segments() {
     let root = folder().join("root");
     let setting = env::var(DURABILITY).unwrap();
     let config = if setting.ends_with(AGAIN) {
-        SegmentStreamConfig::default()
+        // Long enough for some attempts.
+        let retry = RetryPolicy {
+            most: Duration::from_secs(1),
+            ..RetryPolicy::default()
+        };
+        SegmentStreamConfig {
+            retry,
+            ..SegmentStreamConfig::default()
+        }
     } else {
         once()
     };
