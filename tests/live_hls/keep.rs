@@ -32,7 +32,7 @@ fn package(options: &[&str]) -> (Listing, u64, String) {
     let said = text(&packaged.stderr);
     assert!(packaged.status.success(), "{said}");
     let listing = Listing::of_file(&out.join(LIVE));
-    let left = names(&out).into_iter().filter(|it| it.ends_with(".ts"));
+    let left = names(&out).into_iter().filter(|it| it.ends_with("ts"));
     let left: Vec<_> = left.collect();
     let listed: Vec<_> = listing.files().collect();
     assert_eq!(left, listed, "the others are deleted");
