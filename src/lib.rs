@@ -63,6 +63,7 @@
 //! facade, with key-value pairs. Every feature is off by default:
 //!
 //! - `hls`: publishes HLS playlists of what the iterator yields (`hls::MediaPlaylistPublisher`).
+//! - `dash`: publishes an MPD of the same segments beside the HLS playlists (`dash::Mpd`).
 //! - `confined`: every rooted [`DiskSink`] reaches its directories by handle, so that a directory that
 //!   is replaced by a link meanwhile leads nowhere. Needs Linux 5.6 or later; see
 //!   [`DiskSink::rooted`].
@@ -72,9 +73,13 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
+#[cfg(feature = "dash")]
+pub mod dash;
 mod error;
 #[cfg(feature = "hls")]
 pub mod hls;
+#[cfg(feature = "dash")]
+mod hls_with_dash;
 mod internal;
 #[cfg(feature = "hls")]
 mod presentation;

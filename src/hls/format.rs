@@ -8,8 +8,9 @@ use super::key;
 use super::multivariant::{Listed, MultivariantPlaylist, Shared};
 use super::render::{Kept, Settled, render};
 use super::tags::{self, TagError, TagErrorKind};
+use crate::presentation::beside::Beside;
 use crate::presentation::config::Dates;
-use crate::presentation::format::{Format, Refused, Text, View};
+use crate::presentation::format::{Format, Refused, Stored, Text, Unlistable, View};
 use crate::presentation::time::{Micros, SECOND};
 
 /// The first line of a side file.
@@ -21,6 +22,8 @@ pub(crate) struct Hls {
     pub(crate) playlists: Vec<Playlist>,
     /// Its manifest comes before those of the playlists.
     pub(crate) multivariant: Option<MultivariantPlaylist>,
+    /// Their manifests stand between that one and those of the playlists.
+    pub(crate) beside: Beside,
 }
 
 #[derive(Debug)]
@@ -120,7 +123,10 @@ fn refused(error: &TagError) -> Refused {
 
 impl Format for Hls {
     fn render(&mut self, manifest: usize, view: &View<'_>) -> io::Result<Text> {
-        let first = usize::from(self.multivariant.is_some());
+        if let Some(text) = self.beside.render(manifest, view) {
+            return text;
+        }
+        let first = usize::from(self.multivariant.is_some()) + self.beside.count();
         let Some(rendition) = manifest.checked_sub(first) else {
             return match &self.multivariant {
                 Some(playlist) => self.main(playlist, view),
@@ -134,6 +140,18 @@ impl Format for Hls {
         };
         let rendition = &view.renditions[rendition];
         render(&playlist.config, settled, rendition, &mut playlist.kept)
+    }
+
+    fn follow(&mut self, view: &View<'_>) {
+        self.beside.follow(view);
+    }
+
+    fn is_ready(&self, manifest: usize) -> bool {
+        self.beside.is_ready(manifest)
+    }
+
+    fn unlistable(&self, rendition: &Path, segment: &Stored<'_>) -> Option<Unlistable> {
+        self.beside.unlistable(rendition, segment)
     }
 
     /// "The EXTINF duration of each Media Segment in the Playlist file, when rounded to the nearest

@@ -25,6 +25,8 @@ use crate::sink::SegmentSink;
 /// A presentation whose renditions are not all known yet.
 pub(super) struct Setup {
     shared: Arc<Shared<Hls>>,
+    /// The names of the manifests beside the playlists.
+    pub(crate) beside: Vec<PathBuf>,
     pub(super) playlist: MediaPlaylist,
     pub(super) clock: Clock,
 }
@@ -35,6 +37,7 @@ impl Setup {
         let core = Core::new(Hls::default(), playlist.settings());
         Self {
             shared: Arc::new(Shared::new(core)),
+            beside: Vec::new(),
             playlist,
             clock: Arc::new(move || start.elapsed()),
         }
@@ -47,6 +50,7 @@ impl Setup {
         let main = core.format.multivariant.iter();
         main.map(|it| it.path().to_path_buf())
             .chain(media)
+            .chain(self.beside.iter().cloned())
             .collect()
     }
 
@@ -139,8 +143,9 @@ impl Setup {
                 state_header: STATE_HEADER,
             },
         });
-        if core.format.multivariant.is_some() {
-            core.publications[0].manifest.covers.push(index);
+        let others = core.publications.iter_mut();
+        for it in others.filter(|it| it.manifest.state().is_none()) {
+            it.manifest.covers.push(index);
         }
         core.format.playlists.push(Playlist::new(playlist, version));
         core.renditions.push(rendition);
@@ -168,12 +173,16 @@ impl Setup {
             clock: now,
         };
         let orphans = previous.orphans.iter();
-        it.add_retired(orphans.map(|file| Retired::new(file.clone(), 0)), since);
-        it.add_retired(state.retired, since);
+        let orphans = orphans.map(|file| Retired::new(file.clone(), 0));
+        let retired: Vec<_> = orphans.chain(state.retired).collect();
+        let files: Vec<_> = retired.iter().map(|it| it.file().to_path_buf()).collect();
+        it.add_retired(retired, since);
         if let Some(retention) = &mut it.retention {
             retention.spare(|file| rendition.names(file));
         }
         it.resumed(end);
+        // The text of an earlier session may name them.
+        core.stand_beside(&files);
     }
 
     fn handle<S: SegmentSink>(&self, index: usize, sink: S) -> Handle<Hls, S> {

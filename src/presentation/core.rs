@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::common::Common;
 use super::config::{Extent, Settings};
-use super::format::{Format, Manifest};
+use super::format::{Format, Manifest, View};
 use super::notice::Notice;
 use super::publication::{Counted, Publication};
 use super::rendition::{Life, Rendition};
@@ -69,6 +69,7 @@ impl<F: Format> Core<F> {
                 self.catch_up(r, furthest);
             }
         }
+        self.follow();
         self.count_changes();
     }
 
@@ -109,13 +110,21 @@ impl<F: Format> Core<F> {
 
     fn settled(&mut self) {
         self.slide();
+        self.follow();
         self.count_changes();
+    }
+
+    fn follow(&mut self) {
+        self.format.follow(&View {
+            settings: &self.settings,
+            renditions: &self.renditions,
+        });
     }
 
     /// Gives each manifest that changed a new version.
     fn count_changes(&mut self) {
         for it in &mut self.publications {
-            if it.manifest.state().is_none() {
+            if !it.manifest.names_segments() {
                 continue;
             }
             let covered = || it.manifest.covers.iter().map(|r| &self.renditions[*r]);
@@ -171,6 +180,7 @@ impl<F: Format> Core<F> {
     /// Whether any manifest names the file, or any that may stand now.
     pub(crate) fn may_name(&self, file: &Path) -> bool {
         self.renditions.iter().any(|it| it.may_name(file))
+            || self.publications.iter().any(|it| it.standing.has(file))
     }
 
     /// Whether the manifest has ended, with all that it covers.

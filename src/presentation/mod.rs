@@ -1,7 +1,9 @@
 //! What a manifest says, without its format: the timeline, the window, the files that wait for
 //! deletion, and the publisher.
 
+pub(crate) mod beside;
 pub(crate) mod bitrate;
+pub(crate) mod calendar;
 mod catch_up;
 #[cfg_attr(
     not(test),
@@ -38,6 +40,7 @@ pub(crate) mod retention;
 pub(crate) mod retired;
 pub(crate) mod reuse;
 mod room;
+pub(crate) mod standing;
 mod step;
 pub(crate) mod time;
 pub(crate) mod timeline;

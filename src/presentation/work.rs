@@ -33,9 +33,11 @@ impl<F: Format> Core<F> {
                 let found = self.publications.iter().find(of);
                 found.is_some_and(|it| it.published.number > 0)
             }),
-            ManifestKind::Segments { .. } => {
+            ManifestKind::Segments { .. } | ManifestKind::Beside => {
                 let has_entries = covered.any(|r| !self.renditions[*r].entries.is_empty());
-                has_entries && (!self.is_at_the_end() || self.are_all_over())
+                has_entries
+                    && (!self.is_at_the_end() || self.are_all_over())
+                    && self.format.is_ready(p)
             }
         }
     }
@@ -169,6 +171,7 @@ impl<F: Format> Core<F> {
         let text = self.format.render(p, &view);
         let it = &mut self.publications[p];
         it.tried = it.version;
+        it.standing.is_replaced();
         let Some(job) = &mut it.job else {
             return Phase::Over;
         };
@@ -302,9 +305,13 @@ impl<F: Format> Core<F> {
         it.landed = version;
         it.texts = text.fingerprint;
         it.published.number = text.number;
+        if it.manifest.is_beside() {
+            return self.beside_landed(p, now);
+        }
         if it.manifest.state().is_none() {
             return;
         }
+        let mut left = Vec::new();
         for r in &it.manifest.covers {
             let rendition = &mut self.renditions[*r];
             rendition.about_to_list = None;
@@ -314,13 +321,19 @@ impl<F: Format> Core<F> {
                 clock: now,
             };
             let retired = rendition.retiring.take();
+            left.extend(retired.iter().map(|it| it.file().to_path_buf()));
             if let Some(retention) = &mut it.retention {
                 retention.add(retired, since);
             }
         }
-        if it.version != it.landed {
-            return;
+        if it.version == it.landed {
+            self.forget_reused(p);
         }
+        self.stand_beside(&left);
+    }
+
+    fn forget_reused(&mut self, p: usize) {
+        let it = &mut self.publications[p];
         // The published manifest lists a reused name, so a later session knows it. Only the side
         // file knows an initialisation segment that no entry has needed yet.
         let renditions = || it.manifest.covers.iter().map(|r| &self.renditions[*r]);
