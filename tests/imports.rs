@@ -109,6 +109,7 @@ const ORDER: &[&str] = &[
     "presentation::publication",
     "presentation::common",
     "presentation::core",
+    "presentation::deferral",
     "presentation::catch_up",
     "presentation::measure",
     "presentation::number",

@@ -25,7 +25,7 @@
 //!
 //!     let config = SegmentStreamConfig::default();
 //!     let (mut stream, sender) = SegmentStream::with_sink(config, DiskSink::rooted(&root))?;
-//!     sender.send(ProducedSegment::init(0, vec![0; 4]).with_path("init.mp4"))?;
+//!     sender.send(ProducedSegment::init(vec![0; 4]).with_path("init.mp4"))?;
 //!     let timescale = NonZeroU32::new(90_000).expect("it is not 0");
 //!     for number in 0..3 {
 //!         let path = format!("video-{number}.m4s"); // With its number.

@@ -230,9 +230,8 @@ fn prefix(name: &str) -> Option<&str> {
 
 /// Whether `&name;` stands for a character that XML allows.
 fn is_reference(name: &str) -> bool {
-    let number = match name.strip_prefix('#') {
-        None => return matches!(name, "amp" | "lt" | "gt" | "quot" | "apos"),
-        Some(number) => number,
+    let Some(number) = name.strip_prefix('#') else {
+        return matches!(name, "amp" | "lt" | "gt" | "quot" | "apos");
     };
     let code = match number.strip_prefix('x') {
         Some(digits) if digits.bytes().all(|it| it.is_ascii_hexdigit()) => {
@@ -259,16 +258,14 @@ impl Attributes {
         Self::default()
     }
 
-    pub(crate) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.0.push((name, value.to_string()));
-        self
+    pub(crate) fn with(self, name: &'static str, value: impl ToString) -> Self {
+        self.maybe(name, Some(value))
     }
 
-    pub(crate) fn maybe(self, name: &'static str, value: Option<impl ToString>) -> Self {
-        match value {
-            Some(value) => self.with(name, value),
-            None => self,
-        }
+    pub(crate) fn maybe(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
+        let value = value.map(|value| (name, value.to_string()));
+        self.0.extend(value);
+        self
     }
 }
 

@@ -41,13 +41,12 @@ pub(crate) fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     (civil(days) == (year, month, day)).then_some(days)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "dash"))]
 mod tests {
-    #[cfg(feature = "dash")]
+    use super::*;
+
     #[test]
     fn every_day_comes_back_and_no_other_is_one() {
-        use super::{civil, days};
-
         for day in 0..2_932_897 {
             let (year, month, of_month) = civil(day);
             assert_eq!(days(year, month, of_month), Some(day));

@@ -14,6 +14,7 @@ pub(crate) mod common;
 pub(crate) mod config;
 pub(crate) mod core;
 pub(crate) mod date_range;
+mod deferral;
 pub(crate) mod deletion;
 pub(crate) mod driver;
 mod enter;
