@@ -29,6 +29,8 @@ mod model;
 mod mutations;
 #[path = "dash/periods.rs"]
 mod periods;
+#[path = "dash/resume.rs"]
+mod resume;
 #[path = "dash/resuming.rs"]
 mod resuming;
 #[path = "dash/schema.rs"]

@@ -142,8 +142,8 @@ const ORDER: &[&str] = &[
     "dash::error",
     "dash::xml",
     "dash::sets",
-    "dash::config",
     "dash::template",
+    "dash::config",
     "dash::period",
     "dash::model",
     "dash::render",
@@ -275,6 +275,20 @@ fn no_module_imports_from_below_itself() {
         checked += 1;
     }
     assert!(checked >= ORDER.len(), "only {checked} modules found");
+}
+
+/// Each alone could be left out, and a module below both brings them together.
+#[test]
+fn no_format_imports_the_other() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for (format, other) in [("hls", "dash"), ("dash", "hls")] {
+        for path in sources(&source.join(format)) {
+            let named = named_in(&module(&source, &path), &fs::read_to_string(&path).unwrap());
+            let of_other = |path: &String| path.split("::").next() == Some(other);
+            let found: Vec<_> = named.into_iter().filter(of_other).collect();
+            assert!(found.is_empty(), "{} uses {found:?}", path.display());
+        }
+    }
 }
 
 /// The targets in the list, each with its systems.

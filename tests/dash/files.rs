@@ -43,7 +43,7 @@ fn nothing_goes_after_a_restart_before_the_new_mpd_has_landed() {
     run(&mut bench, 10);
     bench.memory.refuse(Some("live.mpd"));
     run(&mut bench, 10);
-    let mut bench = super::resuming::restart(bench, true);
+    let mut bench = super::resume::restart(bench, true);
     run(&mut bench, 30);
     let named = bench.mpd().uris("video");
     assert!(named.iter().all(|uri| bench.memory.has(uri)), "{named:?}");

@@ -7,7 +7,7 @@ use segment_stream::SegmentInfo;
 
 use super::bench::{Bench, NAMES, Shape, date};
 use super::check::{Mpd, Segment};
-use super::resuming::restart_as;
+use super::resume::restart_as;
 use super::thorough::cases;
 
 /// A small generator of numbers.
