@@ -52,8 +52,9 @@
 //!   contains its number (or its media time, see [`Mpd::by_time`]). Otherwise it is left out, with a
 //!   [`Notice::Unlistable`](crate::hls::Notice::Unlistable).
 //! - A loss, a discontinuity and a restart begin a new Period, since players stop at a hole within
-//!   one. A number that some representations lack is in a Period without these. A number that all
-//!   lack is in no Period.
+//!   one. A number that some representations lack is in a Period without these. A number without any
+//!   video, or without any audio, is in no Period, since players freeze in a Period without one of
+//!   them, and jump to the next Period. A rendition that was finished or dropped is not waited for.
 //! - A Period begins at the date of its first segment. So a live or EVENT presentation needs dates.
 //! - Less than a frame between two segments counts as part of the first one.
 //!

@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use super::config::Mpd;
 use super::date::{at, micros_since_1970};
 use super::period::{FRAME, Period, Segment, Track};
+use super::sets::Content;
 use super::template::{Addressing, Template};
 use crate::presentation::config::Dates;
 use crate::presentation::entry::Entry;
@@ -107,7 +108,7 @@ impl Model {
                 found.segments.push((r, segment));
             }
         }
-        if found.segments.is_empty() {
+        if !is_playable(mpd, from, &found.segments) {
             return self.close();
         }
         let starts_discontinuity = found.entries.iter().any(|it| it.starts_discontinuity);
@@ -285,6 +286,14 @@ impl Model {
             track.truncate(count);
             track.first = number;
         }
+        // All tracks of a Period end with the same number.
+        for period in &mut self.periods {
+            let ends = period.tracks.iter().map(|it| it.first + it.count());
+            let end = ends.min().unwrap_or_default();
+            for track in &mut period.tracks {
+                track.truncate(end.saturating_sub(track.first));
+            }
+        }
         self.has_slid |= has_changed;
         self.forget_empty();
         self.is_open = false;
@@ -328,6 +337,28 @@ fn offset(segment: &Segment, boundary: Option<(u64, std::num::NonZeroU32)>) -> u
     } else {
         segment.start
     }
+}
+
+/// Whether there is video, if there is any at all, and audio. Players freeze in a Period without one
+/// that the others have, and jump over a number that is in no Period. A rendition that is over is
+/// not waited for.
+fn is_playable(mpd: &Mpd, from: &[Option<&Rendition>], segments: &[(usize, Segment)]) -> bool {
+    let contents = || {
+        let sets = mpd.representations().map(|(set, _)| mpd.sets[set].content);
+        sets.enumerate()
+    };
+    let is_listed = |content| {
+        let mut listed = segments.iter();
+        listed.any(|(r, _)| contents().any(|it| it == (*r, content)))
+    };
+    let is_open = |r: usize| {
+        from.get(r)
+            .copied()
+            .flatten()
+            .is_some_and(|it| !it.is_over())
+    };
+    let mut needed = contents().filter(|(r, it)| *it != Content::Subtitles && is_open(*r));
+    !segments.is_empty() && needed.all(|(_, content)| is_listed(content))
 }
 
 /// Whether the first listed segment is not the first one of its presentation.

@@ -66,6 +66,21 @@ fn a_vod_is_published_once_and_needs_no_dates() {
     assert_eq!(bench.texts.len(), 1);
 }
 
+/// Nobody waits for audio that has ended.
+#[test]
+fn video_alone_is_listed_once_all_audio_has_ended() {
+    let mut bench = Bench::new(Shape::Event);
+    (0..2).for_each(|_| bench.push(&[]));
+    for r in 1..3 {
+        drop(bench.publishers[r].finish().expect("it is published"));
+    }
+    let info = segment_stream::SegmentInfo::new().media_time(super::bench::time(0, 2));
+    let segment = bench.segment(0, 2);
+    bench.send(0, segment, info, true);
+    bench.check();
+    assert_eq!(bench.mpd().shape()[1], ("1".into(), "video".into()));
+}
+
 #[test]
 fn a_rendition_that_ends_first_leaves_the_others_in_a_period_of_their_own() {
     let mut bench = Bench::new(Shape::Event);

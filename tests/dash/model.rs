@@ -58,17 +58,27 @@ fn compare(bench: &Bench, known: &mut Known, has_restarted: bool) -> Result<(), 
     let origin = start.map_or(0, millis);
     let playlists = NAMES.map(|name| entries(&bench.text(&format!("{name}.m3u8"))));
     let first = playlists.iter().map(|it| it.0).max().unwrap_or(0);
-    let is_there = |it: &(u64, Vec<(String, bool, i128)>)| {
-        let skipped = usize::try_from(first - it.0).unwrap_or(0);
-        it.1.iter().skip(skipped).any(|entry| entry.1)
+    let last = playlists.iter().map(|it| it.0 + it.1.len() as u64).max();
+    let is_there = |r: usize, number: u64| {
+        let (own, entries) = &playlists[r];
+        let place = usize::try_from(number - own).unwrap_or(usize::MAX);
+        entries.get(place).is_some_and(|it| it.1)
     };
-    if !playlists.iter().any(is_there) {
+    // With video, and with one of the audio renditions.
+    let numbers = first..last.unwrap_or(first);
+    let playable =
+        |number: &u64| is_there(0, *number) && (is_there(1, *number) || is_there(2, *number));
+    let listed: Vec<u64> = numbers.filter(playable).collect();
+    if listed.is_empty() {
         // Without a segment there is no Period, and the last MPD stands.
         return Ok(());
     }
     for (name, (own, entries)) in NAMES.into_iter().zip(&playlists) {
-        let skipped = usize::try_from(first - own).map_err(|_| "too many")?;
-        let there: Vec<_> = entries.iter().skip(skipped).filter(|it| it.1).collect();
+        let there: Vec<_> = (*own..)
+            .zip(entries)
+            .filter(|(number, it)| listed.contains(number) && it.1)
+            .map(|(_, it)| it)
+            .collect();
         let uris: Vec<_> = there.iter().map(|it| it.0.clone()).collect();
         let listed = mpd.uris(name);
         // After a death between two manifests a playlist knows more.

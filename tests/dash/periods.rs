@@ -71,6 +71,23 @@ fn a_loss_in_some_begins_a_period_with_the_others_and_the_next_lists_all() {
     assert!(!bench.mpd_text().contains("period-continuity"));
 }
 
+/// Players freeze in a Period without audio, and jump over what is in no Period.
+#[test]
+fn a_loss_of_all_audio_or_of_the_video_is_in_no_period() {
+    for lost in [&[0][..], &[1, 2]] {
+        let mut bench = Bench::new(Shape::Event);
+        (0..2).for_each(|_| bench.push(&[]));
+        bench.push(lost);
+        assert!(bench.mpd().periods[0].duration.is_some());
+        bench.push(&[]);
+        let mpd = bench.mpd();
+        assert_eq!(mpd.shape(), shapes(&[("0", ALL), ("1", ALL)]));
+        // Without the video, dates follow the audio.
+        assert_eq!(mpd.periods[1].start / 10_000, 600);
+        assert!(bench.text("video.m3u8").contains("video-2.m4s"));
+    }
+}
+
 /// A video's segment begins within the last segment of the audio, so that one is in both.
 #[test]
 fn a_segment_across_a_boundary_is_listed_in_both_periods() {
@@ -129,6 +146,19 @@ fn a_jump_of_the_media_time_begins_a_period() {
     assert_eq!(mpd.periods.len(), 2);
     assert_eq!(mpd.periods[1].tracks["video"].offset, 0);
     assert_eq!(mpd.periods[1].start, 4_000_000);
+    // Forward by half a second.
+    bench.next = 4;
+    for r in 0..3 {
+        let mut time = time(r, 1);
+        time.start += u64::from(time.timescale.get()) / 2;
+        let segment = bench.segment(r, 3);
+        bench.send(r, segment, SegmentInfo::new().media_time(time), true);
+    }
+    bench.check();
+    let mpd = bench.mpd();
+    assert_eq!(mpd.periods.len(), 3);
+    assert_eq!(mpd.periods[2].tracks["video"].offset, 180_000 + 45_000);
+    assert_eq!(mpd.periods[2].start, 6_000_000);
 }
 
 #[test]
