@@ -64,7 +64,7 @@ impl Dash {
         let target = settings.target_secs.unwrap_or_default();
         match settings.extent {
             Extent::AtTheEnd => Kind::Static,
-            Extent::Growing | Extent::Window(_) if has_ended && !self.model.has_slid => {
+            Extent::Growing | Extent::Window(_) if has_ended && self.model.begins_at_zero() => {
                 Kind::Static
             }
             Extent::Growing | Extent::Window(_) if has_ended => Kind::Ended,

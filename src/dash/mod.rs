@@ -60,9 +60,10 @@
 //!
 //! # The end
 //!
-//! An MPD that lists everything from its beginning becomes static. If segments slid out of the
-//! window, it stays dynamic, with its duration and without a `minimumUpdatePeriod`, so that the
-//! times of its Periods do not change under a viewer.
+//! An MPD becomes static, with its duration, if its first Period begins at 0; the first segments
+//! of that may have slid out of the window. If the whole Period slid out, the MPD stays dynamic,
+//! with its duration and without a `minimumUpdatePeriod`. In either case the times of its Periods
+//! do not change under a viewer.
 //!
 //! # Clauses
 //!

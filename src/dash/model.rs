@@ -35,8 +35,6 @@ pub(crate) struct Model {
     next: u64,
     /// Whether the last Period may go on.
     is_open: bool,
-    /// Whether anything was listed that is not listed any more.
-    pub(super) has_slid: bool,
     /// Read back from an MPD, and not yet compared with the renditions.
     is_read_back: bool,
     pub(super) longest: Micros,
@@ -56,7 +54,6 @@ impl Model {
             origin: Some(origin),
             next_id: last.map_or(0, |last| last.id.saturating_add(1)),
             is_read_back: true,
-            has_slid: has_slid(&periods),
             periods,
             ..Self::default()
         }
@@ -242,7 +239,6 @@ impl Model {
         for period in &mut self.periods {
             for track in &mut period.tracks {
                 let gone = first.saturating_sub(track.first).min(track.count());
-                self.has_slid |= gone > 0;
                 track.drop_front(gone);
             }
         }
@@ -263,7 +259,6 @@ impl Model {
     /// renditions do not list are forgotten: they slid out, or a process died between two
     /// manifests, and nobody else knows of them.
     fn compare(&mut self, mpd: &Mpd, renditions: &[Option<&Rendition>]) {
-        let mut has_changed = false;
         for track in self.periods.iter_mut().flat_map(|it| &mut it.tracks) {
             let rendition = renditions.get(track.representation).copied().flatten();
             let entries = rendition.into_iter().flat_map(|it| &it.entries);
@@ -281,7 +276,6 @@ impl Model {
                 }
             }
             let (number, place, count) = listed.unwrap_or_default();
-            has_changed |= place > 0 || count < track.count();
             track.drop_front(place);
             track.truncate(count);
             track.first = number;
@@ -294,9 +288,13 @@ impl Model {
                 track.truncate(end.saturating_sub(track.first));
             }
         }
-        self.has_slid |= has_changed;
         self.forget_empty();
         self.is_open = false;
+    }
+
+    /// Whether the first Period is that of the first segment, which may have slid out itself.
+    pub(super) fn begins_at_zero(&self) -> bool {
+        self.periods.front().is_some_and(|it| it.start == 0)
     }
 
     /// The end of the last segment, since the start of the presentation.
@@ -359,17 +357,6 @@ fn is_playable(mpd: &Mpd, from: &[Option<&Rendition>], segments: &[(usize, Segme
     };
     let mut needed = contents().filter(|(r, it)| *it != Content::Subtitles && is_open(*r));
     !segments.is_empty() && needed.all(|(_, content)| is_listed(content))
-}
-
-/// Whether the first listed segment is not the first one of its presentation.
-fn has_slid(periods: &VecDeque<Period>) -> bool {
-    periods.front().is_none_or(|first| {
-        let starts_late = |track: &Track| {
-            let start = track.runs.front().map_or(0, |run| run.start);
-            start > track.offset
-        };
-        first.start > 0 || first.tracks.first().is_none_or(starts_late)
-    })
 }
 
 fn is(rendition: &Rendition, path: &std::path::Path) -> bool {

@@ -28,9 +28,9 @@ pub(super) struct Head {
 pub(super) enum Kind {
     /// More segments come. The time for which they stay, if that is limited.
     Dynamic(Option<Micros>),
-    /// The end of an MPD whose first segments are not listed any more: times stay as they were.
+    /// The end of an MPD whose first Period is not listed any more: times stay as they were.
     Ended,
-    /// Everything from the beginning to the end.
+    /// The end of an MPD whose first Period begins at 0.
     Static,
 }
 

@@ -1,6 +1,7 @@
 //! The end of an MPD.
 
 use super::bench::{Bench, Shape, mpd};
+use super::check::Mpd;
 use segment_stream::hls::MediaPlaylist;
 
 #[test]
@@ -32,9 +33,25 @@ fn a_window_that_never_slid_becomes_static() {
 
 /// The times of its Periods stay, so that nothing jumps under a viewer.
 #[test]
-fn a_window_that_slid_stays_dynamic_with_its_duration() {
+fn a_window_that_slid_within_its_first_period_becomes_static_with_the_same_times() {
     let mut bench = Bench::new(Shape::Live);
     (0..12).for_each(|_| bench.push(&[]));
+    let before = bench.mpd();
+    bench.finish();
+    let mpd = bench.mpd();
+    assert!(mpd.is_static);
+    assert_eq!(mpd.attribute("mediaPresentationDuration"), Some("PT24S"));
+    let track = |mpd: &Mpd| mpd.periods[0].tracks["video"].clone();
+    let (old, new) = (track(&before), track(&mpd));
+    assert_eq!((old.offset, old.segments), (new.offset, new.segments));
+}
+
+#[test]
+fn a_window_whose_first_period_slid_out_stays_dynamic_with_its_duration() {
+    let mut bench = Bench::new(Shape::Live);
+    for number in 0..12 {
+        bench.push(if number == 2 { &[0, 1, 2] } else { &[] });
+    }
     let before = bench.mpd();
     bench.finish();
     let mpd = bench.mpd();
