@@ -42,10 +42,12 @@ impl<F: Format> Core<F> {
         }
     }
 
-    /// Whether the manifest has a version that nobody has tried to publish.
+    /// Whether the manifest has a version that nobody has tried to publish. Nobody else repeats the
+    /// failed publication of a manifest beside others.
     pub(crate) fn is_due(&self, p: usize) -> bool {
         let it = &self.publications[p];
-        it.version > it.tried && self.is_publishable(p)
+        let is_new = it.version > it.tried || (it.manifest.is_beside() && it.is_unpublished());
+        is_new && self.is_publishable(p)
     }
 
     /// Begins the work on a manifest; `false` if another thread is at it, which then publishes the

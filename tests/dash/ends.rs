@@ -123,3 +123,16 @@ fn a_rendition_that_ends_first_leaves_the_others_in_a_period_of_their_own() {
     bench.finish();
     assert!(bench.mpd().is_static);
 }
+
+#[test]
+fn an_end_that_was_not_published_is_published_by_the_next_call() {
+    let mut bench = Bench::new(Shape::Event);
+    (0..2).for_each(|_| bench.push(&[]));
+    bench.memory.refuse(Some("live.mpd"));
+    let ends = bench.publishers.iter_mut().map(|it| it.finish().is_err());
+    assert!(ends.collect::<Vec<_>>().contains(&true));
+    bench.memory.refuse(None);
+    bench.publishers.truncate(1);
+    bench.finish();
+    assert!(bench.mpd().is_static);
+}
