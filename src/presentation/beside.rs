@@ -10,7 +10,6 @@ use super::format::{Format, Stored, Text, Unlistable, View};
 pub(crate) struct Beside(Vec<(usize, Box<dyn Format>)>);
 
 impl Beside {
-    #[cfg_attr(not(feature = "dash"), expect(dead_code, reason = "HLS stands alone"))]
     pub(crate) fn add(&mut self, manifest: usize, format: Box<dyn Format>) {
         self.0.push((manifest, format));
     }

@@ -119,7 +119,6 @@ pub(crate) enum ManifestKind {
         state_header: &'static str,
     },
     /// It names segments whose files are retired with other manifests.
-    #[cfg_attr(not(feature = "dash"), expect(dead_code, reason = "HLS has none"))]
     Beside,
     /// It names other manifests, and waits for them.
     Index,
