@@ -265,7 +265,10 @@ impl Model {
             let mut listed = None;
             for (entry, number) in entries.zip(rendition.map_or(0, |it| it.media_sequence)..) {
                 let uri = entry.file().and_then(|file| uri_of(mpd, file));
-                let place = uri.and_then(|uri| track.place(&uri));
+                let map = entry.initialisation.as_ref();
+                let map = map.and_then(|map| uri_of(mpd, &map.file));
+                let is_its = map.as_ref() == Some(&track.initialisation);
+                let place = uri.filter(|_| is_its).and_then(|uri| track.place(&uri));
                 match (&mut listed, place) {
                     (None, Some(place)) => listed = Some((number, place, 1)),
                     (Some((_, first, count)), Some(place)) if place == *first + *count => {
