@@ -237,6 +237,10 @@ impl<'a> Reading<'a> {
         if self.periods.is_empty() {
             return Err(foreign("it has no Period"));
         }
+        let mut tracks = self.periods.iter().flat_map(|it| &it.tracks);
+        if tracks.any(|it| it.longest() > self.longest) {
+            return Err(foreign("maxSegmentDuration"));
+        }
         let mut model = Model::read_back(origin, self.periods);
         model.longest = self.longest;
         let published = head.published;

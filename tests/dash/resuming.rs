@@ -135,6 +135,7 @@ fn a_text_that_is_not_its_own_is_refused() {
             Foreign,
         ),
         ("d=\"180000\"", "d=\"0\"", Foreign),
+        ("timescale=\"48000\"", "timescale=\"47000\"", Foreign),
         ("r=\"2\"", "r=\"-1\"", Foreign),
         ("$Number$", "$RepresentationID$", Foreign),
         ("id=\"video\"", "id=\"other\"", Foreign),
