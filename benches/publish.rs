@@ -133,7 +133,7 @@ fn previous(listed: u64) -> Previous {
     Previous {
         playlist: playlist.into_bytes(),
         state: Some(state.into_bytes()),
-        orphans: Vec::new(),
+        ..Previous::default()
     }
 }
 

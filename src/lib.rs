@@ -62,11 +62,15 @@
 //! The base depends on `crossbeam-channel`, `log` and `tempfile`; messages go to the [`log`]
 //! facade, with key-value pairs. Every feature is off by default:
 //!
-//! - `hls`: publishes HLS playlists of what the iterator yields (`hls::MediaPlaylistPublisher`).
+//! - `hls`: publishes HLS playlists of what the iterator yields (`hls::MediaPlaylistPublisher`),
+//!   through a sink or to an origin (`hls::Origin`).
 //! - `dash`: publishes an MPD of the same segments beside the HLS playlists (`dash::Mpd`).
 //! - `confined`: every rooted [`DiskSink`] reaches its directories by handle, so that a directory that
 //!   is replaced by a link meanwhile leads nowhere. Needs Linux 5.6 or later; see
 //!   [`DiskSink::rooted`].
+//! - `http`: uploads to an HTTP origin (`HttpSink`).
+//! - `s3`: uploads to an object store with the interface of Amazon S3 (`S3Sink`).
+//! - `tls`: HTTPS for `http` and `s3`.
 
 // An example that is pasted does not warn.
 #![doc(test(attr(deny(warnings))))]
@@ -97,6 +101,10 @@ pub use sink::{
     DiskSink, Durability, Existing, ObjectKind, Pause, SegmentSink, Swept, WriteContext,
     pre_allocate_file,
 };
+#[cfg(feature = "http")]
+pub use sink::{HttpCaching, HttpOptions, HttpRequest, HttpSink};
+#[cfg(feature = "s3")]
+pub use sink::{S3Bucket, S3Credentials, S3Integrity, S3Keys, S3Options, S3Sink, S3Swept};
 pub use stream::{
     AtDeadline, FinishError, FinishErrorKind, NoNext, Report, RetryPolicy, SegmentSender,
     SegmentStream, SegmentStreamConfig, SegmentWriter, StreamHandle, StreamStats, Tally, WhenFull,

@@ -14,7 +14,7 @@ use common::config::{WRITERS, depth};
 use common::gate::Gate;
 use common::segments::{segment, segment_at};
 use common::sinks::{Recording, gated};
-use common::threads::must_end;
+use common::threads::{in_some_time, must_end};
 use segment_stream::{
     FinishError, ProducedSegment, SegmentSender, SegmentSink, SegmentStream, SegmentStreamConfig,
     SinkError, Submission, WriteContext, sink,
@@ -221,16 +221,18 @@ fn what_came_before_its_turn_is_not_forgotten() {
 
 #[test]
 fn what_waits_for_an_equal_path_was_never_begun() {
-    must_end(|| {
-        let (stream, sender, gate) = held_at_the_first();
-        (0..5).for_each(|number| sender.send(segment_at(number, "same.ts")).unwrap());
-        gate.wait_for_arrivals(1);
-        let report = stream.finish_timeout(BRIEF).unwrap_err().into_report();
-        assert_eq!(numbers(&report.in_doubt), [0]);
-        assert_eq!(numbers(&report.discarded), [1, 2, 3, 4]);
-        // The writer that had nothing to do has ended in time, and well.
-        assert_eq!(report.sink_errors.len(), 1);
-        gate.open();
+    in_some_time(BRIEF, |time| {
+        must_end(move || {
+            let (stream, sender, gate) = held_at_the_first();
+            (0..5).for_each(|number| sender.send(segment_at(number, "same.ts")).unwrap());
+            gate.wait_for_arrivals(1);
+            let report = stream.finish_timeout(time).unwrap_err().into_report();
+            assert_eq!(numbers(&report.in_doubt), [0]);
+            assert_eq!(numbers(&report.discarded), [1, 2, 3, 4]);
+            gate.open();
+            // The writer that had nothing to do has ended in time, and well.
+            report.sink_errors.len() == 1
+        })
     });
 }
 
@@ -277,20 +279,18 @@ fn a_panic_of_the_sink_at_the_same_time_loses_nothing() {
 
 #[test]
 fn the_error_of_a_sink_that_had_ended_is_not_forgotten() {
-    must_end(|| {
-        let gate = Gate::default();
-        let (stream, _sender) = SegmentStream::with_writers(depth(2), 2, |number| {
-            NeverEnding(Some(gate.clone()).filter(|_| number == 0))
+    in_some_time(BRIEF, |time| {
+        must_end(move || {
+            let gate = Gate::default();
+            let (stream, _sender) = SegmentStream::with_writers(depth(2), 2, |number| {
+                NeverEnding(Some(gate.clone()).filter(|_| number == 0))
+            })
+            .unwrap();
+            let report = stream.finish_timeout(time).unwrap_err().into_report();
+            gate.open();
+            let codes = report.sink_errors.iter().map(SinkError::raw_os_error);
+            codes.eq([Some(5), None])
         })
-        .unwrap();
-        let report = stream.finish_timeout(BRIEF).unwrap_err().into_report();
-        let codes: Vec<_> = report
-            .sink_errors
-            .iter()
-            .map(SinkError::raw_os_error)
-            .collect();
-        assert_eq!(codes, [Some(5), None]);
-        gate.open();
     });
 }
 

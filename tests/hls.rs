@@ -6,15 +6,28 @@
 mod folder;
 #[path = "hls_model/lost.rs"]
 mod lost;
+#[path = "common/thorough.rs"]
+#[expect(dead_code, unreachable_pub, reason = "a part of it is used here")]
+mod thorough;
 
 #[path = "hls/bad_values.rs"]
 mod bad_values;
+#[path = "hls/clips.rs"]
+mod clips;
+#[path = "hls/clock.rs"]
+mod clock;
+#[path = "hls/date_ranges.rs"]
+mod date_ranges;
 #[path = "hls/dropped.rs"]
 mod dropped;
 #[path = "hls/in_band.rs"]
 mod in_band;
 #[path = "hls/keys.rs"]
 mod keys;
+#[path = "hls/limits.rs"]
+mod limits;
+#[path = "hls/limits_model.rs"]
+mod limits_model;
 #[path = "hls/maps.rs"]
 mod maps;
 #[path = "hls/multivariant.rs"]
@@ -31,6 +44,8 @@ mod resuming;
 mod retention;
 #[path = "hls/reuse.rs"]
 mod reuse;
+#[path = "hls/start.rs"]
+mod start;
 #[path = "hls/texts.rs"]
 mod texts;
 #[path = "hls/told.rs"]
@@ -88,14 +103,8 @@ impl Bench {
     }
 
     fn previous(&self) -> Previous {
-        Previous {
-            playlist: self
-                .folder
-                .content(self.playlist.path())
-                .expect("there is a playlist"),
-            state: self.folder.content(&self.playlist.state_path()),
-            orphans: Vec::new(),
-        }
+        let previous = Previous::read_through(&mut self.folder.clone(), &self.playlist);
+        previous.expect("it is read").expect("there is a playlist")
     }
 
     /// The process dies, and another one goes on.

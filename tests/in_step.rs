@@ -8,6 +8,8 @@ mod late;
 mod lost;
 #[path = "in_step/memory.rs"]
 mod memory;
+#[path = "in_step/ranges.rs"]
+mod ranges;
 #[path = "in_step/resuming.rs"]
 mod resuming;
 #[path = "in_step/script.rs"]

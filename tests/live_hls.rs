@@ -3,6 +3,8 @@
 
 mod common;
 
+#[path = "live_hls/broadcaster.rs"]
+mod broadcaster;
 #[path = "live_hls/command.rs"]
 mod command;
 #[path = "live_hls/frames.rs"]
@@ -21,6 +23,8 @@ mod plays;
 mod restart;
 #[path = "live_hls/server.rs"]
 mod server;
+#[path = "live_hls/splices.rs"]
+mod splices;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,7 +32,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-use common::example::example;
+use common::example::{TEMPORARY, example};
 use common::means::have_tools;
 
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sample.ts");

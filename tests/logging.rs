@@ -122,12 +122,12 @@ fn every_segment_that_was_not_written_is_logged() {
         assert_eq!(stream.count(), 3);
         let message = "segment 1001: cannot write \"marked-a.ts\": no storage space";
         let recovered = "segment 1002 is written, after 1 that failed";
-        assert_eq!(logged("marked-a"), [(Level::Error, message.to_owned())]);
+        assert_eq!(logged("marked-a.ts"), [(Level::Error, message.to_owned())]);
         assert_eq!(
             logged("segment 1002 "),
             [(Level::Info, recovered.to_owned())]
         );
-        let pairs = pairs("marked-a");
+        let pairs = pairs("marked-a.ts");
         for (key, value) in [
             ("sequence", "1001"),
             ("operation", "write"),

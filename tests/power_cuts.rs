@@ -279,8 +279,11 @@ mod live {
         assert!(finished.unwrap().notices.is_empty());
         asked(&mut history, &live, written);
         history.promised(below(PLAYLIST), interposed::position());
+        let written = live.memory.lock().unwrap().written.len();
         live.wait();
+        drop(live.twin().delete_due());
         drop(live.publisher().delete_due());
+        asked(&mut history, &live, written);
         history.calls = interposed::recorded();
         // The files that nobody names any more: they were there until their removal.
         for (position, call) in (0..).zip(history.calls.clone()) {

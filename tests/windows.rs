@@ -6,10 +6,10 @@ mod common;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::windows::fs::OpenOptionsExt;
+use std::os::windows::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use common::config::once;
+use common::config::{depth, once};
 use common::folder::{entries, temps};
 use common::means::skip;
 use common::segments::{payload, segment_at};
@@ -21,6 +21,8 @@ use tempfile::tempdir;
 
 /// Others may read the file, and neither write nor delete it.
 const FILE_SHARE_READ: u32 = 1;
+/// Windows writes a file with this mark to the disk as late as it can.
+const FILE_ATTRIBUTE_TEMPORARY: u32 = 0x100;
 
 fn write(sink: &mut DiskSink, path: impl AsRef<Path>, content: &[u8]) -> Result<(), SinkError> {
     let segment = ProducedSegment::media(0, content.to_vec(), 2.0).with_path(path.as_ref());
@@ -36,7 +38,10 @@ fn a_segment_lands_whole_is_replaced_refused_read_and_removed() {
         for path in ["0.ts", "a/b/c/1.ts", r"a\b\2.ts", "./a/./3.ts"] {
             for content in [payload(7, 100), payload(8, 9)] {
                 write(&mut sink, path, &content).unwrap();
-                assert_eq!(fs::read(folder.path().join(path)).unwrap(), content);
+                let file = folder.path().join(path);
+                assert_eq!(fs::read(&file).unwrap(), content);
+                let attributes = fs::metadata(file).unwrap().file_attributes();
+                assert_eq!(attributes & FILE_ATTRIBUTE_TEMPORARY, 0);
             }
         }
         let mut refusing = sink.clone().existing(Existing::Refuse);
@@ -105,6 +110,48 @@ fn a_file_that_a_reader_keeps_from_being_deleted_may_be_replaced_later() {
     drop(reader);
     write(&mut sink, "live.m3u8", b"new").unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"new");
+}
+
+/// Closes the reader once a write has failed.
+struct ClosesReader {
+    disk: DiskSink,
+    reader: Option<File>,
+}
+
+impl SegmentSink for ClosesReader {
+    fn write(
+        &mut self,
+        segment: &ProducedSegment,
+        context: &WriteContext,
+    ) -> Result<(), SinkError> {
+        let written = self.disk.write(segment, context);
+        if written.is_err() {
+            self.reader = None;
+        }
+        written
+    }
+}
+
+#[test]
+fn a_write_is_retried_until_a_reader_has_closed_the_file() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("0.ts");
+    fs::write(&path, "old").unwrap();
+    let reader = OpenOptions::new()
+        .read(true)
+        .share_mode(FILE_SHARE_READ)
+        .open(&path)
+        .unwrap();
+    let sink = ClosesReader {
+        disk: DiskSink::rooted(folder.path()),
+        reader: Some(reader),
+    };
+    let (mut stream, sender) = SegmentStream::with_sink(depth(1), sink).unwrap();
+    sender.send(segment_at(0, "0.ts")).unwrap();
+    drop(sender);
+    let stored = stream.next().unwrap().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), stored.data);
+    assert_eq!(stream.handle().stats().retries, 1);
 }
 
 #[test]

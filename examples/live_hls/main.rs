@@ -22,20 +22,21 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use segment_stream::hls::Item;
 use segment_stream::{
-    ProducedSegment, SegmentInfo, SegmentStream, SegmentStreamConfig, Submission, WriteError,
+    NoNext, ProducedSegment, SegmentStream, SegmentStreamConfig, Submission, WriteError,
 };
 use segmenter::Segmenter;
 
+mod dates;
 mod options;
 mod packager;
 mod player;
 mod publication;
-#[path = "../support/mod.rs"]
-mod support;
+mod splices;
 
 use options::{HELP, Options, Restart, Speed};
-use packager::Packager;
+use packager::{Bound, Packager};
 use publication::{Deletion, Publication};
 use support::arguments::Command;
 use support::display::Display;
@@ -47,6 +48,8 @@ use support::producer::Producer;
 
 /// The interval at which old segments are deleted after the end of the input.
 const DELETING_EVERY: Duration = Duration::from_millis(250);
+/// The interval at which the input is looked at while no segment comes.
+const LOOKING_EVERY: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     // Each failure has its own line on standard error. The log is off unless RUST_LOG is set.
@@ -94,7 +97,8 @@ fn package(
 ) -> Result<Outcome, Box<dyn Error>> {
     let input = source.open("a transport stream or an MP4")?;
     let mut folder = Folder::open(folder, "live_hls-")?;
-    let mut publication = Publication::open(folder.path(), options)?;
+    let bound = Bound::default();
+    let mut publication = Publication::open(folder.path(), options, bound.clone())?;
     let config = SegmentStreamConfig {
         channel_depth: options.depth,
         ..Default::default()
@@ -103,7 +107,7 @@ fn package(
     let handle = stream.handle();
 
     let segmenter = Segmenter::new(options.target).for_players(options.program);
-    let packager = Packager::new(segmenter, publication.next_sequence());
+    let packager = Packager::new(segmenter, publication.next_sequence(), options, bound);
     let pace = match options.speed {
         Speed::Full => Pace::Unpaced,
         Speed::Realtime => Pace::realtime(),
@@ -121,7 +125,8 @@ fn package(
         move || producer.run(input, &sender)
     })?;
 
-    iterate(&mut stream, &producer, &mut publication, display);
+    let patience = options.target.saturating_mul(2);
+    iterate(&mut stream, &producer, patience, &mut publication, display);
     let rest = producer.stop();
     display.notes(producer.take_notices());
     finish(stream, &mut publication, display);
@@ -157,15 +162,25 @@ fn package(
 fn iterate(
     stream: &mut SegmentStream,
     producer: &Producer<Packager>,
+    patience: Duration,
     publication: &mut Publication,
     display: &mut Display,
 ) {
     let handle = stream.handle();
-    for item in stream.with_info() {
+    let mut items = stream.with_info();
+    loop {
+        let next = items.next_timeout(LOOKING_EVERY);
         display.notes(producer.take_notices());
-        list(&item.result, &item.info, publication, display);
-        if let Ok(segment) = item.result {
-            producer.recycle(segment.data);
+        display.input(producer.input(), patience);
+        match next {
+            Ok(item) => {
+                list(&item, &item.result, publication, display);
+                if let Ok(segment) = item.result {
+                    producer.recycle(segment.data);
+                }
+            }
+            Err(NoNext::NotYet) => {}
+            Err(NoNext::Ended) => return,
         }
         display.progress(&handle.stats());
     }
@@ -173,13 +188,13 @@ fn iterate(
 
 /// Enters an item of the stream into the playlists.
 fn list(
-    item: &Result<ProducedSegment, WriteError>,
-    info: &SegmentInfo,
+    item: &impl Item,
+    result: &Result<ProducedSegment, WriteError>,
     publication: &mut Publication,
     display: &mut Display,
 ) {
-    publication.push(item, info, display);
-    match item {
+    publication.push(item, result, display);
+    match result {
         Ok(segment) => display.stored(segment),
         Err(error) => display.failed(error),
     }
@@ -190,8 +205,8 @@ fn finish(stream: SegmentStream, publication: &mut Publication, display: &mut Di
     let Err(error) = stream.finish() else { return };
     let report = error.into_report();
     for error in report.failed {
-        let info = error.info().clone();
-        list(&Err(error), &info, publication, display);
+        let lost = Err(error);
+        list(&lost, &lost, publication, display);
     }
     for error in report.sink_errors {
         display.complain(error);
@@ -210,7 +225,7 @@ fn store_and_list(
         // One at a time, because this thread both sends and iterates.
         sender.send(segment)?;
         if let Some(item) = stream.with_info().next() {
-            list(&item.result, &item.info, publication, display);
+            list(&item, &item.result, publication, display);
         }
     }
     stream.finish()?;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use segment_stream::Durability;
 
-use crate::support::arguments::{self, Value};
+use support::arguments::{self, Value};
+
+use crate::splices::Markers;
 
 pub(crate) const HELP: &str = "\
 Packages a transport stream or fragmented MP4 as live HLS: live.m3u8 and its segments.
@@ -20,15 +22,25 @@ Arguments:
          [default: a new temporary directory, which is kept]
 
 Options:
-      --target SECONDS     Cut at the first random access point after this time [default: 4]. The
-                           playlist's target duration is twice that, in whole seconds, or the first
-                           segment's duration if that is longer. A later segment that is longer, for
-                           lack of random access points, is listed with the longest allowed
-                           duration, and reported
+      --target SECONDS     Cut at the first random access point after this time [default: 4]
+      --max-segment SECONDS
+                           The playlist's target duration, in whole seconds: no segment should be
+                           longer [default: the duration of the first segment if its random access
+                           points are equally far apart, or else twice --target, or more if the first
+                           segment is longer]. A longer segment, for lack of random access points,
+                           is listed with the longest allowed duration, and reported
       --program NUMBER     The program to package, of a transport stream with several. The others
                            are dropped [default: the first with video, or else with audio]
       --window SECONDS     The duration that the playlist lists, at least three target durations
                            [default: 60]. Older segments are deleted when no player can need them
+      --no-dates           Without the dates of the segments (EXT-X-PROGRAM-DATE-TIME). The first
+                           segment, and each one behind a discontinuity, is dated by the clock
+      --independent        Declare that every segment can be decoded by itself
+                           (EXT-X-INDEPENDENT-SEGMENTS), and report each one that cannot
+      --ad-markers KIND    The lines for splice information (SCTE 35) of a transport stream: daterange
+                           (EXT-X-DATERANGE, which needs dates), cue (EXT-X-CUE-OUT and EXT-X-CUE-IN)
+                           or both [default: daterange]. A segment ends where the program is left or
+                           resumes
       --realtime           Package at the speed of playback: each segment when those before it have
                            been played. A file becomes a broadcast
       --resume             Continue the playlist in OUT, if there is one, after a discontinuity. On
@@ -74,9 +86,28 @@ pub(crate) enum Playlists {
     LiveAndRecording,
 }
 
+/// The dates of the segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dating {
+    None,
+    ByClock,
+}
+
+/// What the playlists declare of all segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Claim {
+    None,
+    /// A decoder needs no other segment.
+    Independent,
+}
+
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) target: Duration,
+    pub(crate) max_segment: Option<Duration>,
+    pub(crate) dates: Dating,
+    pub(crate) claim: Claim,
+    pub(crate) ad_markers: Markers,
     pub(crate) program: Option<u16>,
     pub(crate) window: Duration,
     pub(crate) speed: Speed,
@@ -90,6 +121,10 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             target: Duration::from_secs(4),
+            max_segment: None,
+            dates: Dating::ByClock,
+            claim: Claim::None,
+            ad_markers: Markers::DateRange,
             program: None,
             window: Duration::from_secs(60),
             speed: Speed::Full,
@@ -105,6 +140,16 @@ impl arguments::Options for Options {
     fn set(&mut self, name: &str, value: Value<'_>) -> Result<(), String> {
         match name {
             "--target" => self.target = value.seconds()?,
+            "--max-segment" => self.max_segment = Some(value.seconds()?),
+            "--no-dates" => {
+                value.none()?;
+                self.dates = Dating::None;
+            }
+            "--independent" => {
+                value.none()?;
+                self.claim = Claim::Independent;
+            }
+            "--ad-markers" => self.ad_markers = markers(name, &value.text()?)?,
             "--program" => self.program = Some(value.program()?),
             "--window" => self.window = value.seconds()?,
             "--realtime" => {
@@ -124,5 +169,14 @@ impl arguments::Options for Options {
             _ => return Err(format!("unknown option {name}")),
         }
         Ok(())
+    }
+}
+
+fn markers(name: &str, value: &str) -> Result<Markers, String> {
+    match value {
+        "daterange" => Ok(Markers::DateRange),
+        "cue" => Ok(Markers::Cue),
+        "both" => Ok(Markers::Both),
+        other => Err(format!("{name} is daterange, cue or both, not {other:?}")),
     }
 }

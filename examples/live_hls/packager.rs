@@ -1,13 +1,18 @@
 //! Makes segments of an input of either format.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use segment_stream::Submission;
 use segment_stream::hls::SegmentNames;
-use segmenter::{Format, Segment, Segmenter};
+use segment_stream::{SegmentInfo, Submission};
+use segmenter::{Format, Segment, SegmentKind, Segmenter};
 
-use crate::support::convert::submission;
-use crate::support::producer;
+use crate::dates::Dates;
+use crate::options::{Claim, Dating, Options};
+use crate::splices::Splices;
+use support::convert::submission;
+use support::producer;
 
 /// Cuts the input, and names and numbers the segments.
 pub(crate) struct Packager {
@@ -19,18 +24,86 @@ struct Labels {
     next_sequence: u64,
     /// Once the format is known.
     names: Option<SegmentNames>,
+    target: Duration,
+    dates: Dates,
+    dating: Dating,
+    splices: Splices,
+    claim: Claim,
+    bound: Bound,
+    notices: Vec<String>,
+}
+
+/// The longest segment that is to be expected, once the first one is there.
+#[derive(Clone, Default)]
+pub(crate) struct Bound(Arc<OnceLock<Duration>>);
+
+/// Equal groups of pictures differ by less: a picture of a rate that is no whole number of ticks.
+const EQUAL: Duration = Duration::from_millis(50);
+
+/// Shorter groups make little difference.
+const SHORT: Duration = Duration::from_millis(500);
+
+impl Bound {
+    pub(crate) fn get(&self) -> Option<Duration> {
+        self.0.get().copied()
+    }
+
+    /// Takes note of the first segment, and of the times between random access points in it.
+    fn note(
+        &self,
+        length: Duration,
+        target: Duration,
+        groups: Option<(Duration, Duration)>,
+        format: Option<Format>,
+    ) {
+        // RFC 8216, 4.3.3.1 and 7: rounded, durations are no longer than the target duration, and
+        // below version 6 the durations themselves. Playlists of MP4 have that version.
+        let rounded = |duration: Duration| match format {
+            Some(Format::Mp4) => {
+                let rounded = duration.saturating_add(Duration::from_millis(500));
+                Duration::from_secs(rounded.as_secs())
+            }
+            _ => duration,
+        };
+        self.0.get_or_init(|| match groups {
+            Some((shortest, longest)) if longest.abs_diff(shortest) < EQUAL => rounded(length),
+            // As audio has them.
+            Some((_, longest)) if longest < SHORT => rounded(length.max(target + longest)),
+            _ => length.max(target.saturating_mul(2)),
+        });
+    }
 }
 
 impl Packager {
-    /// A packager. Its first media segment gets this number.
-    pub(crate) fn new(segmenter: Segmenter, first_sequence: u64) -> Self {
+    /// A packager. Its first media segment gets this number, and tells the bound.
+    pub(crate) fn new(
+        segmenter: Segmenter,
+        first_sequence: u64,
+        options: &Options,
+        bound: Bound,
+    ) -> Self {
         Self {
             segmenter,
             labels: Labels {
                 next_sequence: first_sequence,
                 names: None,
+                target: options.target,
+                dates: Dates::new(),
+                dating: options.dates,
+                splices: Splices::new(options.ad_markers, options.dates),
+                claim: options.claim,
+                bound,
+                notices: Vec::new(),
             },
         }
+    }
+
+    fn label(&mut self, cuts: Vec<Segment>, segments: &mut VecDeque<Submission>) {
+        let (format, groups) = (self.segmenter.format(), self.segmenter.groups());
+        let labelled = cuts
+            .into_iter()
+            .map(|cut| self.labels.label(format, groups, cut));
+        segments.extend(labelled);
     }
 }
 
@@ -38,23 +111,33 @@ impl Labels {
     fn label(
         &mut self,
         format: Option<Format>,
-        cuts: Vec<Segment>,
-    ) -> impl Iterator<Item = Submission> {
+        groups: Option<(Duration, Duration)>,
+        cut: Segment,
+    ) -> Submission {
         let extension = match format {
             Some(Format::Mp4) => "m4s",
             _ => "ts",
         };
-        if !cuts.is_empty() {
-            self.names
-                .get_or_insert_with(|| SegmentNames::new("", extension));
+        let number = self.next_sequence;
+        if cut.kind == SegmentKind::Media {
+            self.bound.note(cut.length(), self.target, groups, format);
+            if self.claim == Claim::Independent && !cut.independent {
+                let notice = format!("segment {number} cannot be decoded by itself");
+                self.notices.push(notice);
+            }
         }
-        let (names, next) = (&mut self.names, &mut self.next_sequence);
-        cuts.into_iter().map(move |cut| {
-            submission(cut, next, |segment| match names {
-                Some(names) => names.name(segment),
-                None => segment,
-            })
-        })
+        let mut told = SegmentInfo::new();
+        if let Some(date) = self.dates.date(&cut) {
+            told = self.splices.announce(&cut, date.start, told);
+            if date.is_new && self.dating == Dating::ByClock {
+                told = told.program_date_time(date.start);
+            }
+        }
+        let names = self
+            .names
+            .get_or_insert_with(|| SegmentNames::new("", extension));
+        let name = |segment| names.name(segment);
+        submission(cut, &mut self.next_sequence, told, name)
     }
 }
 
@@ -62,22 +145,25 @@ impl producer::Packager for Packager {
     fn push(&mut self, bytes: &[u8], segments: &mut VecDeque<Submission>) -> Result<(), String> {
         let mut cuts = Vec::new();
         let pushed = self.segmenter.push(bytes, &mut cuts);
-        segments.extend(self.labels.label(self.segmenter.format(), cuts));
+        self.label(cuts, segments);
         pushed.map_err(|fault| fault.to_string())
     }
 
     fn finish(&mut self, segments: &mut VecDeque<Submission>) -> Result<(), String> {
         let mut cuts = Vec::new();
         let finished = self.segmenter.finish(&mut cuts);
-        segments.extend(self.labels.label(self.segmenter.format(), cuts));
+        self.label(cuts, segments);
         finished.map_err(|fault| fault.to_string())
     }
 
     fn stop(mut self, segments: &mut VecDeque<Submission>) {
         let mut cuts = Vec::new();
-        let format = self.segmenter.format();
+        let (format, groups) = (self.segmenter.format(), self.segmenter.groups());
         self.segmenter.stop(&mut cuts);
-        segments.extend(self.labels.label(format, cuts));
+        let labelled = cuts
+            .into_iter()
+            .map(|cut| self.labels.label(format, groups, cut));
+        segments.extend(labelled);
     }
 
     fn recycle(&mut self, payload: Vec<u8>) {
@@ -86,6 +172,8 @@ impl producer::Packager for Packager {
 
     fn take_notices(&mut self) -> Vec<String> {
         let notices = self.segmenter.take_notices();
-        notices.iter().map(ToString::to_string).collect()
+        let mut notices: Vec<_> = notices.iter().map(ToString::to_string).collect();
+        notices.append(&mut self.labels.notices);
+        notices
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::publication::LIVE;
-use crate::support::display::Display;
+use support::display::Display;
 
 const PAGE: &str = "play.html";
 const PORT: u16 = 8000;

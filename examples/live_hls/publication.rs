@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use segment_stream::hls::{
-    MediaPlaylist, MediaPlaylistPublisher, Notice, Previous, PublishError, Retention,
+    Item, MediaPlaylist, MediaPlaylistPublisher, Notice, Previous, PublishError, Retention,
 };
-use segment_stream::{
-    DiskSink, Durability, Existing, ProducedSegment, SegmentInfo, SegmentSink, WriteError,
-};
+use segment_stream::{DiskSink, Durability, Existing, ProducedSegment, SegmentSink, WriteError};
 
-use crate::options::{Options, Playlists, Restart};
-use crate::support::display::Display;
+use crate::options::{Claim, Dating, Options, Playlists, Restart};
+use crate::packager::Bound;
+use support::display::Display;
 
 pub(crate) const LIVE: &str = "live.m3u8";
 const RECORDING: &str = "recording.m3u8";
@@ -26,10 +25,9 @@ pub(crate) struct Publication {
     durability: Durability,
     /// The configurations, which reserve their names.
     playlists: Vec<MediaPlaylist>,
-    /// The longest segment that the playlists expect.
-    bound: Duration,
-    window: Duration,
-    kind: Playlists,
+    /// Told by the first segment, unless the user says it.
+    first: Bound,
+    terms: Terms,
     /// Initialisation segments that came before the first media segment.
     initial: Vec<ProducedSegment>,
     /// The recording comes first: a segment that a crash leaves between the two is at least
@@ -40,6 +38,19 @@ pub(crate) struct Publication {
     content: Content,
 }
 
+/// What the playlists have in common.
+#[derive(Clone, Copy)]
+struct Terms {
+    kind: Playlists,
+    /// The longest segment that the playlists expect.
+    bound: Duration,
+    /// The user has said so.
+    is_bound_given: bool,
+    window: Duration,
+    dates: Dating,
+    claim: Claim,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Content {
     None,
@@ -48,13 +59,25 @@ enum Content {
 
 impl Publication {
     /// Starts the playlists in the directory, or resumes those that exist.
-    pub(crate) fn open(folder: &Path, options: &Options) -> Result<Self, Box<dyn Error>> {
-        let bound = options.target.saturating_mul(2);
-        let bound = match options.restart {
-            Restart::Resume => bound.max(previous_target(&folder.join(LIVE))),
-            Restart::Refuse => bound,
+    pub(crate) fn open(
+        folder: &Path,
+        options: &Options,
+        first: Bound,
+    ) -> Result<Self, Box<dyn Error>> {
+        let bound = match (options.max_segment, options.restart) {
+            (Some(longest), _) => longest,
+            (None, Restart::Resume) => options.target.max(previous_target(&folder.join(LIVE))),
+            (None, Restart::Refuse) => options.target,
         };
-        let playlists = playlists(options.playlists, options.window, bound);
+        let terms = Terms {
+            kind: options.playlists,
+            bound,
+            is_bound_given: options.max_segment.is_some(),
+            window: options.window,
+            dates: options.dates,
+            claim: options.claim,
+        };
+        let playlists = playlists(terms);
         let mut previous = Vec::new();
         for playlist in &playlists {
             let path = folder.join(playlist.path());
@@ -97,9 +120,8 @@ impl Publication {
             folder: folder.to_path_buf(),
             durability: options.durability,
             playlists,
-            bound,
-            window: options.window,
-            kind: options.playlists,
+            first,
+            terms,
             initial: Vec::new(),
             publishers,
             content,
@@ -124,34 +146,37 @@ impl Publication {
         numbers.max().unwrap_or_default()
     }
 
-    /// Enters an item of the stream, publishes, and displays every error.
+    /// Enters an item of the stream with its result, publishes, and displays every error.
     pub(crate) fn push(
         &mut self,
-        item: &Result<ProducedSegment, WriteError>,
-        info: &SegmentInfo,
+        item: &impl Item,
+        result: &Result<ProducedSegment, WriteError>,
         display: &mut Display,
     ) {
-        let segment = item.as_ref().unwrap_or_else(WriteError::segment);
+        let segment = result.as_ref().unwrap_or_else(WriteError::segment);
         if !segment.is_init {
             self.content = Content::Some;
         }
         if self.publishers.is_empty() {
-            match item {
+            match result {
                 Ok(segment) if segment.is_init => {
                     self.initial.push(segment.clone());
                     return;
                 }
-                _ => self.start(segment.duration_secs, display),
+                _ => self.start(display),
             }
         }
-        self.enter(item, info, display);
+        self.enter(item, display);
     }
 
-    /// Starts the playlists, for segments at least as long as this one.
-    fn start(&mut self, first_secs: f64, display: &mut Display) {
-        let first = Duration::try_from_secs_f64(first_secs).unwrap_or_default();
-        self.bound = self.bound.max(first);
-        self.playlists = playlists(self.kind, self.window, self.bound);
+    /// Starts the playlists, for segments as long as the first one lets expect.
+    fn start(&mut self, display: &mut Display) {
+        if !self.terms.is_bound_given
+            && let Some(first) = self.first.get()
+        {
+            self.terms.bound = first;
+        }
+        self.playlists = playlists(self.terms);
         for playlist in &self.playlists {
             let sink = DiskSink::rooted(&self.folder).durability(self.durability);
             match Publisher::new(playlist.clone(), sink) {
@@ -160,21 +185,13 @@ impl Publication {
             }
         }
         for segment in std::mem::take(&mut self.initial) {
-            self.enter(&Ok(segment), &SegmentInfo::new(), display);
+            self.enter(&Ok(segment), display);
         }
     }
 
-    fn enter(
-        &mut self,
-        item: &Result<ProducedSegment, WriteError>,
-        info: &SegmentInfo,
-        display: &mut Display,
-    ) {
+    fn enter(&mut self, item: &impl Item, display: &mut Display) {
         let mut said = Vec::new();
         for publisher in &mut self.publishers {
-            for _ in 0..info.discontinuities() {
-                publisher.discontinuity();
-            }
             match publisher.push(item) {
                 Ok(pushed) => tell(&pushed.notices, &mut said, display),
                 Err(error) => {
@@ -245,12 +262,29 @@ fn previous_target(path: &Path) -> Duration {
     Duration::from_secs(seconds.unwrap_or(0))
 }
 
-fn playlists(kind: Playlists, window: Duration, bound: Duration) -> Vec<MediaPlaylist> {
-    let live = MediaPlaylist::live(LIVE, window).target_duration(bound);
-    match kind {
+fn playlists(terms: Terms) -> Vec<MediaPlaylist> {
+    let with_terms = |mut playlist: MediaPlaylist| {
+        playlist = playlist.target_duration(terms.bound);
+        if terms.dates == Dating::ByClock {
+            playlist = playlist.program_date_time_in_band();
+        }
+        if terms.claim == Claim::Independent {
+            playlist = playlist.independent_segments();
+        }
+        playlist
+    };
+    let mut live = with_terms(MediaPlaylist::live(LIVE, terms.window));
+    // For the tests, in which few files wait: the lines in each part of the side file.
+    if let Some(lines) = std::env::var("SIDE_FILE_LINES")
+        .ok()
+        .and_then(|it| it.parse().ok())
+    {
+        live = live.side_file_lines(lines);
+    }
+    match terms.kind {
         Playlists::Live => vec![live],
         Playlists::LiveAndRecording => vec![
-            MediaPlaylist::event(RECORDING).target_duration(bound),
+            with_terms(MediaPlaylist::event(RECORDING)),
             // Segments that slide out of this one stay listed in the recording.
             live.retention(Retention::Keep),
         ],

@@ -26,8 +26,6 @@ use segment_stream::{
 mod names;
 mod options;
 mod recorder;
-#[path = "../support/mod.rs"]
-mod support;
 
 use options::{HELP, Options};
 use recorder::Recorder;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use segment_stream::Durability;
 
-use crate::support::arguments::{self, Value};
+use support::arguments::{self, Value};
 
 pub(crate) const HELP: &str = "\
 Records an MPEG transport stream as segments, each of which a player can start with.

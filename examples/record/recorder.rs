@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use segment_stream::Submission;
+use segment_stream::{SegmentInfo, Submission};
 use segmenter::Segment;
 use segmenter::mpegts::Cutter;
 
 use crate::names::segment_name;
-use crate::support::convert::submission;
-use crate::support::producer::Packager;
+use support::convert::submission;
+use support::producer::Packager;
 
 pub(crate) struct Recorder {
     cutter: Cutter,
@@ -58,7 +58,7 @@ impl Packager for Recorder {
 
 fn numbered(cuts: Vec<Segment>, next: &mut u64) -> impl Iterator<Item = Submission> {
     cuts.into_iter().map(move |cut| {
-        submission(cut, next, |segment| {
+        submission(cut, next, SegmentInfo::new(), |segment| {
             let name = segment_name(segment.sequence);
             segment.with_path(name)
         })

@@ -64,11 +64,9 @@ impl Dash {
         let target = settings.target_secs.unwrap_or_default();
         match settings.extent {
             Extent::AtTheEnd => Kind::Static,
-            Extent::Growing | Extent::Window(_) if has_ended && self.model.begins_at_zero() => {
-                Kind::Static
-            }
-            Extent::Growing | Extent::Window(_) if has_ended => Kind::Ended,
-            Extent::Growing => Kind::Dynamic(None),
+            _ if has_ended && self.model.begins_at_zero() => Kind::Static,
+            _ if has_ended => Kind::Ended,
+            Extent::Growing | Extent::Recording => Kind::Dynamic(None),
             Extent::Window(window) => {
                 let depth = window.max(target.saturating_mul(3 * SECOND));
                 Kind::Dynamic(Some(depth))
@@ -89,14 +87,17 @@ impl Format for Dash {
         };
         let bytes = render(&self.mpd, head, &self.model)?;
         self.published = Some(published);
-        Ok(Text { bytes, kept: 0 })
+        Ok(Text {
+            bytes,
+            ..Text::default()
+        })
     }
 
     fn follow(&mut self, view: &View<'_>) {
         self.model.follow(&self.mpd, view);
     }
 
-    fn is_ready(&self, _: usize) -> bool {
+    fn is_ready(&self, _: usize, _: &View<'_>) -> bool {
         !self.model.periods.is_empty()
     }
 

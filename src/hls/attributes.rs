@@ -33,6 +33,14 @@ impl TagLine {
         self.plain(name, format_args!("\"{value}\""))
     }
 
+    /// A value as it was read.
+    pub(super) fn value(self, name: &str, value: Value<'_>) -> Self {
+        match value {
+            Value::Plain(text) => self.plain(name, text),
+            Value::Quoted(text) => self.quoted(name, text),
+        }
+    }
+
     pub(super) fn hexadecimal(self, name: &str, bytes: &[u8]) -> Self {
         let digits = bytes.iter().fold(String::new(), |mut text, byte| {
             let _ = write!(text, "{byte:02X}");

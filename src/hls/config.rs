@@ -4,11 +4,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::presentation::config::{Dates, Extent, Retention, Settings};
+use super::start::{Start, StartError};
+use crate::presentation::clock::ClockPolicy;
+use crate::presentation::config::{Dates, Extent, Limits, Retention, Settings};
+use crate::presentation::parts::PER_PART;
 use crate::presentation::reserved::Reserved;
 use crate::presentation::time::{from_duration, whole_seconds_above};
 use crate::sink::SegmentSink;
 use crate::uri;
+
+mod limits;
+
+/// The first line of a side file.
+pub(crate) const STATE_HEADER: &str = "#segment-stream-hls-state:1";
 
 /// The configuration of a media playlist: its kind, its path and its contents.
 ///
@@ -28,10 +36,14 @@ pub struct MediaPlaylist {
     pub(crate) path: PathBuf,
     pub(crate) kind: Extent,
     pub(crate) target_secs: Option<u64>,
+    pub(crate) first_sequence: Option<u64>,
     pub(crate) base_url: Option<String>,
     pub(crate) dates: Dates,
     pub(crate) independent_segments: bool,
+    pub(crate) start: Option<Start>,
     pub(crate) retention: Retention,
+    pub(crate) limits: Limits,
+    lines_per_part: usize,
 }
 
 impl MediaPlaylist {
@@ -53,6 +65,34 @@ impl MediaPlaylist {
         Self::new(path.into(), Extent::Window(window), delete)
     }
 
+    /// A recording: a playlist that grows until a limit lets its oldest segments leave. It has no
+    /// `EXT-X-PLAYLIST-TYPE`, because a playlist from which segments are removed must not have one
+    /// (RFC 8216 §6.2.2). It needs a [`target_duration`](MediaPlaylist::target_duration).
+    ///
+    /// Without [`max_age`](MediaPlaylist::max_age) and [`max_bytes`](MediaPlaylist::max_bytes) it
+    /// keeps everything. Segments that left are deleted as those of a
+    /// [`live`](MediaPlaylist::live) playlist are, and both kinds can be resumed as the other one.
+    ///
+    /// Each push writes the text of the whole playlist: about 50 bytes for each listed segment.
+    ///
+    /// ```
+    /// use segment_stream::hls::{MediaPlaylist, Quota};
+    /// use std::time::Duration;
+    ///
+    /// let playlist = MediaPlaylist::recording("camera.m3u8")
+    ///     .target_duration(Duration::from_secs(10))
+    ///     .max_age(Duration::from_secs(7 * 86_400))
+    ///     .max_bytes(200_000_000_000)
+    ///     .quota(Quota::Hard);
+    /// # let _ = playlist;
+    /// ```
+    pub fn recording(path: impl Into<PathBuf>) -> Self {
+        let delete = Retention::Delete {
+            margin: Duration::ZERO,
+        };
+        Self::new(path.into(), Extent::Recording, delete)
+    }
+
     /// A playlist that only grows (`EXT-X-PLAYLIST-TYPE:EVENT`), so that a viewer can go back to
     /// the beginning. It needs a [`target_duration`](MediaPlaylist::target_duration).
     pub fn event(path: impl Into<PathBuf>) -> Self {
@@ -70,10 +110,14 @@ impl MediaPlaylist {
             path,
             kind,
             target_secs: None,
+            first_sequence: None,
             base_url: None,
             dates: Dates::None,
             independent_segments: false,
+            start: None,
             retention,
+            limits: Limits::default(),
+            lines_per_part: PER_PART,
         }
     }
 
@@ -91,6 +135,14 @@ impl MediaPlaylist {
     /// segment.
     pub fn target_duration(mut self, target: Duration) -> Self {
         self.target_secs = Some(whole_seconds_above(from_duration(target)).max(1));
+        self
+    }
+
+    /// The media sequence number of the first segment, for receivers that want it to be 0. By
+    /// default it is the `sequence` of the first media segment. A resumed playlist goes on with its
+    /// own numbers.
+    pub fn first_sequence(mut self, number: u64) -> Self {
+        self.first_sequence = Some(number);
         self
     }
 
@@ -119,10 +171,39 @@ impl MediaPlaylist {
         self
     }
 
+    /// Dates every segment by the wall clock, so that dates do not drift with the clock of the encoder.
+    /// The first segment begins its duration before it is pushed; each later date adds the durations
+    /// before it, and is corrected as the policy says.
+    ///
+    /// Dates that are listed never change, and one decision holds for all renditions. Small
+    /// corrections need no discontinuity; a jump forward has one
+    /// ([`Notice::ClockAhead`](crate::hls::Notice::ClockAhead)). Dates never jump back, because no date
+    /// may be that of two segments (draft-pantos-hls-rfc8216bis §6.2.1). After a resume, and after
+    /// any other discontinuity, dates that are behind the clock jump to it.
+    ///
+    /// A date that the producer sends with a segment wins for that segment, unless it is before the
+    /// end of the last one.
+    pub fn program_date_time_by_clock(mut self, policy: ClockPolicy) -> Self {
+        self.dates = Dates::Clock(policy);
+        self
+    }
+
     /// Declares that every segment can be decoded by itself (EXT-X-INDEPENDENT-SEGMENTS). Declare
     /// it in the multivariant playlist or in the media playlists, not in both.
     pub fn independent_segments(mut self) -> Self {
         self.independent_segments = true;
+        self
+    }
+
+    /// Where players begin (EXT-X-START). By default a player begins three target durations before
+    /// the live edge, or at the beginning.
+    ///
+    /// A start before the end of a live or EVENT playlist is at least three target durations before
+    /// it (RFC 8216 §4.3.5.2). The start never changes: a resumed playlist keeps its own, and
+    /// refuses another one. Give a start here or in the multivariant playlist, not in both
+    /// (draft-pantos-hls-rfc8216bis §4.4.2).
+    pub fn start(mut self, start: Start) -> Self {
+        self.start = Some(start);
         self
     }
 
@@ -131,6 +212,13 @@ impl MediaPlaylist {
     /// others.
     pub fn retention(mut self, retention: Retention) -> Self {
         self.retention = retention;
+        self
+    }
+
+    /// The number of lines of a part of the side file. For tests, in which few files wait.
+    #[doc(hidden)]
+    pub fn side_file_lines(mut self, lines: usize) -> Self {
+        self.lines_per_part = lines;
         self
     }
 
@@ -152,7 +240,9 @@ impl MediaPlaylist {
     }
 
     /// The path hint of the side file: `.NAME.state` beside the playlist. The publisher of a
-    /// playlist with [`Retention::Delete`] keeps the pending deletions in it.
+    /// playlist with [`Retention::Delete`] keeps the pending deletions in it. Objects with this path
+    /// and one more word behind it are its parts, if many files wait, and the lists of what clips
+    /// pin.
     #[must_use]
     pub fn state_path(&self) -> PathBuf {
         let mut name = std::ffi::OsString::from(".");
@@ -179,7 +269,10 @@ impl MediaPlaylist {
             target_secs: self.target_secs,
             dates: self.dates,
             retention: self.retention,
+            limits: self.limits,
+            lines_per_part: self.lines_per_part,
             max_lag: None,
+            first_sequence: self.first_sequence,
         }
     }
 
@@ -194,14 +287,31 @@ impl MediaPlaylist {
                 io::ErrorKind::InvalidInput,
                 "the base URL is empty or has a character that a URL cannot have",
             )),
-            _ => Ok(()),
+            _ => self.check_limits(),
         }
     }
 
-    /// A live or EVENT playlist needs a target duration, as its segments are still to come.
+    /// A live or EVENT playlist needs a target duration, as its segments are still to come, and its
+    /// start depends on that.
     pub(crate) fn check_target_duration(&self) -> io::Result<()> {
+        self.check_has_target_duration()?;
+        self.check_start(self.target_secs.unwrap_or_default())
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
+    }
+
+    pub(crate) fn check_start(&self, target_secs: u64) -> Result<(), StartError> {
+        match (self.start, self.kind) {
+            (None, _) | (_, Extent::AtTheEnd) => Ok(()),
+            (Some(start), Extent::Window(_) | Extent::Recording | Extent::Growing) => {
+                start.check_growing(Duration::from_secs(target_secs))
+            }
+        }
+    }
+
+    fn check_has_target_duration(&self) -> io::Result<()> {
         let kind = match self.kind {
             Extent::Window(_) => "live",
+            Extent::Recording => "recorded",
             Extent::Growing => "EVENT",
             Extent::AtTheEnd => return Ok(()),
         };

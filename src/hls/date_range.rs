@@ -1,4 +1,7 @@
 //! EXT-X-DATERANGE: the text of a date range, and its text read back (RFC 8216 §4.3.2.7).
+//!
+//! A line that was printed from a range begins with START-DATE. A line that came with a segment and
+//! says the same gets its ID in front, so a line that is read back shows which of the two it is.
 
 use std::time::Duration;
 
@@ -13,9 +16,9 @@ pub(super) fn print(range: &DateRange) -> String {
     let dated = |it: Millis| date::print(it.date());
     let cues: Vec<_> = range.cues.iter().copied().map(cue_text).collect();
     let mut line = TagLine::new(TAG)
+        .quoted("START-DATE", dated(range.start))
         .quoted("ID", &range.id)
         .maybe_quoted("CLASS", range.class.as_ref())
-        .quoted("START-DATE", dated(range.start))
         .maybe_quoted("CUE", (!cues.is_empty()).then(|| cues.join(",")))
         .maybe_quoted("END-DATE", range.end.map(dated))
         .maybe_plain("DURATION", range.duration.map(seconds))
@@ -34,6 +37,45 @@ pub(super) fn print(range: &DateRange) -> String {
         line = line.plain("END-ON-NEXT", "YES");
     }
     line.finish()
+}
+
+/// The form in which a line of a segment is kept: not one that [`print`] writes.
+pub(super) fn kept(line: &str) -> String {
+    let attributes = attributes::read(line, TAG).filter(|_| parse(line).is_some());
+    let Some(mut attributes) = attributes else {
+        return line.to_owned();
+    };
+    attributes.sort_by_key(|(name, _)| *name != "ID");
+    let add = |line: TagLine, (name, value): &(&str, Value<'_>)| line.value(name, *value);
+    attributes.iter().fold(TagLine::new(TAG), add).finish()
+}
+
+/// Whether a line is about this range and gives an attribute another value. "If a Playlist contains
+/// two EXT-X-DATERANGE tags with the same ID attribute value, then any `AttributeName` that appears
+/// in both tags MUST have the same `AttributeValue`."
+pub(super) fn contradicts(line: &str, range: &DateRange) -> bool {
+    let Some(found) = attributes::read(line, TAG) else {
+        return false;
+    };
+    if !found.contains(&("ID", Value::Quoted(&range.id))) {
+        return false;
+    }
+    let printed = print(range);
+    let own = attributes::read(&printed, TAG).unwrap_or_default();
+    let differs = |(name, value): &(&str, Value<'_>)| {
+        own.iter()
+            .any(|(its, own)| its == name && !is_equal(*own, *value))
+    };
+    found.iter().any(differs)
+}
+
+/// Numbers are equal if their values are.
+fn is_equal(one: Value<'_>, other: Value<'_>) -> bool {
+    let number = |it: Value<'_>| it.plain()?.parse::<f64>().ok();
+    one == other
+        || number(one)
+            .zip(number(other))
+            .is_some_and(|(one, other)| one.total_cmp(&other).is_eq())
 }
 
 /// The range of a line that [`print`] wrote; `None` for any other line.
@@ -146,8 +188,8 @@ mod tests {
         let line = print(&range);
         assert_eq!(
             line,
-            "#EXT-X-DATERANGE:ID=\"splice-1\",CLASS=\"com.example.ad\",\
-             START-DATE=\"2026-11-22T17:00:00.250Z\",CUE=\"PRE,ONCE\",\
+            "#EXT-X-DATERANGE:START-DATE=\"2026-11-22T17:00:00.250Z\",ID=\"splice-1\",\
+             CLASS=\"com.example.ad\",CUE=\"PRE,ONCE\",\
              END-DATE=\"2026-11-22T17:01:00.180Z\",DURATION=59.930,PLANNED-DURATION=60.000,\
              X-NAME=\"a, b=c\",X-RATE=-1.5,X-RAW=0x00FF,\
              SCTE35-CMD=0xFC,SCTE35-OUT=0xFC30,SCTE35-IN=0xFC31"
@@ -157,7 +199,7 @@ mod tests {
         let line = print(&range.ends_on_next().unwrap());
         assert_eq!(
             line,
-            "#EXT-X-DATERANGE:ID=\"p\",CLASS=\"c\",START-DATE=\"2026-11-22T17:00:00.250Z\",END-ON-NEXT=YES"
+            "#EXT-X-DATERANGE:START-DATE=\"2026-11-22T17:00:00.250Z\",ID=\"p\",CLASS=\"c\",END-ON-NEXT=YES"
         );
         assert_eq!(print(&parse(&line).unwrap()), line);
     }
@@ -206,15 +248,15 @@ mod tests {
 
     #[test]
     fn lines_in_other_words_are_not_taken() {
-        let line = "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-11-22T17:00:00.000Z\"";
+        let line = "#EXT-X-DATERANGE:START-DATE=\"2026-11-22T17:00:00.000Z\",ID=\"a\"";
         assert!(parse(line).is_some());
         for line in [
             "#EXT-X-DATERANGE:ID=\"a\"",
-            "#EXT-X-DATERANGE:START-DATE=\"2026-11-22T17:00:00.000Z\",ID=\"a\"",
-            "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-11-22T17:00:00Z\"",
-            "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-11-22T18:00:00.000+01:00\"",
-            "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-02-30T17:00:00.000Z\"",
-            "#EXT-X-DATERANGE:ID=a,START-DATE=\"2026-11-22T17:00:00.000Z\"",
+            "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-11-22T17:00:00.000Z\"",
+            "#EXT-X-DATERANGE:START-DATE=\"2026-11-22T17:00:00Z\",ID=\"a\"",
+            "#EXT-X-DATERANGE:START-DATE=\"2026-11-22T18:00:00.000+01:00\",ID=\"a\"",
+            "#EXT-X-DATERANGE:START-DATE=\"2026-02-30T17:00:00.000Z\",ID=\"a\"",
+            "#EXT-X-DATERANGE:START-DATE=\"2026-11-22T17:00:00.000Z\",ID=a",
         ] {
             assert_eq!(parse(line), None, "{line}");
         }
@@ -233,6 +275,52 @@ mod tests {
             "ID=\"a\"",
         ] {
             assert_eq!(parse(&format!("{line},{more}")), None, "{more}");
+        }
+    }
+
+    /// So that a playlist that is read back shows whose line it is.
+    #[test]
+    fn a_line_of_a_segment_is_kept_as_it_is_unless_a_range_has_the_same() {
+        let ours =
+            "#EXT-X-DATERANGE:START-DATE=\"2026-11-22T17:00:00.000Z\",ID=\"a, b\",X-A=0xFF,X-B=1";
+        assert!(parse(ours).is_some());
+        let kept_line = kept(ours);
+        assert_eq!(
+            kept_line,
+            "#EXT-X-DATERANGE:ID=\"a, b\",START-DATE=\"2026-11-22T17:00:00.000Z\",X-A=0xFF,X-B=1"
+        );
+        assert_eq!(parse(&kept_line), None);
+        for line in [
+            &kept_line,
+            "#EXT-X-DATERANGE:ID=\"a\" , X=1",
+            "#EXT-X-DATERANGE",
+            "#x",
+        ] {
+            assert_eq!(kept(line), *line);
+        }
+    }
+
+    #[test]
+    fn a_line_contradicts_a_range_if_an_attribute_of_both_differs() {
+        let range = DateRange::new("a", start())
+            .and_then(|it| it.duration(Duration::from_secs(60)))
+            .and_then(|it| it.attribute("X-A", "b"))
+            .unwrap();
+        let dated = "START-DATE=\"2026-11-22T17:00:00.250Z\"";
+        for (attributes, expected) in [
+            ("ID=\"a\"", false),
+            (&*format!("ID=\"a\",{dated},DURATION=60,X-B=\"c\""), false),
+            ("ID=\"a\",DURATION=6e1", false),
+            ("DURATION=60.001,ID=\"a\"", true),
+            ("ID=\"a\",START-DATE=\"2026-11-22T17:00:01.250Z\"", true),
+            ("ID=\"a\",X-A=\"c\"", true),
+            ("ID=\"a\",X-A=b", true),
+            ("ID=\"b\",X-A=\"c\"", false),
+            ("ID=a,X-A=\"c\"", false),
+            ("broken", false),
+        ] {
+            let line = format!("{TAG}:{attributes}");
+            assert_eq!(contradicts(&line, &range), expected, "{line}");
         }
     }
 

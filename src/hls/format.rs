@@ -1,20 +1,24 @@
 //! HLS as a format of a presentation.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::config::MediaPlaylist;
+use super::date_range;
 use super::key;
-use super::multivariant::{Listed, MultivariantPlaylist, Shared};
-use super::render::{Kept, Settled, render};
+use super::multivariant::{
+    BandwidthNotice, Bandwidths, Listed, Measured, MultivariantPlaylist, Shared,
+};
+use super::render::{Kept, Settled, render, render_clip};
+use super::start::Start;
 use super::tags::{self, TagError, TagErrorKind};
 use crate::presentation::beside::Beside;
 use crate::presentation::config::Dates;
+use crate::presentation::date_range::DateRange;
 use crate::presentation::format::{Format, Refused, Stored, Text, Unlistable, View};
+use crate::presentation::pins::{Cut, clip_path};
+use crate::presentation::rendition::Rendition;
 use crate::presentation::time::{Micros, SECOND};
-
-/// The first line of a side file.
-pub(crate) const STATE_HEADER: &str = "#segment-stream-hls-state:1";
 
 /// The media playlists of a presentation, and the multivariant one.
 #[derive(Debug, Default)]
@@ -24,6 +28,15 @@ pub(crate) struct Hls {
     pub(crate) multivariant: Option<MultivariantPlaylist>,
     /// Their manifests stand between that one and those of the playlists.
     pub(crate) beside: Beside,
+    main: Main,
+}
+
+/// What the last text of the multivariant playlist says.
+#[derive(Debug, Default)]
+struct Main {
+    bandwidths: Vec<Bandwidths>,
+    /// The declared bandwidths that were too low, which are told once.
+    too_low: Vec<(PathBuf, &'static str)>,
 }
 
 #[derive(Debug)]
@@ -41,6 +54,14 @@ impl Playlist {
             config,
             version,
             kept: Kept::default(),
+        }
+    }
+
+    fn settled(&self, view: &View<'_>) -> Settled {
+        Settled {
+            version: self.version.unwrap_or(3),
+            target_secs: view.settings.target_secs.unwrap_or(1),
+            start: self.config.start,
         }
     }
 
@@ -72,9 +93,8 @@ impl Hls {
                     let why = "it needs a playlist with dates";
                     return Err(TagError::new(line, TagErrorKind::Playlist, why));
                 }
-                tags::Kind::OfSegment | tags::Kind::WithDates => {
-                    sorted.tags.push(line.to_owned());
-                }
+                tags::Kind::WithDates => sorted.tags.push(date_range::kept(line)),
+                tags::Kind::OfSegment => sorted.tags.push(line.to_owned()),
             }
         }
         sorted.keys = key::plain(sorted.keys);
@@ -91,26 +111,54 @@ impl Hls {
         Ok(key::kept(line))
     }
 
-    fn main(&self, playlist: &MultivariantPlaylist, view: &View<'_>) -> io::Result<Text> {
-        let shared = Shared {
-            target_secs: view.settings.target_secs.unwrap_or_default(),
-            has_dates: view.settings.dates != Dates::None,
-            // They agree in every number that both list.
-            discontinuities: 0,
+    /// The media playlists, as the multivariant one looks at them. Their discontinuities are not
+    /// counted.
+    fn listed<'a>(&'a self, view: &View<'_>) -> Vec<Listed<'a>> {
+        let of = |(playlist, rendition): (&'a Playlist, &Rendition)| Listed {
+            path: playlist.config.path(),
+            shared: Shared {
+                target_secs: view.settings.target_secs.unwrap_or_default(),
+                has_dates: view.settings.dates != Dates::None,
+                discontinuities: 0,
+                start: playlist.config.start,
+            },
+            measured: rendition.bitrate.as_ref().and_then(Measured::of),
         };
-        let listed: Vec<_> = self
-            .playlists
-            .iter()
-            .map(|it| Listed {
-                path: it.config.path(),
-                shared,
-            })
-            .collect();
-        let (bytes, notices) = playlist.text(&listed)?;
-        for notice in &notices {
-            playlist.log(notice);
+        self.playlists.iter().zip(view.renditions).map(of).collect()
+    }
+
+    fn main(&mut self, view: &View<'_>) -> io::Result<Text> {
+        let Some(playlist) = &self.multivariant else {
+            return Ok(Text::default());
+        };
+        let mut listed = self.listed(view);
+        // Renditions agree in every number that two of them list. One may have ended earlier, so
+        // the discontinuities before the end of the shortest are compared, unless they have left.
+        let end = view.renditions.iter().map(Rendition::end).min();
+        let before = |it: &Rendition| it.discontinuities_before(end.unwrap_or_default());
+        let known = view.renditions.iter().find_map(before).unwrap_or_default();
+        for (it, rendition) in listed.iter_mut().zip(view.renditions) {
+            it.shared.discontinuities = before(rendition).unwrap_or(known);
         }
-        Ok(Text { bytes, kept: 0 })
+        let (bandwidths, mut notices) = playlist.bandwidths_in(&listed)?;
+        let bytes = playlist.text(&listed, &bandwidths)?;
+        notices.retain(|it| !self.main.was_told(it));
+        let too_low = notices.iter().map(|it| (it.playlist.clone(), it.attribute));
+        self.main.too_low.extend(too_low);
+        self.main.bandwidths = bandwidths;
+        let notices = notices.into_iter().map(BandwidthNotice::into_notice);
+        Ok(Text {
+            bytes,
+            kept: 0,
+            notices: notices.collect(),
+        })
+    }
+}
+
+impl Main {
+    fn was_told(&self, notice: &BandwidthNotice) -> bool {
+        let mut told = self.too_low.iter();
+        told.any(|it| it.0 == notice.playlist && it.1 == notice.attribute)
     }
 }
 
@@ -128,16 +176,10 @@ impl Format for Hls {
         }
         let first = usize::from(self.multivariant.is_some()) + self.beside.count();
         let Some(rendition) = manifest.checked_sub(first) else {
-            return match &self.multivariant {
-                Some(playlist) => self.main(playlist, view),
-                None => Ok(Text::default()),
-            };
+            return self.main(view);
         };
         let playlist = &mut self.playlists[rendition];
-        let settled = Settled {
-            version: playlist.version.unwrap_or(3),
-            target_secs: view.settings.target_secs.unwrap_or(1),
-        };
+        let settled = playlist.settled(view);
         let rendition = &view.renditions[rendition];
         render(&playlist.config, settled, rendition, &mut playlist.kept)
     }
@@ -146,12 +188,62 @@ impl Format for Hls {
         self.beside.follow(view);
     }
 
-    fn is_ready(&self, manifest: usize) -> bool {
-        self.beside.is_ready(manifest)
-    }
-
     fn unlistable(&self, rendition: &Path, segment: &Stored<'_>) -> Option<Unlistable> {
         self.beside.unlistable(rendition, segment)
+    }
+
+    /// A measured bandwidth needs a stored segment.
+    fn is_ready(&self, manifest: usize, view: &View<'_>) -> bool {
+        if self.beside.has(manifest) {
+            return self.beside.is_ready(manifest, view);
+        }
+        let main = self.multivariant.as_ref().filter(|_| manifest == 0);
+        main.is_none_or(|main| main.bandwidths_in(&self.listed(view)).is_ok())
+    }
+
+    fn is_outdated(&self, manifest: usize, view: &View<'_>) -> bool {
+        if self.beside.has(manifest) {
+            return false;
+        }
+        let main = self.multivariant.as_ref();
+        let found = main.map(|main| main.bandwidths_in(&self.listed(view)));
+        let Some(Ok((bandwidths, notices))) = found else {
+            return false;
+        };
+        let is_over = view.renditions.iter().all(Rendition::is_over);
+        let mut pairs = bandwidths.iter().zip(&self.main.bandwidths);
+        let has_moved = pairs.any(|(now, then)| {
+            // At the end nothing moves any more, so that is exact.
+            now.has_moved(*then) || (is_over && now != then)
+        });
+        has_moved || !notices.iter().all(|it| self.main.was_told(it))
+    }
+
+    fn clip(&self, manifest: usize, view: &View<'_>, cut: &Cut) -> io::Result<Vec<u8>> {
+        let first = usize::from(self.multivariant.is_some()) + self.beside.count();
+        let Some(rendition) = manifest.checked_sub(first) else {
+            let playlist = self.multivariant.as_ref().ok_or(io::ErrorKind::NotFound)?;
+            let clip = |path: &Path| clip_path(path, &cut.name);
+            let of_clips = playlist.renamed(clip);
+            let playlists = self.playlists.iter().map(|it| clip(it.config.path()));
+            let playlists: Vec<_> = playlists.collect();
+            let mut listed = self.listed(view);
+            for (it, path) in listed.iter_mut().zip(&playlists) {
+                it.path = path;
+            }
+            let (bandwidths, _) = of_clips.bandwidths_in(&listed)?;
+            return of_clips.text(&listed, &bandwidths);
+        };
+        let playlist = &self.playlists[rendition];
+        let start = if cut.in_point.is_zero() {
+            None
+        } else {
+            let start = Start::after_the_beginning(cut.in_point);
+            Some(start.map_err(io::Error::other)?.precise())
+        };
+        let rendition = &view.renditions[rendition];
+        let settled = playlist.settled(view);
+        render_clip(&playlist.config, settled, rendition, &cut.numbers, start)
     }
 
     /// "The EXTINF duration of each Media Segment in the Playlist file, when rounded to the nearest
@@ -210,13 +302,18 @@ impl Format for Hls {
         match tags::check(line) {
             Ok(tags::Kind::Key) => refuse("keys are told by the key lines"),
             Ok(tags::Kind::WithDates) if !is_dated => refuse("it needs a playlist with dates"),
+            Ok(tags::Kind::WithDates) => Ok(date_range::kept(line)),
             Ok(_) => Ok(line.to_owned()),
             Err(error) => Err(refused(&error)),
         }
     }
+
+    fn contradicts(&self, line: &str, range: &DateRange) -> bool {
+        date_range::contradicts(line, range)
+    }
 }
 
 /// The path of the multivariant playlist and those of the media playlists must differ.
-pub(crate) fn is_taken(path: &Path, by: &[std::path::PathBuf]) -> bool {
+pub(crate) fn is_taken(path: &Path, by: &[PathBuf]) -> bool {
     by.iter().any(|it| crate::uri::may_be_same(it, path))
 }

@@ -9,55 +9,45 @@
 //! A line that is read from a playlist thus shows which of the two it has, and whether the next
 //! segment has the same.
 
-use std::borrow::Cow;
+use super::attributes::{self, TagLine, Value};
 
-const TAG: &str = "#EXT-X-KEY:";
+const TAG: &str = "#EXT-X-KEY";
 const IDENTITY: &str = "identity";
 
 /// Ends all keys that are in force.
 pub(crate) const NO_KEY: &str = "#EXT-X-KEY:METHOD=NONE";
 
 /// An attribute list (§4.2) in its order, each value as written.
-struct Attributes<'a>(Vec<(&'a str, Cow<'a, str>)>);
+struct Attributes<'a>(Vec<(&'a str, Value<'a>)>);
 
 impl<'a> Attributes<'a> {
     fn of(line: &'a str) -> Option<Self> {
-        let mut rest = line.strip_prefix(TAG)?;
-        let mut found = Self(Vec::new());
-        loop {
-            let (name, value) = rest.split_once('=')?;
-            let end = match value.strip_prefix('"') {
-                Some(quoted) => quoted.find('"')? + 2,
-                None => value.find(',').unwrap_or(value.len()),
-            };
-            let (value, after) = value.split_at(end);
+        let found = attributes::read(line, TAG)?;
+        let is_valid = |(at, (name, value)): (usize, &(&str, Value<'_>))| {
             // No attribute may come twice.
-            if !is_name(name) || !is_value(value) || found.get(name).is_some() {
-                return None;
-            }
-            found.0.push((name, value.into()));
-            if after.is_empty() {
-                return Some(found);
-            }
-            rest = after.strip_prefix(',')?;
-        }
+            let is_first = found[..at].iter().all(|(other, _)| other != name);
+            is_first && is_name(name) && is_value(*value)
+        };
+        let are_valid = found.iter().enumerate().all(is_valid);
+        are_valid.then_some(Self(found))
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    fn get(&self, name: &str) -> Option<Value<'a>> {
         let found = self.0.iter().find(|(its, _)| *its == name);
-        found.map(|(_, value)| value.as_ref())
+        found.map(|(_, value)| *value)
     }
 
-    fn format(&self) -> &str {
-        self.get("KEYFORMAT").and_then(unquoted).unwrap_or(IDENTITY)
+    fn format(&self) -> &'a str {
+        let format = self.get("KEYFORMAT").and_then(Value::quoted);
+        format.unwrap_or(IDENTITY)
     }
 
     /// §5.2 defines it for the format `identity`. Players do the same for AES-128 in any format;
     /// the other methods of a format define their own IVs.
     fn implies_iv(&self) -> bool {
-        let method = self.get("METHOD").unwrap_or_default();
-        let by_number = self.format() == IDENTITY || method == "AES-128";
-        method != "NONE" && by_number && self.get("IV").is_none()
+        let is = |method| self.get("METHOD") == Some(Value::Plain(method));
+        let by_number = self.format() == IDENTITY || is("AES-128");
+        !is("NONE") && by_number && self.get("IV").is_none()
     }
 
     /// The index of the attribute behind METHOD, if it is an IV.
@@ -68,12 +58,8 @@ impl<'a> Attributes<'a> {
     }
 
     fn print(&self) -> String {
-        let pairs: Vec<_> = self
-            .0
-            .iter()
-            .map(|(name, it)| format!("{name}={it}"))
-            .collect();
-        format!("{TAG}{}", pairs.join(","))
+        let add = |line: TagLine, (name, value): &(&str, Value<'_>)| line.value(name, *value);
+        self.0.iter().fold(TagLine::new(TAG), add).finish()
     }
 }
 
@@ -82,18 +68,16 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(is_in_one)
 }
 
-fn is_value(value: &str) -> bool {
+fn is_value(value: Value<'_>) -> bool {
     let is_in_one = |it: char| it != '"' && !it.is_whitespace();
-    unquoted(value).is_some() || (!value.is_empty() && value.chars().all(is_in_one))
-}
-
-fn unquoted(value: &str) -> Option<&str> {
-    value.strip_prefix('"')?.strip_suffix('"')
+    let plain = value.plain();
+    plain.is_none_or(|text| !text.is_empty() && text.chars().all(is_in_one))
 }
 
 /// 128 bits.
-fn is_iv(value: &str) -> bool {
-    let digits = value.strip_prefix("0x").or(value.strip_prefix("0X"));
+fn is_iv(value: Value<'_>) -> bool {
+    let plain = value.plain().unwrap_or_default();
+    let digits = plain.strip_prefix("0x").or(plain.strip_prefix("0X"));
     digits.is_some_and(|it| {
         (1..=32).contains(&it.len()) && it.bytes().all(|byte| byte.is_ascii_hexdigit())
     })
@@ -109,20 +93,20 @@ pub(crate) fn check(line: &str) -> Result<(), &'static str> {
     let list = Attributes::of(line).ok_or("it is not an attribute list")?;
     match list.get("METHOD") {
         None => return Err("a key needs a METHOD"),
-        Some("NONE") if list.0.len() > 1 => {
+        Some(Value::Plain("NONE")) if list.0.len() > 1 => {
             return Err("a key with METHOD=NONE must have no other attribute");
         }
-        Some("NONE") => return Ok(()),
-        Some(method) if method.starts_with('"') => return Err("METHOD must not be quoted"),
-        Some(_) => {}
+        Some(Value::Plain("NONE")) => return Ok(()),
+        Some(Value::Quoted(_)) => return Err("METHOD must not be quoted"),
+        Some(Value::Plain(_)) => {}
     }
-    let uri = list.get("URI").and_then(unquoted);
+    let uri = list.get("URI").and_then(Value::quoted);
     if uri.is_none_or(str::is_empty) {
         return Err("a key needs a quoted URI, unless its METHOD is NONE");
     }
     let are_quoted = ["KEYFORMAT", "KEYFORMATVERSIONS"]
         .iter()
-        .all(|name| list.get(name).is_none_or(|value| unquoted(value).is_some()));
+        .all(|name| list.get(name).is_none_or(|value| value.quoted().is_some()));
     if !are_quoted {
         return Err("KEYFORMAT and KEYFORMATVERSIONS must be quoted");
     }
@@ -149,10 +133,11 @@ pub(crate) fn kept(line: &str) -> String {
 
 /// The lines for the segment of this number; `None` if they equal the kept ones.
 pub(crate) fn of_segment(kept: &[String], number: u64) -> Option<Vec<String>> {
+    let iv = implied(number);
     let with_iv = |line: &String| {
         let mut list = Attributes::of(line).filter(Attributes::implies_iv)?;
         let behind = list.0.iter().position(|(name, _)| *name == "METHOD")? + 1;
-        list.0.insert(behind, ("IV", implied(number).into()));
+        list.0.insert(behind, ("IV", Value::Plain(&iv)));
         Some(list.print())
     };
     let lines: Vec<_> = kept.iter().map(with_iv).collect();
@@ -168,6 +153,7 @@ pub(crate) fn read(line: &str) -> Option<String> {
         return Some(line.to_owned());
     };
     let (_, iv) = list.0.remove(at);
+    let iv = iv.plain()?;
     let number = iv.strip_prefix("0x").map(|it| u64::from_str_radix(it, 16));
     let is_ours = number.is_some_and(|it| it.is_ok_and(|number| implied(number) == iv));
     (is_ours && list.implies_iv()).then(|| list.print())

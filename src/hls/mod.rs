@@ -3,41 +3,51 @@
 //! A playlist never names a segment that is not stored, and readers never see half of it.
 //!
 //! A [`MediaPlaylist`] is the configuration. A [`MediaPlaylistPublisher`] takes the items of the
-//! iteration and publishes the playlist through a [`SegmentSink`](crate::SegmentSink) of its own.
+//! iteration and publishes the playlist through a [`SegmentSink`](crate::SegmentSink) of its own,
+//! or to an [`Origin`], whose sink is called on a thread of its own.
 //! Clauses (§) are those of RFC 8216, unless the draft that revises it
 //! (draft-pantos-hls-rfc8216bis) is named.
 
 mod attributes;
+mod clip;
 pub(crate) mod config;
 #[cfg(test)]
 mod cost;
 pub(crate) mod date;
-#[cfg_attr(not(test), expect(dead_code, reason = "no playlist lists them yet"))]
 mod date_range;
+mod date_ranges;
+#[cfg(all(test, shuttle))]
+mod explored;
 pub(crate) mod format;
 pub(crate) mod key;
 mod multivariant;
+#[cfg(all(test, not(shuttle)))]
+mod origin_model;
 pub(crate) mod parse;
 mod presentation;
 mod previous;
 mod publisher;
 pub(crate) mod render;
 mod setup;
-#[cfg_attr(not(test), expect(dead_code, reason = "no playlist has one yet"))]
 mod start;
 pub(crate) mod tags;
 
-pub use crate::presentation::config::Retention;
+pub use crate::presentation::config::{Quota, Retention};
+pub use crate::presentation::driver::origin::OriginHealth;
 pub use crate::presentation::error::{
     PublishError, PublishErrorKind, ResumeError, ResumeErrorKind,
 };
 pub use crate::presentation::item::Item;
+pub use crate::presentation::limit::Usage;
 pub use crate::presentation::names::SegmentNames;
 pub use crate::presentation::notice::Notice;
+pub use crate::presentation::origin::{Destination, Origin, OriginHandle};
 pub use crate::presentation::publisher::Pushed;
 pub use crate::presentation::reserved::Reserved;
+pub use clip::{Clip, ClipError, ClipErrorKind, Clipped};
 pub use config::MediaPlaylist;
 pub use date::date_text;
+pub use date_ranges::DateRanges;
 pub use multivariant::{
     AudioRendition, BandwidthNotice, ClosedCaptions, HdcpLevel, InstreamId, MultivariantPlaylist,
     Rendition, SubtitleRendition, Variant, VideoRange,

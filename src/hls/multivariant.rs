@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 use log::Level;
 
-use self::bandwidth::{Bandwidths, bandwidths};
+use self::bandwidth::bandwidths;
+pub(crate) use self::bandwidth::{Bandwidths, Measured};
 use self::media::Media;
 use super::config::quoted;
 use super::start::Start;
@@ -148,6 +149,7 @@ impl MultivariantPlaylist {
     ///   that ignores case, or dots and spaces at the end of a name.
     /// - The media playlists differ in their target duration, in whether they have dates, or in
     ///   their number of discontinuities.
+    /// - A media playlist has another [start](MultivariantPlaylist::start).
     /// - A variant names a group that does not exist.
     /// - Two renditions of a group have the same name, or both are its default.
     /// - Two groups of a type have different members, or members of one name that differ in more
@@ -171,7 +173,8 @@ impl MultivariantPlaylist {
         let mut notices = Vec::new();
         let text = self
             .check(publishers)
-            .and_then(|()| self.render(publishers, &mut notices))
+            .and_then(|()| self.bandwidths(publishers, &mut notices))
+            .and_then(|bandwidths| self.render(&bandwidths))
             .map_err(|cause| SinkError::from(cause).with_path(&self.path))
             .map_err(|cause| PublishError::refused(PublishErrorKind::Invalid, cause, Vec::new()))?;
         for notice in &notices {
@@ -185,16 +188,40 @@ impl MultivariantPlaylist {
         Ok(notices)
     }
 
+    /// The same about other media playlists.
+    pub(super) fn renamed(&self, name: impl Fn(&Path) -> PathBuf) -> Self {
+        let mut renamed = self.clone();
+        renamed.path = name(&self.path);
+        for variant in &mut renamed.variants {
+            variant.playlist = name(&variant.playlist);
+        }
+        for media in &mut renamed.media {
+            media.playlist = media.playlist.as_deref().map(&name);
+        }
+        renamed
+    }
+
     /// The text for the media playlists of a presentation, and what is to be noticed about it.
+    /// The text for the media playlists of a presentation.
     pub(crate) fn text(
         &self,
         listed: &[Listed<'_>],
-    ) -> io::Result<(Vec<u8>, Vec<BandwidthNotice>)> {
+        bandwidths: &[Bandwidths],
+    ) -> io::Result<Vec<u8>> {
+        let listed: Vec<_> = listed.iter().map(|it| it as &dyn Rendition).collect();
+        self.check(&listed)?;
+        self.render(bandwidths)
+    }
+
+    /// The bandwidths of its variants, and what is to be noticed about them.
+    pub(crate) fn bandwidths_in(
+        &self,
+        listed: &[Listed<'_>],
+    ) -> io::Result<(Vec<Bandwidths>, Vec<BandwidthNotice>)> {
         let listed: Vec<_> = listed.iter().map(|it| it as &dyn Rendition).collect();
         let mut notices = Vec::new();
-        self.check(&listed)?;
-        let text = self.render(&listed, &mut notices)?;
-        Ok((text, notices))
+        let found = self.bandwidths(&listed, &mut notices)?;
+        Ok((found, notices))
     }
 
     /// The path hint of the playlist.
@@ -203,7 +230,7 @@ impl MultivariantPlaylist {
         &self.path
     }
 
-    pub(crate) fn log(&self, notice: &BandwidthNotice) {
+    fn log(&self, notice: &BandwidthNotice) {
         tell(
             Level::Warn,
             format_args!("{}: {notice}", quoted(&self.path)),
@@ -211,9 +238,11 @@ impl MultivariantPlaylist {
     }
 
     fn check(&self, publishers: &[&dyn Rendition]) -> io::Result<()> {
-        if self.variants.is_empty() {
-            return refuse("it names no variant".into());
-        }
+        self.check_playlists(publishers)?;
+        self.check_itself()
+    }
+
+    fn check_playlists(&self, publishers: &[&dyn Rendition]) -> io::Result<()> {
         let named = self.variants.iter().map(|variant| &variant.playlist);
         let named = named.chain(self.media.iter().filter_map(|it| it.playlist.as_ref()));
         let mut known: Vec<(&Path, Shared)> = Vec::new();
@@ -248,7 +277,21 @@ impl MultivariantPlaylist {
                     quoted(first)
                 ));
             }
+            // "A tag that appears in both MUST have the same value" (bis §4.4.2).
+            if self.start.is_some() && shared.start.is_some() && self.start != shared.start {
+                return refuse(format!(
+                    "its EXT-X-START differs from that of its media playlist {shown}"
+                ));
+            }
             known.push((path, shared));
+        }
+        Ok(())
+    }
+
+    /// The rules that do not depend on the media playlists.
+    pub(crate) fn check_itself(&self) -> io::Result<()> {
+        if self.variants.is_empty() {
+            return refuse("it names no variant".into());
         }
         groups::check_references(&self.variants, &self.media)?;
         groups::check_members(&self.media)?;
@@ -287,17 +330,22 @@ impl MultivariantPlaylist {
         }
     }
 
-    fn render(
+    fn bandwidths(
         &self,
         publishers: &[&dyn Rendition],
         notices: &mut Vec<BandwidthNotice>,
-    ) -> io::Result<Vec<u8>> {
-        let folder = self.path.parent().unwrap_or(Path::new(""));
+    ) -> io::Result<Vec<Bandwidths>> {
         let measured = |path: &Path| {
             let plain = uri::plain(path).ok()?;
             let is_it = |it: &&&dyn Rendition| uri::plain(it.path()).is_ok_and(|it| it == plain);
             publishers.iter().find(is_it)?.measured()
         };
+        let of = |variant| bandwidths(variant, &self.media, &measured, notices);
+        self.variants.iter().map(of).collect()
+    }
+
+    fn render(&self, bandwidths: &[Bandwidths]) -> io::Result<Vec<u8>> {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
         let mut instream = self.media.iter().filter_map(|it| it.instream);
         let version = if instream.any(InstreamId::takes_version_7) {
             7
@@ -312,9 +360,8 @@ impl MultivariantPlaylist {
         for media in &self.media {
             lines.push(media.tag(folder)?);
         }
-        for variant in &self.variants {
-            let bandwidths = bandwidths(variant, &self.media, &measured, notices)?;
-            lines.push(variant.tag(bandwidths, self.has_no_closed_captions)?);
+        for (variant, bandwidths) in self.variants.iter().zip(bandwidths) {
+            lines.push(variant.tag(*bandwidths, self.has_no_closed_captions)?);
             lines.push(uri::reference(folder, &variant.playlist)?);
         }
         // The last line ends as well.
@@ -361,6 +408,7 @@ pub struct Shared {
     pub(super) target_secs: u64,
     pub(super) has_dates: bool,
     pub(super) discontinuities: u64,
+    pub(super) start: Option<Start>,
 }
 
 /// A media playlist of a presentation, whatever thread publishes it.
@@ -368,6 +416,7 @@ pub struct Shared {
 pub(crate) struct Listed<'a> {
     pub(crate) path: &'a Path,
     pub(crate) shared: Shared,
+    pub(crate) measured: Option<Measured>,
 }
 
 impl Rendition for Listed<'_> {}
@@ -421,9 +470,7 @@ pub(super) mod sealed {
         fn shared(&self) -> Option<Shared>;
 
         /// The bit rates of what was stored; `None` if they are not known.
-        fn measured(&self) -> Option<Measured> {
-            None
-        }
+        fn measured(&self) -> Option<Measured>;
     }
 
     impl Sealed for Listed<'_> {
@@ -433,6 +480,10 @@ pub(super) mod sealed {
 
         fn shared(&self) -> Option<Shared> {
             Some(self.shared)
+        }
+
+        fn measured(&self) -> Option<Measured> {
+            self.measured
         }
     }
 }

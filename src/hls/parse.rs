@@ -12,10 +12,13 @@ use quick_m3u8::{HlsLine, Reader};
 
 use super::config::MediaPlaylist;
 use super::date;
+use super::date_range;
 use super::key;
 use super::render::{GAP, Kept, Settled, render};
+use super::start::Start;
 use super::tags;
 use crate::presentation::config::{Dates, Extent};
+use crate::presentation::date_range::DateRange;
 use crate::presentation::entry::{Content, Entry, Map};
 use crate::presentation::error::{Refusal, ResumeErrorKind};
 use crate::presentation::rendition::{NUMBERS_END, Rendition};
@@ -88,6 +91,14 @@ enum What {
     Gap,
 }
 
+/// Where a line stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Before the tags of the next segment, as date ranges do.
+    BetweenSegments,
+    OfSegment,
+}
+
 struct Reading<'a> {
     config: &'a MediaPlaylist,
     rendition: Rendition,
@@ -98,6 +109,7 @@ struct Reading<'a> {
     kind: Option<HlsPlaylistType>,
     has_header: bool,
     has_independent_segments: bool,
+    start: Option<Start>,
     /// The segment whose URI was not read yet.
     next: Entry,
     what: What,
@@ -107,6 +119,9 @@ struct Reading<'a> {
     /// The keys of the last segment.
     in_force: Arc<Vec<String>>,
     map: Option<Arc<Map>>,
+    /// The date ranges, and how many segments stand before each.
+    ranges: Vec<(u64, DateRange)>,
+    place: Place,
 }
 
 impl<'a> Reading<'a> {
@@ -121,12 +136,15 @@ impl<'a> Reading<'a> {
             kind: None,
             has_header: false,
             has_independent_segments: false,
+            start: None,
             next: Entry::default(),
             what: What::Segment,
             micros: None,
             keys: Vec::new(),
             in_force: Arc::default(),
             map: None,
+            ranges: Vec::new(),
+            place: Place::BetweenSegments,
         }
     }
 
@@ -145,6 +163,15 @@ impl<'a> Reading<'a> {
         if !self.has_header && !matches!(tag, Tag::M3u(_)) {
             return Err(damaged("it does not begin with #EXTM3U"));
         }
+        if let Some(range) =
+            date_range::parse(line).filter(|_| self.place == Place::BetweenSegments)
+        {
+            let before = self.rendition.entries.len() as u64;
+            self.ranges.push((before, range));
+            return Ok(());
+        }
+        let place = self.place;
+        self.place = Place::OfSegment;
         match tag {
             Tag::M3u(_) => self.has_header = true,
             Tag::Version(tag) => self.version = Some(tag.version()),
@@ -156,6 +183,18 @@ impl<'a> Reading<'a> {
             Tag::PlaylistType(tag) => self.kind = Some(tag.playlist_type()),
             Tag::IndependentSegments(_) => self.has_independent_segments = true,
             Tag::Endlist(_) => self.has_ended = true,
+            Tag::Start(_) => {
+                let start = Start::parse(line).ok_or_else(|| foreign(format!("{line:?}")))?;
+                self.start = Some(start);
+            }
+            _ => return self.of_segment(tag, line),
+        }
+        self.place = place;
+        Ok(())
+    }
+
+    fn of_segment(&mut self, tag: &Tag<'_>, line: &str) -> Result<(), Refusal> {
+        match tag {
             Tag::Inf(tag) => self.micros = Some(printed(tag.duration())?),
             Tag::Gap(_) => self.what = What::Gap,
             Tag::Discontinuity(_) => self.next.starts_discontinuity = true,
@@ -169,6 +208,7 @@ impl<'a> Reading<'a> {
     }
 
     fn passed_through(&mut self, line: &str) -> Result<(), Refusal> {
+        self.place = Place::OfSegment;
         match tags::check(line) {
             Ok(tags::Kind::Key) if key::read(line).is_some() => self.keys.push(line.to_owned()),
             Ok(tags::Kind::OfSegment | tags::Kind::WithDates) => {
@@ -188,6 +228,7 @@ impl<'a> Reading<'a> {
         self.keys.clear();
         self.map = Some(Arc::new(Map {
             file: self.file_of(uri)?,
+            bytes: 0,
         }));
         Ok(())
     }
@@ -209,6 +250,7 @@ impl<'a> Reading<'a> {
                 "it is not a media playlist: {uri:?} has no EXTINF"
             )));
         };
+        self.place = Place::BetweenSegments;
         let entry = std::mem::take(&mut self.next);
         let content = match (std::mem::take(&mut self.what), uri) {
             (What::Gap, GAP) => Content::Missing(None),
@@ -278,7 +320,7 @@ impl<'a> Reading<'a> {
             ));
         }
         let kind = match config.kind {
-            Extent::Window(_) => None,
+            Extent::Window(_) | Extent::Recording => None,
             Extent::Growing => Some(HlsPlaylistType::Event),
             Extent::AtTheEnd => Some(HlsPlaylistType::Vod),
         };
@@ -297,11 +339,14 @@ impl<'a> Reading<'a> {
                 "its EXT-X-INDEPENDENT-SEGMENTS differs from the configuration",
             ));
         }
+        if config.start.is_some_and(|asked| self.start != Some(asked)) {
+            return Err(differs("its EXT-X-START differs from the configuration"));
+        }
         let has_dates = rendition.resumed_date.is_some();
         let fits = match config.dates {
             Dates::None => !has_dates,
             Dates::From(asked) => has_dates || !is_expressible(asked),
-            Dates::InBand => true,
+            Dates::InBand | Dates::Clock(_) => true,
         };
         if !rendition.entries.is_empty() && !fits {
             return Err(differs(
@@ -311,15 +356,21 @@ impl<'a> Reading<'a> {
         let settled = Settled {
             version,
             target_secs: target,
+            start: self.start,
         };
         let keys = self.in_force.iter().filter_map(|line| key::read(line));
         let keys = Arc::new(keys.collect());
         let mut rendition = self.rendition;
         rendition.media_sequence = number;
+        for (before, range) in self.ranges {
+            rendition.ranges.push(number + before, Arc::new(range));
+        }
         rendition.has_initialisation = Some(version >= 6);
         rendition.has_begun = true;
         rendition.next.keys = keys;
         // The text exists, so it was published.
+        rendition.ranges.were_rendered();
+        rendition.ranges.were_published();
         rendition.was_listed(rendition.end(), rendition.total());
         Ok(Parsed { rendition, settled })
     }

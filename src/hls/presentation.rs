@@ -4,9 +4,11 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use super::clip::{Clip, ClipError, Clipped};
 use super::config::MediaPlaylist;
+use super::date_ranges::DateRanges;
 use super::format::is_taken;
 use super::multivariant::MultivariantPlaylist;
 use super::previous::Previous;
@@ -15,6 +17,8 @@ use super::setup::{Setup, refuse};
 use crate::presentation::config::Settings;
 use crate::presentation::error::ResumeError;
 use crate::presentation::format::{Format, Manifest, ManifestKind};
+use crate::presentation::limit::Usage;
+use crate::presentation::origin::Destination;
 use crate::presentation::reserved::Reserved;
 use crate::presentation::time::from_duration;
 use crate::sink::SegmentSink;
@@ -25,7 +29,7 @@ use crate::uri;
 ///
 /// Each rendition has a [`MediaPlaylistPublisher`] with a sink of its own, which may be on a thread
 /// of its own. All sinks write to the same root, because the thread that settles a number publishes
-/// every playlist that lists it.
+/// every playlist that lists it. Either all of them are [origins](super::Origin), or none is.
 ///
 /// - A number is listed in all renditions at once: when each of them was pushed it, or when those
 ///   that were not are behind the furthest one by more than the [maximum
@@ -33,6 +37,7 @@ use crate::uri;
 ///   listed when it comes later ([`Notice::OutOfStep`](super::Notice::OutOfStep),
 ///   [`Notice::TooLate`](super::Notice::TooLate)).
 /// - A discontinuity or a date that one rendition tells belongs to its number, in all renditions.
+/// - [Date ranges](Presentation::date_ranges) are listed in all renditions.
 /// - Renditions meet by the `sequence` of their segments. The number that is pushed first begins
 ///   the presentation.
 /// - A rendition that ended holds up nobody, nor does one whose publisher was dropped.
@@ -76,10 +81,11 @@ impl Presentation {
     /// # Errors
     ///
     /// The base URL is invalid, or a live or EVENT playlist has no
-    /// [`target_duration`](MediaPlaylist::target_duration)
+    /// [`target_duration`](MediaPlaylist::target_duration), or a limit does not fit its kind
     /// ([`InvalidInput`](io::ErrorKind::InvalidInput)).
     pub fn new(playlist: MediaPlaylist) -> io::Result<Self> {
         playlist.check_target_duration()?;
+        playlist.check_limits()?;
         Ok(Self(Setup::new(playlist)))
     }
 
@@ -87,9 +93,12 @@ impl Presentation {
     ///
     /// # Errors
     ///
-    /// There is one already, or a rendition was added before it, or its path is invalid.
+    /// There is one already, or a rendition was added before it, or its path is invalid, or its
+    /// groups, codecs or scores contradict each other (as
+    /// [`publish`](MultivariantPlaylist::publish) refuses them).
     pub fn multivariant(self, playlist: MultivariantPlaylist) -> io::Result<Self> {
         uri::plain(playlist.path())?;
+        playlist.check_itself()?;
         let mut core = self.0.core();
         if !core.publications.is_empty() {
             drop(core);
@@ -153,19 +162,29 @@ impl Presentation {
         self
     }
 
+    /// Uses this wall clock for the renditions that are added from now on, as
+    /// [`MediaPlaylistPublisher::with_wall_clock`].
+    pub fn with_wall_clock(
+        mut self,
+        clock: impl Fn() -> SystemTime + Send + Sync + 'static,
+    ) -> Self {
+        self.0.wall_clock = Arc::new(clock);
+        self
+    }
+
     /// Adds a rendition with a new media playlist at this path.
     ///
     /// # Errors
     ///
     /// The path is invalid or that of another playlist, or something was pushed already: all
     /// renditions must be known before.
-    pub fn rendition<S: SegmentSink>(
+    pub fn rendition<D: Destination>(
         &self,
         path: impl Into<PathBuf>,
-        sink: S,
-    ) -> io::Result<MediaPlaylistPublisher<S>> {
+        destination: D,
+    ) -> io::Result<MediaPlaylistPublisher<D>> {
         let playlist = self.0.playlist.rendition(path);
-        let handle = self.0.rendition(playlist, sink)?;
+        let handle = self.0.rendition(playlist, destination.route())?;
         Ok(MediaPlaylistPublisher::of(handle))
     }
 
@@ -177,15 +196,47 @@ impl Presentation {
     /// # Errors
     ///
     /// As [`MediaPlaylistPublisher::resume`], and those of [`rendition`](Presentation::rendition).
-    pub fn resume<S: SegmentSink>(
+    pub fn resume<D: Destination>(
         &self,
         path: impl Into<PathBuf>,
-        sink: S,
+        destination: D,
         previous: &Previous,
-    ) -> Result<MediaPlaylistPublisher<S>, ResumeError> {
+    ) -> Result<MediaPlaylistPublisher<D>, ResumeError> {
         let playlist = self.0.playlist.rendition(path);
-        let handle = self.0.resume(playlist, sink, previous)?;
+        let handle = self.0.resume(playlist, destination.route(), previous)?;
         Ok(MediaPlaylistPublisher::of(handle))
+    }
+
+    /// The date ranges of the presentation, which all renditions list: a handle for any thread.
+    #[must_use]
+    pub fn date_ranges(&self) -> DateRanges {
+        self.0.date_ranges()
+    }
+
+    /// Makes a clip of all renditions, as [`MediaPlaylistPublisher::clip`]. The dates and numbers
+    /// are those of the rendition that was added first. Its playlists and the side files are
+    /// written through `sink`.
+    ///
+    /// # Errors
+    ///
+    /// As [`MediaPlaylistPublisher::clip`].
+    pub fn clip<S: SegmentSink>(&self, clip: &Clip, sink: S) -> Result<Clipped, ClipError> {
+        clip.check()?;
+        let made = self.0.clip(&clip.section, &clip.name, clip.until, sink);
+        let made = made.map_err(|error| ClipError::of(&clip.name, error))?;
+        Ok(Clipped::of(made))
+    }
+
+    /// The names of the clips that were not released.
+    #[must_use]
+    pub fn clips(&self) -> Vec<String> {
+        self.0.core().clips()
+    }
+
+    /// The bytes of all renditions, and their limit.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.0.core().usage()
     }
 
     /// A sink for the segments that refuses the names of all playlists and side files that were

@@ -1,16 +1,17 @@
 //! The playlist and the files that an earlier session left.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::config::MediaPlaylist;
+use super::config::{MediaPlaylist, STATE_HEADER};
 use super::parse::parse;
 use crate::error::SinkError;
 use crate::presentation::entry::Entry;
+use crate::presentation::journal::{State, objects_of};
 use crate::presentation::names;
-use crate::presentation::retired::Retired;
+use crate::presentation::pins::beside;
 use crate::sink::{DiskSink, ObjectKind, SegmentSink, WriteContext};
 use crate::uri;
 
@@ -21,6 +22,9 @@ pub struct Previous {
     pub playlist: Vec<u8>,
     /// The text of the side file, if there is one.
     pub state: Option<Vec<u8>>,
+    /// The texts of the further objects that the side file names, by their path hints: its parts,
+    /// if many files wait for deletion, and the lists of the files that clips pin.
+    pub parts: BTreeMap<PathBuf, Vec<u8>>,
     /// The path hints of segments that were stored and never listed, to be deleted.
     pub orphans: Vec<PathBuf>,
 }
@@ -42,10 +46,11 @@ impl Previous {
         let Some(text) = content(&root.join(&playlist.path))? else {
             return Ok(None);
         };
-        let state = content(&root.join(playlist.state_path()))?;
+        let (state, parts) = read_state(playlist, |path| content(&root.join(path)))?;
         Ok(Some(Self {
             playlist: text,
             state,
+            parts,
             orphans: Vec::new(),
         }))
     }
@@ -65,9 +70,12 @@ impl Previous {
         let Some(text) = through(sink, &playlist.path, ObjectKind::Manifest)? else {
             return Ok(None);
         };
+        let read = |path: &Path| through(sink, path, ObjectKind::State);
+        let (state, parts) = read_state(playlist, read)?;
         Ok(Some(Self {
             playlist: text,
-            state: through(sink, &playlist.state_path(), ObjectKind::State)?,
+            state,
+            parts,
             orphans: Vec::new(),
         }))
     }
@@ -83,17 +91,18 @@ impl Previous {
         sink: &mut S,
         playlist: &MediaPlaylist,
     ) -> Result<Self, SinkError> {
-        self.state = through(sink, &playlist.state_path(), ObjectKind::State)?;
+        let read = |path: &Path| through(sink, path, ObjectKind::State);
+        (self.state, self.parts) = read_state(playlist, read)?;
         Ok(self)
     }
 
     /// Removes the files that the text names, as a segment or as an initialisation segment.
-    pub(crate) fn spare_listed(&self, playlist: &MediaPlaylist, retired: &mut Vec<Retired>) {
+    pub(crate) fn spare_listed(&self, playlist: &MediaPlaylist, state: &mut State) {
         let lines: HashSet<&[u8]> = self.playlist.split(|byte| *byte == b'\n').collect();
-        retired.retain(|retired| {
-            playlist.uri_of(retired.file()).map_or(true, |uri| {
+        state.spare(|file| {
+            playlist.uri_of(file).is_ok_and(|uri| {
                 let map = format!("#EXT-X-MAP:URI=\"{uri}\"");
-                !lines.contains(uri.as_bytes()) && !lines.contains(map.as_bytes())
+                lines.contains(uri.as_bytes()) || lines.contains(map.as_bytes())
             })
         });
     }
@@ -146,6 +155,27 @@ impl Previous {
         }
         Ok(self)
     }
+}
+
+type Parts = BTreeMap<PathBuf, Vec<u8>>;
+
+/// The side file and its parts. A part that is missing, and a side file that cannot be parsed, are
+/// the business of the one who resumes.
+fn read_state<E>(
+    playlist: &MediaPlaylist,
+    mut read: impl FnMut(&Path) -> Result<Option<Vec<u8>>, E>,
+) -> Result<(Option<Vec<u8>>, Parts), E> {
+    let path = playlist.state_path();
+    let state = read(&path)?;
+    let names = state.as_ref().map(|text| objects_of(STATE_HEADER, text));
+    let mut parts = Parts::new();
+    for name in names.and_then(Result::ok).unwrap_or_default() {
+        let path = beside(&path, &name);
+        if let Some(text) = read(&path)? {
+            parts.insert(path, text);
+        }
+    }
+    Ok((state, parts))
 }
 
 fn through<S: SegmentSink + ?Sized>(

@@ -7,20 +7,24 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::config::MediaPlaylist;
+use super::date_ranges::DateRanges;
 use super::format::Hls;
 use super::multivariant::sealed::Sealed;
-use super::multivariant::{Rendition, Shared};
+use super::multivariant::{Measured, Rendition, Shared};
 use super::previous::Previous;
 use super::setup::{Setup, read_state};
-use super::tags::TagError;
+use super::tags::{TagError, TagErrorKind};
 use crate::presentation::config::Dates;
+use crate::presentation::enter::OTHER_RANGE;
 use crate::presentation::error::{PublishError, ResumeError};
 use crate::presentation::item::Item;
+use crate::presentation::limit::Usage;
+use crate::presentation::origin::{Destination, Origin, OriginHandle};
 use crate::presentation::publisher::{Handle, Pushed};
 use crate::sink::{SegmentSink, WriteContext};
 
 /// Publishes a media playlist of the segments that a [`SegmentStream`](crate::SegmentStream)
-/// yields.
+/// yields, through a [`SegmentSink`] on the pushing thread or to an [`Origin`].
 ///
 /// Push every item, `Ok` or `Err`, in the order of the iteration. Each push publishes a live or
 /// EVENT playlist, whole and atomically, through a sink that belongs to the publisher alone. A VOD
@@ -73,25 +77,27 @@ use crate::sink::{SegmentSink, WriteContext};
 /// }
 /// ```
 #[must_use = "a playlist that is dropped may lack what was not published"]
-pub struct MediaPlaylistPublisher<S: SegmentSink> {
-    pub(super) handle: Handle<Hls, S>,
+pub struct MediaPlaylistPublisher<D: Destination> {
+    pub(super) handle: Handle<Hls, D::Sink>,
 }
 
-impl<S: SegmentSink> MediaPlaylistPublisher<S> {
-    pub(super) fn of(handle: Handle<Hls, S>) -> Self {
+impl<D: Destination> MediaPlaylistPublisher<D> {
+    pub(super) fn of(handle: Handle<Hls, D::Sink>) -> Self {
         Self { handle }
     }
 
-    /// A publisher of a new playlist. The first push replaces an old playlist of the same name.
+    /// A publisher of a new playlist. The first push replaces an old playlist of the same name, and
+    /// its side file. The parts of an old side file stay, unless
+    /// [`take_over`](MediaPlaylistPublisher::take_over) reads them.
     ///
     /// # Errors
     ///
     /// The playlist's path or base URL is invalid, or a live or EVENT playlist has no
-    /// [`target_duration`](MediaPlaylist::target_duration)
+    /// [`target_duration`](MediaPlaylist::target_duration), or a limit does not fit its kind
     /// ([`InvalidInput`](io::ErrorKind::InvalidInput)).
-    pub fn new(playlist: MediaPlaylist, sink: S) -> io::Result<Self> {
+    pub fn new(playlist: MediaPlaylist, destination: D) -> io::Result<Self> {
         playlist.check_target_duration()?;
-        let handle = Setup::new(playlist.clone()).rendition(playlist, sink)?;
+        let handle = Setup::new(playlist.clone()).rendition(playlist, destination.route())?;
         Ok(Self::of(handle))
     }
 
@@ -113,10 +119,11 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     /// configuration; or its side file cannot be read. Nothing was changed.
     pub fn resume(
         playlist: MediaPlaylist,
-        sink: S,
+        destination: D,
         previous: &Previous,
     ) -> Result<Self, ResumeError> {
-        let handle = Setup::new(playlist.clone()).resume(playlist, sink, previous)?;
+        let setup = Setup::new(playlist.clone());
+        let handle = setup.resume(playlist, destination.route(), previous)?;
         Ok(Self::of(handle))
     }
 
@@ -138,12 +145,11 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         let rendition = self.handle.rendition();
         let mut core = self.handle.core();
         let config = &core.format.playlists[rendition].config;
-        let state = read_state(text, &config.state_path())?;
+        let mut state = read_state(text, &config.state_path(), previous)?;
         // After a crash the side file may name files that the standing, older playlist still
         // lists.
-        let mut retired = state.retired;
-        previous.spare_listed(config, &mut retired);
-        core.take_over(rendition, retired, now);
+        previous.spare_listed(config, &mut state);
+        core.take_over(rendition, state, now);
         drop(core);
         Ok(self)
     }
@@ -156,21 +162,15 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         self
     }
 
-    /// Writes the side file through a sink of its own, so that a server need not store it. By
-    /// default it is written through the publisher's sink.
-    ///
-    /// In a [`Presentation`](super::Presentation) of several renditions give each one such a sink, because any of them
-    /// may write the side files of the others.
-    pub fn with_state_sink(mut self, sink: impl SegmentSink + 'static) -> Self {
-        self.handle.set_state_sink(Box::new(sink));
-        self
-    }
-
-    /// The context of every call to the sink: its deadline and its shutdown. By default the
-    /// deadline is one target duration after each call began, because the next version is due by
-    /// then.
-    pub fn with_context(mut self, context: WriteContext) -> Self {
-        self.handle.set_context(context);
+    /// Uses this wall clock for dates that
+    /// [follow it](MediaPlaylist::program_date_time_by_clock), and for the times until which clips
+    /// are kept: for tests, simulations, and clocks that are better than the system's, which is the
+    /// default.
+    pub fn with_wall_clock(
+        mut self,
+        clock: impl Fn() -> SystemTime + Send + Sync + 'static,
+    ) -> Self {
+        self.handle.set_wall_clock(Arc::new(clock));
         self
     }
 
@@ -191,7 +191,9 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     ///
     /// - The playlist or its side file was not written, or that of another rendition which this
     ///   push settled; the old one is unchanged. The item is entered all the same: do not push it
-    ///   again.
+    ///   again. At an [`Origin`] a push hands the playlist over and does not wait: it fails if it
+    ///   was not taken, and a version that was not published later is a
+    ///   [`Notice::NotPublished`](super::Notice::NotPublished) of the next push.
     /// - The playlist has ended, or its numbers are used up (2^53). The item is not entered.
     pub fn push(&mut self, item: &impl Item) -> Result<Pushed, PublishError> {
         self.handle.push(item)
@@ -221,7 +223,16 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         }
     }
 
-    /// Adds lines before the next segment: EXT-X-DATERANGE, custom tags, comments.
+    /// The date ranges of the playlist, and of its presentation: a handle for any thread.
+    #[must_use]
+    pub fn date_ranges(&self) -> DateRanges {
+        DateRanges::of(self.handle.shared())
+    }
+
+    /// Adds lines before the next segment: custom tags, comments, EXT-X-DATERANGE.
+    ///
+    /// A date range that is given here leaves with its segment, and other renditions do not list
+    /// it. [`date_ranges`](MediaPlaylistPublisher::date_ranges) keeps and shares ranges.
     ///
     /// EXT-X-KEY lines, for segments that are encrypted already, apply to all segments from the
     /// next one on, until others replace them. Give all keys that apply together in one call.
@@ -239,6 +250,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     /// - A line is not a single line, does not begin with `#`, or is a tag that the publisher
     ///   writes itself.
     /// - A tag needs dates or a version that the playlist does not have.
+    /// - A date range contradicts that of the same id in [`DateRanges`].
     /// - A key is not an attribute list with a METHOD, has no URI although its METHOD is not NONE,
     ///   or has an IV of more than 128 bits.
     ///
@@ -253,6 +265,10 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         let mut core = self.handle.core();
         let is_dated = core.has_date(rendition);
         let mut sorted = core.format.sort(rendition, lines, is_dated)?;
+        let contradicts = |line: &&String| core.contradicts_a_range(line);
+        if let Some(line) = sorted.tags.iter().find(contradicts) {
+            return Err(TagError::new(line, TagErrorKind::DateRange, OTHER_RANGE));
+        }
         let next = &mut core.renditions[rendition].next;
         if !sorted.keys.is_empty() {
             next.keys = Arc::new(sorted.keys);
@@ -266,6 +282,10 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     /// In a [`Presentation`](super::Presentation) the playlist ends when all that was pushed to it is listed. If other
     /// renditions have not told about it yet, the thread of one of them publishes the end. If
     /// another thread publishes this playlist just now, the call waits for that.
+    ///
+    /// At an [`Origin`] it waits until the playlist is published and no earlier version can take
+    /// its place, or the last retry has failed. [`finish_timeout`](Self::finish_timeout) bounds
+    /// that.
     ///
     /// Pending deletions wait for their time, see
     /// [`delete_due`](MediaPlaylistPublisher::delete_due).
@@ -297,15 +317,92 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         self.handle.delete_due()
     }
 
+    /// The bytes that the playlist has at its destination, with those of the other renditions of
+    /// its presentation, and their limit. Cheap.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.handle.core().usage()
+    }
+
     /// The files that no playlist names and that wait for deletion.
-    pub fn waiting_for_deletion(&self) -> impl Iterator<Item = PathBuf> + use<S> {
+    pub fn waiting_for_deletion(&self) -> impl Iterator<Item = PathBuf> + use<D> {
         self.handle.waiting_for_deletion().into_iter()
     }
 }
 
-impl<S: SegmentSink> Rendition for MediaPlaylistPublisher<S> {}
+impl<S: SegmentSink> MediaPlaylistPublisher<S> {
+    /// Writes the side file through a sink of its own, so that a server need not store it. By
+    /// default it is written through the publisher's sink.
+    ///
+    /// In a [`Presentation`](super::Presentation) of several renditions give each one such a sink, because any of them
+    /// may write the side files of the others.
+    pub fn with_state_sink(mut self, sink: impl SegmentSink + 'static) -> Self {
+        self.handle.set_state_sink(Box::new(sink));
+        self
+    }
 
-impl<S: SegmentSink> Sealed for MediaPlaylistPublisher<S> {
+    /// The context of every call to the sink: its deadline and its shutdown. By default the
+    /// deadline is one target duration after each call began, because the next version is due by
+    /// then.
+    pub fn with_context(mut self, context: WriteContext) -> Self {
+        self.handle.set_context(context);
+        self
+    }
+}
+
+impl<S: SegmentSink + 'static> MediaPlaylistPublisher<Origin<S>> {
+    /// A view of the publisher thread, for health checks on any thread.
+    ///
+    /// ```
+    /// use segment_stream::hls::{MediaPlaylist, MediaPlaylistPublisher, Origin};
+    /// use segment_stream::{ProducedSegment, sink};
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let playlist = MediaPlaylist::live("live.m3u8", Duration::from_secs(20))
+    ///     .target_duration(Duration::from_secs(2));
+    /// let sink = sink::from_fn(|_| Ok(())); // An upload.
+    /// let mut publisher = MediaPlaylistPublisher::new(playlist, Origin::new(sink))?;
+    /// let handle = publisher.handle();
+    /// publisher.push(&Ok(ProducedSegment::media(0, vec![0x47], 2.0).with_path("0.ts")))?;
+    /// publisher.finish()?;
+    /// let health = handle.health();
+    /// assert!(health.is_running && !health.is_overdue && health.failures == 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn handle(&self) -> OriginHandle {
+        let port = self.handle.port().cloned();
+        OriginHandle { port }
+    }
+
+    /// Ends the playlist (EXT-X-ENDLIST), publishes it, ends the publisher thread, and blocks no
+    /// longer than `timeout`.
+    ///
+    /// Pauses that would outlast the time are cut short. In the last tenth of it, and in 250 ms at
+    /// most, the sink sees a [shutdown](crate::WriteContext::is_shutting_down). A sink that still
+    /// hangs at the end is left to itself: its thread ends when it returns. Pending deletions stay
+    /// in the side file, for a later session to [take over](Self::take_over).
+    ///
+    /// In a [`Presentation`](super::Presentation) whose other renditions have not told about the
+    /// end yet, it does not wait: one of them publishes the end.
+    ///
+    /// # Errors
+    ///
+    /// - No segment was ever pushed.
+    /// - The playlist was not published, or its sink did not end well.
+    /// - The time was over before that was certain
+    ///   ([`TimedOut`](super::PublishErrorKind::TimedOut)). The playlist may be published all the
+    ///   same, or an earlier version may still take its place.
+    pub fn finish_timeout(self, timeout: Duration) -> Result<Pushed, PublishError> {
+        self.handle.finish_timeout(timeout)
+    }
+}
+
+impl<D: Destination> Rendition for MediaPlaylistPublisher<D> {}
+
+impl<D: Destination> Sealed for MediaPlaylistPublisher<D> {
     fn path(&self) -> &Path {
         self.handle.path()
     }
@@ -314,16 +411,23 @@ impl<S: SegmentSink> Sealed for MediaPlaylistPublisher<S> {
         let rendition = self.handle.rendition();
         let core = self.handle.core();
         let publication = &core.publications[core.publication_of(rendition)];
-        let was_published = publication.published.number > 0;
+        let was_published = publication.has_landed();
         Some(Shared {
             target_secs: core.settings.target_secs.filter(|_| was_published)?,
             has_dates: core.settings.dates != Dates::None,
             discontinuities: core.renditions[rendition].discontinuities(),
+            start: core.format.playlists[rendition].config.start,
         })
+    }
+
+    fn measured(&self) -> Option<Measured> {
+        let core = self.handle.core();
+        let bitrate = core.renditions[self.handle.rendition()].bitrate.as_ref();
+        bitrate.and_then(Measured::of)
     }
 }
 
-impl<S: SegmentSink> fmt::Debug for MediaPlaylistPublisher<S> {
+impl<D: Destination> fmt::Debug for MediaPlaylistPublisher<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MediaPlaylistPublisher")
             .field("path", &self.handle.path())

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, Write};
+use std::ops::Range;
 
 use quick_m3u8::tag::HlsPlaylistType;
 use quick_m3u8::tag::hls::{
@@ -12,12 +13,15 @@ use quick_m3u8::tag::hls::{
 use quick_m3u8::{HlsLine, Writer};
 
 use super::config::MediaPlaylist;
-use super::{date, key};
+use super::start::Start;
+use super::{date, date_range, key};
 use crate::presentation::config::Extent;
+use crate::presentation::date_range::Announced;
 use crate::presentation::entry::{Content, Entry};
 use crate::presentation::format::Text;
 use crate::presentation::rendition::Rendition;
 use crate::presentation::time::{Micros, SECOND};
+use crate::presentation::visits;
 
 /// The URI of a gap whose file no playlist can name. Any will do, because no client may load it.
 pub(crate) const GAP: &str = "gap";
@@ -41,6 +45,7 @@ pub(crate) struct Kept {
 pub(crate) struct Settled {
     pub(crate) version: u64,
     pub(crate) target_secs: u64,
+    pub(crate) start: Option<Start>,
 }
 
 /// Renders the whole text.
@@ -52,7 +57,14 @@ pub(crate) fn render(
 ) -> io::Result<Text> {
     kept.follow(config, rendition)?;
     let mut text = Writer::new(Vec::new());
-    header(config, settled, rendition, &mut text)?;
+    let numbers = Numbers {
+        media: rendition.media_sequence,
+        discontinuity: rendition.discontinuity_sequence,
+    };
+    header(config, config.kind, settled, numbers, &mut text)?;
+    let (first, end) = (rendition.media_sequence, rendition.end());
+    // With those whose place has left, as tags that still apply stay.
+    ranges(rendition.ranges.within(..=first), &mut text)?;
     let header = text.get_ref().len();
     // The first one repeats what is in force.
     if let Some(first) = rendition.entries.front() {
@@ -60,10 +72,14 @@ pub(crate) fn render(
     }
     let mut text = text.into_inner();
     text.extend_from_slice(kept.behind_the_first());
+    // The next entry will follow them.
+    let mut text = Writer::new(text);
+    ranges(rendition.ranges.within(end.max(first + 1)..), &mut text)?;
+    let mut text = text.into_inner();
     let length = text.len();
     let is_same = kept.header == text[..header];
-    let before = kept.last.replace((rendition.media_sequence, length));
-    let before = before.filter(|(first, _)| is_same && *first == rendition.media_sequence);
+    let before = kept.last.replace((first, length));
+    let before = before.filter(|(before, _)| is_same && *before == first);
     if !is_same {
         kept.header = text[..header].to_vec();
     }
@@ -75,6 +91,7 @@ pub(crate) fn render(
     Ok(Text {
         bytes: text,
         kept: before.map_or(0, |(_, length)| length),
+        notices: Vec::new(),
     })
 }
 
@@ -104,12 +121,16 @@ impl Kept {
             };
             let before = text.get_ref().len();
             let previous = place.checked_sub(1).and_then(|it| entries.get(it));
-            if let Err(error) = segment(config, entry, previous, &mut text) {
+            let number = first + place as u64;
+            let listed = ranges(rendition.ranges.within(number..=number), &mut text);
+            if let Err(error) = listed.and_then(|()| segment(config, entry, previous, &mut text)) {
                 self.body = text.into_inner();
                 self.body.truncate(before);
                 return Err(error);
             }
-            self.lengths.push_back(text.get_ref().len() - before);
+            let length = text.get_ref().len() - before;
+            visits::count_bytes(length);
+            self.lengths.push_back(length);
         }
         self.body = text.into_inner();
         Ok(())
@@ -121,10 +142,49 @@ impl Kept {
     }
 }
 
-fn header(
+/// Renders a VOD playlist of these numbers alone. What is in force at its beginning is repeated
+/// there, and each key has an IV of its own, so that no number is needed to play it.
+pub(super) fn render_clip(
     config: &MediaPlaylist,
     settled: Settled,
     rendition: &Rendition,
+    numbers: &Range<u64>,
+    start: Option<Start>,
+) -> io::Result<Vec<u8>> {
+    let mut text = Writer::new(Vec::new());
+    let first = numbers.start.max(rendition.media_sequence);
+    let before = 0..first;
+    let before = rendition.section(&before);
+    let before = before.filter(|it| it.starts_discontinuity).count() as u64;
+    let first = Numbers {
+        media: first,
+        discontinuity: rendition.discontinuity_sequence + before,
+    };
+    let settled = Settled { start, ..settled };
+    header(config, Extent::AtTheEnd, settled, first, &mut text)?;
+    ranges(rendition.ranges.within(..first.media), &mut text)?;
+    let mut previous = None;
+    for (number, entry) in (first.media..).zip(rendition.section(numbers)) {
+        ranges(rendition.ranges.within(number..=number), &mut text)?;
+        segment(config, entry, previous, &mut text)?;
+        previous = Some(entry);
+    }
+    text.write_line(HlsLine::from(Endlist))?;
+    Ok(text.into_inner())
+}
+
+/// The numbers of the first entry.
+#[derive(Debug, Clone, Copy)]
+struct Numbers {
+    media: u64,
+    discontinuity: u64,
+}
+
+fn header(
+    config: &MediaPlaylist,
+    kind: Extent,
+    settled: Settled,
+    numbers: Numbers,
     text: &mut Writer<Vec<u8>>,
 ) -> io::Result<()> {
     text.write_line(HlsLine::from(M3u))?;
@@ -132,21 +192,33 @@ fn header(
     if config.independent_segments {
         text.write_line(HlsLine::from(IndependentSegments))?;
     }
+    if let Some(start) = settled.start {
+        writeln!(text.get_mut(), "{}", start.print())?;
+    }
     text.write_line(HlsLine::from(Targetduration::new(settled.target_secs)))?;
-    text.write_line(HlsLine::from(MediaSequence::new(rendition.media_sequence)))?;
-    if rendition.discontinuity_sequence > 0 {
+    text.write_line(HlsLine::from(MediaSequence::new(numbers.media)))?;
+    if numbers.discontinuity > 0 {
         // Must come before the first segment and the first discontinuity (§4.3.3.3). The default
         // is 0.
-        let sequence = DiscontinuitySequence::new(rendition.discontinuity_sequence);
+        let sequence = DiscontinuitySequence::new(numbers.discontinuity);
         text.write_line(HlsLine::from(sequence))?;
     }
-    let kind = match config.kind {
-        // A live playlist, from which segments are removed, must not have a type (§6.2.2).
-        Extent::Window(_) => return Ok(()),
+    let kind = match kind {
+        // A playlist from which segments are removed must not have a type (§6.2.2).
+        Extent::Window(_) | Extent::Recording => return Ok(()),
         Extent::Growing => HlsPlaylistType::Event,
         Extent::AtTheEnd => HlsPlaylistType::Vod,
     };
     text.write_line(HlsLine::from(PlaylistType::new(kind)))?;
+    Ok(())
+}
+
+/// Date ranges stand where they were announced. A playlist that grows may only be appended to (bis
+/// §6.2.1), so what a range gains is a further tag of the same ID.
+fn ranges(listed: &[Announced], text: &mut Writer<Vec<u8>>) -> io::Result<()> {
+    for it in listed {
+        writeln!(text.get_mut(), "{}", date_range::print(&it.range))?;
+    }
     Ok(())
 }
 

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::attributes::TagLine;
+use super::attributes::{self, TagLine, Value};
+
+const TAG: &str = "#EXT-X-START";
 
 /// Where a player begins, unless its viewer chose another point (EXT-X-START).
 ///
@@ -138,6 +140,25 @@ impl Start {
         Ok(())
     }
 
+    /// The start of a line that [`print`](Start::print) wrote; `None` for any other line.
+    pub(super) fn parse(line: &str) -> Option<Self> {
+        let attributes = attributes::read(line, TAG)?;
+        let [("TIME-OFFSET", Value::Plain(offset)), ..] = attributes[..] else {
+            return None;
+        };
+        let (from, offset) = match offset.strip_prefix('-') {
+            Some(offset) => (From::End, offset),
+            None => (From::Beginning, offset),
+        };
+        let (secs, millis) = offset.split_once('.')?;
+        let (secs, millis): (u64, u64) = (secs.parse().ok()?, millis.parse().ok()?);
+        let offset = Duration::from_secs(secs).checked_add(Duration::from_millis(millis))?;
+        let mut start = Self::new(from, offset).ok()?;
+        start.is_precise = attributes.len() > 1;
+        // Whatever else a line may say in other words.
+        (start.print() == line).then_some(start)
+    }
+
     /// The tag, without the end of its line.
     pub(super) fn print(&self) -> String {
         let sign = match self.from {
@@ -146,7 +167,7 @@ impl Start {
         };
         let (secs, millis) = (self.millis / 1000, self.millis % 1000);
         let offset = format_args!("{sign}{secs}.{millis:03}").to_string();
-        let line = TagLine::new("#EXT-X-START").plain("TIME-OFFSET", offset);
+        let line = TagLine::new(TAG).plain("TIME-OFFSET", offset);
         line.maybe_plain("PRECISE", self.is_precise.then_some("YES"))
             .finish()
     }
@@ -183,6 +204,25 @@ mod tests {
             assert_eq!(expected.contains("PRECISE"), read.precise == Some(true));
             let offset = expected["TIME-OFFSET=".len()..].split(',').next().unwrap();
             assert_eq!(offset.parse(), Ok(read.time_offset));
+            assert_eq!(Start::parse(&line), Some(start.unwrap()));
+        }
+    }
+
+    #[test]
+    fn lines_in_other_words_are_not_taken() {
+        for attributes in [
+            "",
+            "TIME-OFFSET=1",
+            "TIME-OFFSET=1.5",
+            "TIME-OFFSET=+1.000",
+            "TIME-OFFSET=-0.000",
+            "TIME-OFFSET=\"1.000\"",
+            "TIME-OFFSET=1.000,PRECISE=NO",
+            "TIME-OFFSET=1.000,PRECISE=YES,X=1",
+            "PRECISE=YES,TIME-OFFSET=1.000",
+            "TIME-OFFSET=18446744073709551615.000",
+        ] {
+            assert_eq!(Start::parse(&format!("{TAG}:{attributes}")), None);
         }
     }
 

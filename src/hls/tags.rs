@@ -62,6 +62,8 @@ pub enum TagErrorKind {
     Key,
     /// The playlist has no dates, or its fixed version is too low.
     Playlist,
+    /// A date range of the same id has another value for an attribute.
+    DateRange,
 }
 
 impl fmt::Display for TagError {

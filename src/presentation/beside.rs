@@ -31,9 +31,13 @@ impl Beside {
             .for_each(|(_, format)| format.follow(view));
     }
 
-    pub(crate) fn is_ready(&self, manifest: usize) -> bool {
+    pub(crate) fn has(&self, manifest: usize) -> bool {
+        self.0.iter().any(|it| it.0 == manifest)
+    }
+
+    pub(crate) fn is_ready(&self, manifest: usize, view: &View<'_>) -> bool {
         let mut found = self.0.iter().filter(|it| it.0 == manifest);
-        found.all(|(_, format)| format.is_ready(0))
+        found.all(|(_, format)| format.is_ready(0, view))
     }
 
     pub(crate) fn unlistable(&self, rendition: &Path, segment: &Stored<'_>) -> Option<Unlistable> {

@@ -23,9 +23,12 @@ impl<F: Format> Core<F> {
             // The numbers between them are not known any more.
             let longest = behind.longest_published;
             while let Some(gone) = behind.entries.pop_front() {
-                let files: Vec<_> = gone.files().cloned().collect();
-                for file in files {
-                    behind.retire(file, gone.micros.saturating_add(longest));
+                let stays = gone.micros.saturating_add(longest);
+                if let Content::Stored(file) = gone.content {
+                    behind.retire(file, stays, gone.bytes);
+                }
+                if let Some(map) = gone.initialisation {
+                    behind.retire(map.file.clone(), stays, map.bytes);
                 }
             }
             behind.media_sequence = ahead.media_sequence;
@@ -54,6 +57,7 @@ impl<F: Format> Core<F> {
                 sequence: last.and_then(|last| last.sequence),
                 lines: Vec::new(),
                 date: fact.date,
+                since: self.now,
                 bytes: 0,
             });
         }

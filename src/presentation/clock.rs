@@ -6,9 +6,12 @@
 //! A segment arrives some time after its end. The first arrivals show how late that usually is, and
 //! later ones are compared with that *latency*. Arrivals jitter, so the follower looks at a median
 //! and does nothing until it is off by the tolerance. Then it moves the dates by a small step with
-//! each segment until the median is close again (hysteresis). Players play through such steps. A
-//! larger error needs a discontinuity. The arrivals of ten seconds of media must agree on it, as
-//! segments that were held up and arrive together do not.
+//! each segment until the median is close again (hysteresis). Players play through such steps. If
+//! dates are behind the clock by more, they jump, with a discontinuity. The arrivals of ten seconds
+//! of media must agree on it, as segments that were held up and arrive together do not.
+//!
+//! Dates never jump back, not even at a discontinuity: no date may be that of two segments
+//! (draft-pantos-hls-rfc8216bis §6.2.1). A clock that was set back is caught up by small steps.
 
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
@@ -26,13 +29,16 @@ const JUMP_OVER: Duration = Duration::from_secs(10);
 const FEWEST_FOR_A_JUMP: usize = 5;
 /// Arrivals agree if they differ by no more than this: twice a jitter of half a second.
 const AGREEMENT: Duration = Duration::from_secs(1);
+/// Manifests write dates in milliseconds.
+const PRECISION: Nanos = 1_000_000;
 /// Overlaps are shorter than one second (draft-pantos-hls-rfc8216bis §6.2.1).
 const OVERLAPS_END: Duration = Duration::from_millis(999);
 
 /// How dates follow the wall clock.
 ///
 /// The default tolerates an error of 500 ms. It corrects a larger one by at most 20 ms with each
-/// segment, which is less than a frame. Above 1 s it marks a discontinuity.
+/// segment, which is less than a frame. Dates that are behind the clock by more than 1 s jump, with a
+/// discontinuity. Dates never jump back: if the clock was set back, small steps make up for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct ClockPolicy {
@@ -72,7 +78,7 @@ impl ClockPolicy {
         self
     }
 
-    /// The error that is corrected at once, with a discontinuity. The default is 1 s. A value
+    /// How far behind the clock dates are corrected at once, with a discontinuity. The default is 1 s. A value
     /// below the tolerance counts as the tolerance.
     pub fn jump(mut self, jump: Duration) -> Self {
         self.jump = jump;
@@ -175,7 +181,11 @@ impl ClockFollower {
     /// There the wall clock is taken at its word, unless it agrees with the durations.
     fn at_a_discontinuity(&mut self, late: Nanos, duration: Duration) -> Nanos {
         let error = late - self.latency.value();
-        if error.abs() <= nanos(self.policy.tolerance) {
+        let tolerance = nanos(self.policy.tolerance);
+        if error < -tolerance {
+            self.clock_was_set_back();
+        }
+        if error <= tolerance {
             self.note(late, duration);
             return 0;
         }
@@ -201,11 +211,20 @@ impl ClockFollower {
         }
         let agreeing = self.noted.iter().rev().take(arrivals);
         let error = median(agreeing.map(|it| it.late))? - self.latency.value();
-        if error.abs() <= self.most_without_a_jump() {
+        let most = self.most_without_a_jump();
+        if error < -most {
+            self.clock_was_set_back();
+        }
+        if error <= most {
             return None;
         }
         self.forget();
         Some(error)
+    }
+
+    /// Arrivals are early, and that is not how late they usually are.
+    fn clock_was_set_back(&mut self) {
+        self.latency = Latency::Settled(self.latency.value());
     }
 
     /// A small step towards the clock, backwards by less than `shortest`, so that dates go on.
@@ -224,7 +243,7 @@ impl ClockFollower {
             return 0;
         }
         let step = nanos(self.policy.step);
-        let back = step.min(nanos(shortest) - 1).max(0);
+        let back = step.min(nanos(shortest) - PRECISION).max(0);
         let by = error.clamp(-back, step);
         // They were compared with dates before the correction.
         self.noted.iter_mut().for_each(|noted| noted.late -= by);
@@ -242,10 +261,10 @@ impl ClockFollower {
             };
             return None;
         };
-        // Segments that were held up say nothing; neither do those before a jump.
+        // Segments that were held up say nothing. None is early without a reason.
         let most = self.most_without_a_jump();
         let errors = self.noted.iter().map(|it| it.late - latency);
-        let errors = errors.filter(|error| error.abs() <= most);
+        let errors = errors.filter(|error| *error <= most);
         let enough = is_complete && errors.clone().count() >= FEWEST;
         let threshold = nanos(self.policy.tolerance);
         let is_quiet = !self.is_correcting && errors.clone().all(|it| it.abs() <= threshold);

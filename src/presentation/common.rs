@@ -1,8 +1,11 @@
 //! What all renditions of a presentation agree on.
 
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
+use super::clock::{Arrival, ClockFollower};
 use super::config::Dates;
+use super::date_range::{DateRange, RangeSet};
 use super::rendition::Rendition;
 use super::time::{Micros, Time, to_duration};
 
@@ -22,17 +25,39 @@ pub(crate) struct Common {
     pub(crate) position: Time,
     /// A date and its place on the timeline.
     pub(crate) anchor: Option<(SystemTime, Micros)>,
+    /// Decides the dates, if they follow the wall clock.
+    pub(crate) follower: Option<ClockFollower>,
+    /// The duration of the last settled number.
+    pub(crate) last_duration: Duration,
     /// The lower bound of all later dates: the first configured date, and then the end of the last
     /// entry.
     pub(crate) earliest: Option<SystemTime>,
+    /// What is known of the date ranges that are listed or will be.
+    pub(crate) ranges: RangeSet,
+    /// Those that wait for the start, or for the first number with a date.
+    pub(crate) unlisted_ranges: Vec<Arc<DateRange>>,
     pub(crate) was_undated: bool,
     pub(crate) since_slide: u64,
+}
+
+/// The stored segment of the number that settles, and the wall clock when it arrived.
+#[derive(Debug)]
+pub(super) struct Arrived {
+    pub(super) at: Option<SystemTime>,
+    pub(super) start: Time,
+    pub(super) duration: Time,
+    pub(super) is_discontinuity: bool,
 }
 
 impl Common {
     pub(crate) fn new(dates: Dates) -> Self {
         let first = dates.first();
+        let follower = match dates {
+            Dates::Clock(policy) => Some(ClockFollower::new(policy)),
+            Dates::None | Dates::From(_) | Dates::InBand => None,
+        };
         Self {
+            follower,
             anchor: first.map(|date| (date, 0)),
             earliest: first,
             ..Self::default()
@@ -70,5 +95,25 @@ impl Common {
             Some(later) => date.checked_add(to_duration(later)),
             None => date.checked_sub(to_duration(at - micros)),
         }
+    }
+
+    /// Decides the date of a number by the wall clock, if dates follow that. Returns whether the
+    /// date needs a discontinuity.
+    pub(super) fn follow_clock(&mut self, arrived: &Arrived) -> bool {
+        let said = self.date_at(arrived.start);
+        let (Some(follower), Some(ended)) = (&mut self.follower, arrived.at) else {
+            return false;
+        };
+        let dating = follower.date(&Arrival {
+            said,
+            ended,
+            duration: to_duration(arrived.duration.micros()),
+            previous_duration: self.last_duration,
+            is_discontinuity: arrived.is_discontinuity,
+        });
+        if said != Some(dating.date) {
+            self.anchor = Some((dating.date, arrived.start.micros()));
+        }
+        dating.needs_discontinuity
     }
 }

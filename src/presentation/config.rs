@@ -2,9 +2,13 @@
 
 use std::time::SystemTime;
 
+use super::clock::ClockPolicy;
 use super::time::{Micros, SECOND};
+pub(crate) use limits::Limits;
+pub use limits::Quota;
 pub use retention::Retention;
 
+mod limits;
 mod retention;
 
 /// Which segments a manifest lists.
@@ -12,6 +16,8 @@ mod retention;
 pub(crate) enum Extent {
     /// The last ones, of at least this duration together.
     Window(Micros),
+    /// All that the limits allow.
+    Recording,
     /// All, as they come.
     Growing,
     /// All, in one manifest that is published at the end.
@@ -26,6 +32,8 @@ pub(crate) enum Dates {
     From(SystemTime),
     /// The producer sends them with the segments.
     InBand,
+    /// The wall clock when the segments arrive.
+    Clock(ClockPolicy),
 }
 
 impl Dates {
@@ -33,7 +41,7 @@ impl Dates {
     pub(crate) fn first(self) -> Option<SystemTime> {
         match self {
             Self::From(date) => Some(date),
-            Self::None | Self::InBand => None,
+            Self::None | Self::InBand | Self::Clock(_) => None,
         }
     }
 }
@@ -46,12 +54,21 @@ pub(crate) struct Settings {
     pub(crate) target_secs: Option<u64>,
     pub(crate) dates: Dates,
     pub(crate) retention: Retention,
+    pub(crate) limits: Limits,
+    /// The lines of a small part of a side file, and the small parts of a large one.
+    pub(crate) lines_per_part: usize,
     /// By how much media a rendition may be behind the furthest one before numbers settle without
     /// it; one target duration by default.
     pub(crate) max_lag: Option<Micros>,
+    /// The number of the first entry; that of the first segment by default.
+    pub(crate) first_sequence: Option<u64>,
 }
 
 impl Settings {
+    pub(crate) fn counts_bytes(&self) -> bool {
+        self.limits.bytes.is_some()
+    }
+
     pub(crate) fn target(&self) -> Option<Micros> {
         Some(self.target_secs?.saturating_mul(SECOND))
     }
@@ -61,7 +78,9 @@ impl Settings {
         match self.extent {
             // Nothing is published before the end, so nothing is gained by going on.
             Extent::AtTheEnd => None,
-            Extent::Window(_) | Extent::Growing => self.max_lag.or_else(|| self.target()),
+            Extent::Window(_) | Extent::Recording | Extent::Growing => {
+                self.max_lag.or_else(|| self.target())
+            }
         }
     }
 }

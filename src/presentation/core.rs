@@ -1,11 +1,14 @@
 //! The publisher without I/O, clock and threads: pushes go in, actions come out.
 
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use super::common::Common;
 use super::config::{Extent, Settings};
+use super::date_range::DateRange;
 use super::format::{Format, Manifest, View};
+use super::journal::State;
 use super::notice::Notice;
 use super::publication::{Counted, Publication};
 use super::rendition::{Life, Rendition};
@@ -23,6 +26,10 @@ pub(crate) struct Core<F> {
     pub(crate) renditions: Vec<Rendition>,
     pub(crate) publications: Vec<Publication>,
     pub(crate) common: Common,
+    /// The time of the last call, by the publisher's clock.
+    pub(crate) now: Duration,
+    /// The date of the last call, for clips that have an end.
+    pub(crate) today: SystemTime,
     /// Whether anything was pushed; then no rendition can join.
     pub(crate) has_started: bool,
 }
@@ -35,13 +42,21 @@ impl<F: Format> Core<F> {
             settings,
             renditions: Vec::new(),
             publications: Vec::new(),
+            now: Duration::ZERO,
+            today: SystemTime::UNIX_EPOCH,
             has_started: false,
         }
     }
 
+    /// Notes the time of a call, by the publisher's clock and by the calendar.
+    pub(crate) fn begin_call(&mut self, now: Duration, today: SystemTime) {
+        self.now = now;
+        self.today = today;
+    }
+
     /// Adds a manifest. Those that others name come before them.
     pub(crate) fn add_manifest(&mut self, manifest: Manifest) {
-        let publication = Publication::new(manifest, self.settings.retention);
+        let publication = Publication::new(manifest, &self.settings);
         self.publications.push(publication);
     }
 
@@ -59,16 +74,24 @@ impl<F: Format> Core<F> {
         if std::mem::replace(&mut self.has_started, true) {
             return;
         }
+        for it in &mut self.renditions {
+            it.counts_bytes = self.settings.counts_bytes();
+            it.entries.begin_at(self.now);
+        }
         let furthest = (0..self.renditions.len())
             .filter(|r| self.renditions[*r].has_begun)
             .max_by_key(|r| self.renditions[*r].end());
         if let Some(furthest) = furthest {
             self.common
                 .resume(&self.renditions[furthest], self.settings.dates);
+            let ends: Vec<_> = self.renditions.iter().map(Rendition::end).collect();
             for r in 0..self.renditions.len() {
                 self.catch_up(r, furthest);
             }
+            self.share_ranges(&ends);
         }
+        self.place_ranges();
+        self.name_clips();
         self.follow();
         self.count_changes();
     }
@@ -92,6 +115,7 @@ impl<F: Format> Core<F> {
         if self.next_number(r).is_none() {
             return Err("its numbers are used up");
         }
+        self.renditions[r].next.arrived = Some(self.today);
         self.check_name(r, item, notices);
         self.enter(r, item, info, notices);
         self.settled();
@@ -106,6 +130,21 @@ impl<F: Format> Core<F> {
         }
         self.settle(notices);
         self.settled();
+        if self.are_all_over() {
+            let unlisted = std::mem::take(&mut self.common.unlisted_ranges);
+            let notice = |range: Arc<DateRange>| Notice::RangeNotListed {
+                id: range.id().to_owned(),
+            };
+            notices.extend(unlisted.into_iter().map(notice));
+        }
+    }
+
+    /// What the format may look at.
+    pub(super) fn view(&self) -> View<'_> {
+        View {
+            settings: &self.settings,
+            renditions: &self.renditions,
+        }
     }
 
     fn settled(&mut self) {
@@ -122,15 +161,24 @@ impl<F: Format> Core<F> {
     }
 
     /// Gives each manifest that changed a new version.
-    fn count_changes(&mut self) {
-        for it in &mut self.publications {
+    pub(super) fn count_changes(&mut self) {
+        let view = View {
+            settings: &self.settings,
+            renditions: &self.renditions,
+        };
+        for (p, it) in self.publications.iter_mut().enumerate() {
             if !it.manifest.names_segments() {
+                let may_change = it.tried == it.version && !it.is_refused;
+                if may_change && self.format.is_outdated(p, &view) {
+                    it.version += 1;
+                }
                 continue;
             }
             let covered = || it.manifest.covers.iter().map(|r| &self.renditions[*r]);
             let counted = Counted {
                 end: covered().map(Rendition::end).sum(),
                 ended: covered().filter(|it| it.has_ended()).count(),
+                ranges: covered().map(|it| it.ranges.announced()).sum(),
             };
             let has_entries = covered().any(|it| !it.entries.is_empty());
             if has_entries && counted != it.counted {
@@ -198,18 +246,20 @@ impl<F: Format> Core<F> {
     }
 
     /// Takes over the pending deletions of an earlier manifest of the same name.
-    pub(crate) fn take_over(&mut self, r: usize, retired: Vec<Retired>, now: Duration) {
+    pub(crate) fn take_over(&mut self, r: usize, state: State, now: Duration) {
         let p = self.publication_of(r);
         let since = Moment {
             media: self.renditions[r].media_time,
             clock: now,
         };
-        let used = retired.iter().map(Retired::file);
-        let used = used.filter(|file| self.may_name(file));
+        let files = state.retired().map(Retired::file);
+        let used = files.filter(|file| self.may_name(file));
         let used: Vec<_> = used.map(Path::to_path_buf).collect();
         let it = &mut self.publications[p];
         it.names.reused.extend(used);
-        it.add_retired(retired, since);
+        it.adopt(state, since);
+        // The numbers of the new manifest have other lengths.
+        it.size_parts.give_up();
     }
 
     /// The manifests that have a version which nobody has tried to publish.

@@ -5,16 +5,13 @@
 //! §4.4.5.1, which add up to what any format can express.
 
 mod error;
-#[cfg_attr(not(test), expect(dead_code, reason = "no presentation holds it yet"))]
+mod listed;
 mod set;
 mod values;
 
 pub use error::{DateRangeError, DateRangeErrorKind};
-#[cfg_attr(
-    not(test),
-    expect(unused_imports, reason = "no presentation holds it yet")
-)]
-pub(crate) use set::DateRanges;
+pub(crate) use listed::{Announced, ListedRanges};
+pub(crate) use set::RangeSet;
 pub(crate) use values::Millis;
 pub use values::{AttributeValue, Cue, Scte35};
 
@@ -33,7 +30,7 @@ const ROUNDING: u64 = 1;
 ///
 /// A range whose end is not known yet is announced first and closed later, under the same id. A
 /// published range may only gain attributes: see [`merge`](DateRange::merge) and
-/// [`close`](DateRange::close).
+/// [`close`](DateRange::close). [`DateRanges`](crate::hls::DateRanges) lists ranges.
 ///
 /// ```
 /// use segment_stream::hls::{DateRange, Scte35};

@@ -14,6 +14,9 @@ use super::told::{Own, Told};
 use crate::error::WriteError;
 use crate::segment::{ProducedSegment, SegmentInfo};
 
+/// Why a line about a date range is refused.
+pub(crate) const OTHER_RANGE: &str = "it contradicts the date range of the same id";
+
 /// How many bytes of lines of segments that came too late are kept for the next one.
 const KEPT_LINE_BYTES: usize = 64 * 1024;
 
@@ -76,12 +79,12 @@ impl<F: Format> Core<F> {
         let Some(duration) = measured(segment, info) else {
             notices.push(Notice::UnusableDuration { sequence });
             self.missing(r, segment, info, notices);
-            return self.renditions[r].retire(file, 0);
+            return self.renditions[r].retire(file, 0, segment.byte_len() as u64);
         };
         if let Initialisation::Lost { .. } = it.next.initialisation {
             notices.push(Notice::Undecodable { sequence });
             self.missing(r, segment, info, notices);
-            return self.renditions[r].retire(file, 0);
+            return self.renditions[r].retire(file, 0, segment.byte_len() as u64);
         }
         compare(segment, info, notices);
         self.check_listable(r, &file, sequence, info, notices);
@@ -231,6 +234,10 @@ impl<F: Format> Core<F> {
         let is_dated = self.has_date(r);
         for line in info.event_lines() {
             match self.format.line(r, line, is_dated) {
+                Ok(line) if self.contradicts_a_range(&line) => refuse(Refused {
+                    line,
+                    why: OTHER_RANGE,
+                }),
                 Ok(line) => self.renditions[r].next.lines.push(line),
                 Err(refused) => refuse(refused),
             }
@@ -262,6 +269,7 @@ impl<F: Format> Core<F> {
             lines: std::mem::take(&mut next.lines),
             starts_discontinuity: std::mem::take(&mut next.starts_discontinuity),
             date: next.date.take(),
+            arrived: next.arrived,
         }
     }
 
@@ -289,7 +297,7 @@ impl<F: Format> Core<F> {
         let sequence = told.sequence;
         if let Content::Stored(file) = told.content {
             notices.push(Notice::TooLate { sequence });
-            it.retire(file, 0);
+            it.retire(file, 0, told.bytes);
         }
         let Some(own) = told.own else {
             return;

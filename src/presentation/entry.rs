@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::time::{Micros, Time};
 use crate::segment::MediaTime;
@@ -29,8 +29,9 @@ pub(crate) struct Entry {
     /// Lines of this segment alone, in the words of the format.
     pub(crate) lines: Vec<String>,
     pub(crate) date: Option<SystemTime>,
+    /// When it was listed first in this session, by the publisher's clock.
+    pub(crate) since: Duration,
     /// The length of the segment; 0 if it is missing or unknown.
-    #[expect(dead_code, reason = "quotas and measured bandwidths will count it")]
     pub(crate) bytes: u64,
 }
 
@@ -66,11 +67,29 @@ impl Entry {
     }
 }
 
+/// The length of a listed segment, and of the initialisation segment that begins with it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) segment: u64,
+    pub(crate) map: u64,
+}
+
 /// An initialisation segment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Map {
     pub(crate) file: PathBuf,
+    /// Its length; 0 if it is unknown.
+    pub(crate) bytes: u64,
 }
+
+/// By their files, because a manifest that was read back has no lengths.
+impl PartialEq for Map {
+    fn eq(&self, other: &Self) -> bool {
+        self.file == other.file
+    }
+}
+
+impl Eq for Map {}
 
 /// The initialisation segment that is in force for the next entry.
 #[derive(Debug, Clone, Default)]

@@ -11,7 +11,7 @@ use crate::error::SinkError;
 /// A push, a `finish` or a `suspend` that did not publish the playlist.
 ///
 /// If the kind is [`PublishErrorKind::Sink`], the pushed item is entered all the same, and the next
-/// push publishes it. It is not entered otherwise.
+/// push publishes it. Otherwise no item was entered.
 #[derive(Debug)]
 pub struct PublishError(Box<Inner>);
 
@@ -21,6 +21,8 @@ pub struct PublishError(Box<Inner>);
 pub enum PublishErrorKind {
     /// The publisher's sink failed.
     Sink,
+    /// The time to finish was over before the origin had the playlist for certain.
+    TimedOut,
     /// The playlist takes no more items: it has ended, or its numbers are used up.
     Ended,
     /// The call does not fit the playlist: there is nothing to publish, a VOD playlist cannot be
@@ -39,16 +41,30 @@ struct Inner {
 impl PublishError {
     /// One error of the sink for each manifest that was not published.
     pub(crate) fn new(causes: impl IntoIterator<Item = SinkError>, notices: Vec<Notice>) -> Self {
+        Self::of_kind(PublishErrorKind::Sink, causes, notices)
+    }
+
+    pub(crate) fn of_kind(
+        kind: PublishErrorKind,
+        causes: impl IntoIterator<Item = SinkError>,
+        notices: Vec<Notice>,
+    ) -> Self {
         let mut causes = causes.into_iter();
         let cause = causes
             .next()
             .unwrap_or_else(|| SinkError::permanent("it was not said why"));
         Self(Box::new(Inner {
-            kind: PublishErrorKind::Sink,
+            kind,
             cause,
             others: causes.collect(),
             notices,
         }))
+    }
+
+    /// The same error after the time was over.
+    pub(crate) fn into_timed_out(mut self) -> Self {
+        self.0.kind = PublishErrorKind::TimedOut;
+        self
     }
 
     /// Nothing was published or entered.
@@ -89,7 +105,7 @@ impl PublishError {
 
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the playlist was not published: {}", self.0.cause)?;
+        write!(f, "the manifest was not published: {}", self.0.cause)?;
         match self.0.others.len() {
             0 => Ok(()),
             others => write!(f, " (and {others} more)"),

@@ -1,5 +1,7 @@
 //! Fingerprints of the texts that may stand at the destination of a manifest.
 
+use super::visits;
+
 /// How many publications in a row may fail before the text at the destination is unknown.
 const REMEMBERED: usize = 16;
 
@@ -92,6 +94,7 @@ impl Rolling {
             *self = Self::default();
         }
         let rest = text.get(self.length..).unwrap_or_default();
+        visits::count_bytes(rest.len());
         *self = Self {
             length: text.len(),
             hash: extend(self.hash, rest),

@@ -4,12 +4,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::config::Settings;
+use super::date_range::DateRange;
+use super::notice::Notice;
+use super::pins::Cut;
 use super::rendition::Rendition;
 use super::time::{Micros, SECOND};
 use crate::segment::MediaTime;
 
 /// The words of a format. It owns what it keeps of its texts. No I/O.
-pub(crate) trait Format: Send {
+pub(crate) trait Format: Send + 'static {
     /// The whole text of this manifest.
     fn render(&mut self, manifest: usize, view: &View<'_>) -> io::Result<Text>;
 
@@ -18,16 +21,28 @@ pub(crate) trait Format: Send {
         let _ = view;
     }
 
-    /// Whether there is something to say in this manifest.
-    fn is_ready(&self, manifest: usize) -> bool {
-        let _ = manifest;
-        true
-    }
-
     /// Whether one of its manifests cannot list a stored segment of the rendition at this path.
     fn unlistable(&self, rendition: &Path, segment: &Stored<'_>) -> Option<Unlistable> {
         let _ = (rendition, segment);
         None
+    }
+
+    /// Whether enough is known for this manifest of others.
+    fn is_ready(&self, manifest: usize, view: &View<'_>) -> bool {
+        let _ = (manifest, view);
+        true
+    }
+
+    /// Whether the last text of this manifest of others is not true any more.
+    fn is_outdated(&self, manifest: usize, view: &View<'_>) -> bool {
+        let _ = (manifest, view);
+        false
+    }
+
+    /// The whole text of a clip of this manifest.
+    fn clip(&self, manifest: usize, view: &View<'_>, cut: &Cut) -> io::Result<Vec<u8>> {
+        let _ = (manifest, view, cut);
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// The longest duration that a manifest with this target duration may declare.
@@ -56,6 +71,12 @@ pub(crate) trait Format: Send {
     fn line(&self, rendition: usize, line: &str, is_dated: bool) -> Result<String, Refused> {
         let _ = (rendition, is_dated);
         Ok(line.to_owned())
+    }
+
+    /// Whether a line of one segment is about the date range and says otherwise.
+    fn contradicts(&self, line: &str, range: &DateRange) -> bool {
+        let _ = (line, range);
+        false
     }
 }
 
@@ -99,6 +120,7 @@ pub(crate) struct Text {
     pub(crate) bytes: Vec<u8>,
     /// So many bytes at its beginning are those of the text before it.
     pub(crate) kept: usize,
+    pub(crate) notices: Vec<Notice>,
 }
 
 /// A manifest of a presentation.

@@ -18,7 +18,7 @@ impl Rendition {
             before: Some((map, _)),
         } = std::mem::take(&mut self.next.initialisation)
         {
-            self.retire(map.file.clone(), 0);
+            self.retire(map.file.clone(), 0, map.bytes);
         }
     }
 
@@ -30,6 +30,7 @@ impl Rendition {
         let Some(file) = self.name(segment, notices) else {
             return self.initialisation_lost();
         };
+        let bytes = segment.byte_len() as u64;
         let known = match &self.next.initialisation {
             Initialisation::Landed { map, content } => Some((map, content)),
             Initialisation::Lost { before } => before.as_ref().map(|(map, content)| (map, content)),
@@ -47,7 +48,7 @@ impl Rendition {
                     });
                 }
                 // The same bytes under another name, which no manifest will use.
-                self.retire(file, 0);
+                self.retire(file, 0, bytes);
             }
             self.next.initialisation = Initialisation::Landed {
                 map,
@@ -58,7 +59,7 @@ impl Rendition {
         if self.has_initialisation == Some(false) {
             // A manifest that was published without any does not change its nature.
             notices.push(Notice::TooLateForInitialisation);
-            self.retire(file, 0);
+            self.retire(file, 0, bytes);
             return self.initialisation_lost();
         }
         if self.has_begun {
@@ -69,7 +70,7 @@ impl Rendition {
                 sequence: segment.sequence,
             });
         }
-        let map = Map { file };
+        let map = Map { file, bytes };
         let landed = Initialisation::Landed {
             map: Arc::new(map),
             content: Some(segment.data.clone()),
@@ -78,12 +79,12 @@ impl Rendition {
             Initialisation::Landed { map, .. }
             | Initialisation::Lost {
                 before: Some((map, _)),
-            } => Some(map.file.clone()),
+            } => Some(map),
             _ => None,
         };
-        if let Some(file) = before {
+        if let Some(map) = before {
             // If no media came after it, nothing ever named it.
-            self.retire(file, 0);
+            self.retire(map.file.clone(), 0, map.bytes);
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::deletion::{Bound, Part, Pass};
 use super::fingerprint::Fingerprints;
 use super::notice::Notice;
+use super::parts::Seal;
 use crate::error::SinkError;
 
 /// What a call asks for.
@@ -32,6 +33,14 @@ pub(crate) struct Job {
     pub(super) pass: Option<Pass>,
     pub(super) part: Part,
     pub(super) text: Option<Rendered>,
+    /// The part of the side file that is being written, and the number of its lines.
+    pub(super) seal: Option<(Seal, usize)>,
+    pub(super) parts_written: usize,
+    /// The parts that were deleted.
+    pub(super) parts_deleted: usize,
+    /// Whether a document of a clip is being deleted, and whether one could not be.
+    pub(super) deletes_clip: bool,
+    pub(super) clips_failed: bool,
     /// The attempts at the document that is written now.
     pub(super) attempt: u32,
     pub(super) outcome: Outcome,
@@ -55,6 +64,7 @@ pub(super) struct Rendered {
     pub(super) version: u64,
     pub(super) fingerprint: Fingerprints,
     pub(super) number: u64,
+    pub(super) notices: Vec<Notice>,
 }
 
 /// A write that found no space, and the deletions since.
@@ -97,6 +107,11 @@ impl Job {
             pass: None,
             part: Part::default(),
             text: None,
+            seal: None,
+            parts_written: 0,
+            parts_deleted: 0,
+            deletes_clip: false,
+            clips_failed: false,
             attempt: 1,
             outcome: Outcome::default(),
         }

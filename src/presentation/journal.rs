@@ -1,17 +1,37 @@
 //! The side file: the state of the manifest and the pending deletions, for a later session.
+//!
+//! It holds the newest lines of each log, and names the parts that hold the others.
 
+use std::time::UNIX_EPOCH;
+
+use super::entry::Size;
 use super::fingerprint::Fingerprints;
+use super::parts::{Level, Log, PartName, Parts, Position};
+use super::pins::Pins;
 use super::retired::Retired;
 use super::time::Micros;
 use crate::uri;
 
-/// The contents of a side file.
+pub(crate) use read::objects_of;
+
+mod read;
+
+/// The contents of a side file and of its parts.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct State {
     pub(crate) published: Published,
     /// The texts that the manifest may have.
     pub(crate) texts: Fingerprints,
+    /// The files that wait for deletion, by their position in the log; then those of the side file
+    /// itself.
+    pub(crate) sealed: Vec<(Position, Retired)>,
     pub(crate) retired: Vec<Retired>,
+    /// The lengths of listed segments.
+    pub(crate) sizes: Vec<(u64, Size)>,
+    /// The clips that were not released.
+    pub(crate) clips: Vec<Pins>,
+    /// The parts of each log, if there may be any.
+    pub(crate) parts: Vec<(Log, Parts)>,
 }
 
 /// The publications that certainly succeeded.
@@ -23,112 +43,100 @@ pub(crate) struct Published {
     pub(crate) longest: Micros,
 }
 
-/// The text of the side file, with all pending deletions.
+/// The text of a side file, with the lines that are in no part. `first_live` is the first position
+/// of a log that counts.
 pub(crate) fn render<'a>(
     header: &str,
     published: Published,
     texts: &Fingerprints,
+    logs: &[(&Parts, Position)],
+    clips: &[Pins],
+    sizes: impl Iterator<Item = (u64, Size)>,
     retired: impl Iterator<Item = &'a Retired>,
 ) -> Vec<u8> {
     let Published { number, longest } = published;
     let texts = texts.print();
     let mut text = format!("{header}\npublished {number} {longest}\ntexts {texts}\n");
+    for (parts, first_live) in logs.iter().filter(|(parts, _)| parts.are_named()) {
+        for (level, run) in parts.runs() {
+            let letter = letter(parts.log(), level);
+            let (oldest, first, end) = (run.oldest, run.first, run.end());
+            text.extend([format!("parts {letter} {oldest} {first} {end}\n")]);
+        }
+        let letter = letter(parts.log(), Level::Small);
+        text.extend([format!("live {letter} {first_live}\n")]);
+    }
+    text.extend(clips.iter().map(clip_line));
+    text.extend(sizes.map(|(number, size)| listed(number, size)));
     text.extend(retired.map(Retired::line));
     text.push_str("end\n");
     text.into_bytes()
 }
 
-impl State {
-    pub(crate) fn read(header: &str, text: &[u8]) -> Result<Self, String> {
-        let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8")?;
-        let mut lines = text.lines();
-        if lines.next() != Some(header) {
-            return Err("it was not written by this publisher".into());
-        }
-        let mut state = Self::default();
-        for line in lines {
-            let words: Vec<&str> = line.split(' ').collect();
-            match *words {
-                ["published", number, longest] => {
-                    state.published = Published {
-                        number: number.parse().map_err(|_| unreadable(line))?,
-                        longest: longest.parse().map_err(|_| unreadable(line))?,
-                    };
-                }
-                ["texts", ref words @ ..] => {
-                    state.texts = Fingerprints::parse(words).ok_or_else(|| unreadable(line))?;
-                }
-                ["delete", stays, name] => {
-                    let stays = stays.parse().map_err(|_| unreadable(line))?;
-                    let file = uri::resolve_from_root(name).map_err(|_| unreadable(line))?;
-                    state.retired.push(Retired::new(file, stays));
-                }
-                ["end"] => return Ok(state),
-                _ => return Err(unreadable(line)),
-            }
-        }
-        Err("it is truncated".into())
-    }
+/// The text of a part of the log of waiting files.
+pub(crate) fn render_waiting<'a>(
+    header: &str,
+    name: PartName,
+    lines: impl Iterator<Item = (Position, &'a Retired)>,
+) -> Vec<u8> {
+    let lines = lines.filter(|(_, retired)| !retired.line().is_empty());
+    let lines = lines.map(|(position, retired)| format!("{position} {}", retired.line()));
+    render_part(header, name, lines)
 }
 
-fn unreadable(line: &str) -> String {
-    format!("it has an invalid line: {line:?}")
+/// The text of a part of the log of lengths.
+pub(crate) fn render_sizes(
+    header: &str,
+    name: PartName,
+    lines: impl Iterator<Item = (u64, Size)>,
+) -> Vec<u8> {
+    let lines = lines.map(|(number, size)| format!("{number} {}", listed(number, size)));
+    render_part(header, name, lines)
+}
+
+/// The list of the files that a clip pins. It is written before the clip.
+pub(crate) fn render_pins(header: &str, pins: &Pins) -> Vec<u8> {
+    let mut names: Vec<_> = pins
+        .files
+        .iter()
+        .filter_map(|it| uri::from_root(it).ok())
+        .collect();
+    names.sort_unstable();
+    let mut text = format!("{header} {}\n", pins.word());
+    text.extend(names.into_iter().map(|name| format!("pin {name}\n")));
+    text.push_str("end\n");
+    text.into_bytes()
+}
+
+/// `clip UNTIL STAYS NAME`, in seconds since 1970
+fn clip_line(clip: &Pins) -> String {
+    let Pins { name, stays, .. } = clip;
+    let until = clip
+        .until
+        .map(|it| it.duration_since(UNIX_EPOCH).unwrap_or_default());
+    let until = until.map_or_else(|| "-".to_owned(), |it| it.as_secs().to_string());
+    format!("clip {until} {stays} {name}\n")
+}
+
+fn render_part(header: &str, name: PartName, lines: impl Iterator<Item = String>) -> Vec<u8> {
+    let mut text = format!("{header} {}\n", name.word());
+    text.extend(lines);
+    text.push_str("end\n");
+    text.into_bytes()
+}
+
+fn listed(number: u64, size: Size) -> String {
+    format!("listed {number} {} {}\n", size.segment, size.map)
+}
+
+fn letter(log: Log, level: Level) -> char {
+    PartName {
+        log,
+        level,
+        number: 0,
+    }
+    .letter()
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-    use crate::internal::platform;
-
-    const HEADER: &str = "#state:1";
-
-    #[test]
-    fn the_state_comes_back_and_a_cut_one_is_refused() {
-        // Windows has no such name.
-        let lines = "a b\n#c.ts";
-        let is_plain = platform::is_plain_name(lines.as_ref());
-        let odd = if is_plain { lines } else { "a b#c.ts" };
-        let mut names = vec!["live/0.ts", odd, "/srv/x.ts", "end"];
-        // A drive is one on Windows only.
-        let drive = "C:\\srv\\x.ts";
-        names.extend(Path::new(drive).is_absolute().then_some(drive));
-        let retired: Vec<_> = names
-            .into_iter()
-            .map(|name| Retired::new(name.into(), 3_000_000))
-            .collect();
-        let published = Published {
-            number: 7,
-            longest: 9_000_000,
-        };
-        let text = render(
-            HEADER,
-            published,
-            &Fingerprints::only(b"text"),
-            retired.iter(),
-        );
-        let state = State::read(HEADER, &text).unwrap();
-        assert_eq!(state.published, published);
-        assert_eq!(state.texts, Fingerprints::only(b"text"));
-        assert_eq!(state.retired, retired);
-        let text = String::from_utf8(text).unwrap();
-        for (line, odd) in [
-            ("published 7 ", "published x "),
-            ("texts ", "texts x"),
-            ("delete 3000000 end", "delete -3 end"),
-            ("delete 3000000 end", "delete 3 ../end"),
-            ("delete 3000000 end", "remove 3 end"),
-        ] {
-            let error = State::read(HEADER, text.replace(line, odd).as_bytes()).unwrap_err();
-            assert!(error.contains(&format!("invalid line: \"{odd}")), "{error}");
-        }
-        let text = text.into_bytes();
-        for length in 0..text.len() - 1 {
-            assert!(
-                State::read(HEADER, &text[..length]).is_err(),
-                "cut after {length}"
-            );
-        }
-    }
-}
+mod tests;

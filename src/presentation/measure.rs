@@ -1,5 +1,6 @@
 //! How long a segment lasts, and when: by the producer's own timeline, if that was given.
 
+use super::config::Dates;
 use super::core::Core;
 use super::entry::Initialisation;
 use super::format::Format;
@@ -16,6 +17,9 @@ const FRAME: Micros = 40_000;
 impl<F: Format> Core<F> {
     /// Whether the next entry has a date.
     pub(crate) fn has_date(&self, r: usize) -> bool {
+        if matches!(self.settings.dates, Dates::Clock(_)) {
+            return true;
+        }
         let it = &self.renditions[r];
         let resumed = it.resumed_date.filter(|_| !self.has_started);
         let date = it.next.date.or(resumed);

@@ -1,14 +1,13 @@
 //! What a manifest says, without its format: the timeline, the window, the files that wait for
 //! deletion, and the publisher.
 
+mod announce;
 pub(crate) mod beside;
 pub(crate) mod bitrate;
 pub(crate) mod calendar;
 mod catch_up;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the publisher does not follow the clock yet")
-)]
+pub(crate) mod clip;
+pub(crate) mod clipping;
 pub(crate) mod clock;
 pub(crate) mod common;
 pub(crate) mod config;
@@ -17,7 +16,7 @@ pub(crate) mod date_range;
 mod deferral;
 pub(crate) mod deletion;
 pub(crate) mod driver;
-mod enter;
+pub(crate) mod enter;
 pub(crate) mod entry;
 pub(crate) mod error;
 pub(crate) mod fingerprint;
@@ -26,6 +25,7 @@ pub(crate) mod initialisation;
 pub(crate) mod item;
 pub(crate) mod job;
 pub(crate) mod journal;
+pub(crate) mod limit;
 pub(crate) mod listings;
 mod measure;
 pub(crate) mod names;
@@ -33,16 +33,24 @@ pub(crate) mod names;
 mod names_only;
 pub(crate) mod notice;
 mod number;
+pub(crate) mod origin;
+mod origin_publisher;
+mod over_origin;
+pub(crate) mod parts;
+pub(crate) mod pins;
 pub(crate) mod publication;
 pub(crate) mod publisher;
 pub(crate) mod rendition;
 pub(crate) mod reserved;
 pub(crate) mod retention;
 pub(crate) mod retired;
+pub(crate) mod retiring;
 pub(crate) mod reuse;
 mod room;
+mod side_file;
 pub(crate) mod standing;
 mod step;
+pub(crate) mod submission;
 pub(crate) mod time;
 pub(crate) mod timeline;
 pub(crate) mod told;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::config::{Dates, Extent, Retention, Settings};
+use super::config::{Dates, Extent, Limits, Retention, Settings};
 use super::core::Core;
 use super::driver::Action;
 use super::format::{Format, Manifest, ManifestKind, Text, View};
@@ -26,7 +26,10 @@ impl Format for NamesOnly {
             }
         }
         let bytes = text.into_bytes();
-        Ok(Text { bytes, kept: 0 })
+        Ok(Text {
+            bytes,
+            ..Text::default()
+        })
     }
 }
 
@@ -38,7 +41,10 @@ fn core() -> Core<NamesOnly> {
         retention: Retention::Delete {
             margin: Duration::ZERO,
         },
+        limits: Limits::default(),
+        lines_per_part: super::parts::PER_PART,
         max_lag: None,
+        first_sequence: None,
     };
     let mut core = Core::new(NamesOnly, settings);
     core.renditions = ["a", "b"]

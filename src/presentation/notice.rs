@@ -149,10 +149,35 @@ pub enum Notice {
         /// The number of lines.
         lines: u64,
     },
+    /// The dates were behind the wall clock by more than the
+    /// [policy](crate::hls::ClockPolicy::jump) allows. They jump with this segment, and a
+    /// discontinuity marks it.
+    ClockAhead {
+        /// The segment's number.
+        sequence: u64,
+    },
+    /// A date range is not listed, because the presentation ended before a segment with a date came.
+    RangeNotListed {
+        /// The id of the range.
+        id: String,
+    },
     /// A segment came with a date, but the playlist is configured to have none.
     DateIgnored {
         /// The segment's number.
         sequence: u64,
+    },
+    /// The stored segments of a rendition take more bits a second than is declared of it. Players
+    /// choose by that, and stall if it is too low.
+    BandwidthTooLow {
+        /// The path of the rendition's manifest.
+        rendition: PathBuf,
+        /// The name of what was declared, in the words of the format.
+        attribute: &'static str,
+        /// What was declared, in bits per second.
+        declared: u64,
+        /// What the stored segments take, with those of the renditions that are played beside
+        /// them, in bits per second.
+        measured: u64,
     },
     /// A rendition lists a gap, because it is behind the others by more than the maximum lag.
     OutOfStep {
@@ -171,9 +196,22 @@ pub enum Notice {
     /// The first initialisation segment came after media without one. The playlist's version never
     /// changes and does not allow it, so all later media is listed as gaps.
     TooLateForInitialisation,
+    /// The segments have more bytes than [`max_bytes`](crate::hls::MediaPlaylist::max_bytes)
+    /// allows: three target durations, clips, or files that must wait take them.
+    OverQuota {
+        /// The bytes that count.
+        bytes: u64,
+        /// The limit.
+        max_bytes: u64,
+        /// Of the bytes, those of segments that only clips keep.
+        pinned_bytes: u64,
+    },
     /// A segment that no playlist names, or a side file that is not needed, could not be deleted.
     /// The deletion is retried later.
     NotDeleted(SinkError),
+    /// An earlier version of a playlist was not published at its origin. The next version takes its
+    /// place. Not logged again, because the publisher thread logged it.
+    NotPublished(SinkError),
     /// The sink does not support deletion. Reported once; no further deletion is attempted.
     CannotDelete(SinkError),
 }
@@ -189,7 +227,7 @@ impl NoticeLog {
     pub(crate) fn tell(&mut self, notices: &[Notice]) {
         for notice in notices {
             let level = match notice {
-                Notice::Lost { .. } => continue,
+                Notice::Lost { .. } | Notice::NotPublished(_) => continue,
                 Notice::CannotDelete(_) => Level::Error,
                 _ => Level::Warn,
             };
@@ -205,12 +243,12 @@ impl NoticeLog {
         clippy::unnecessary_debug_formatting,
         reason = "a name with a line break in it must not forge a line"
     )]
-    pub(crate) fn tell_no_space(&mut self, playlist: &Path, error: &SinkError, waiting: usize) {
+    pub(crate) fn tell_no_space(&mut self, manifest: &Path, error: &SinkError, waiting: usize) {
         if let Some(held_back) = self.no_space.pass(Instant::now()) {
             tell(
                 Level::Error,
                 format_args!(
-                    "no space is left for the playlist {playlist:?}, and nothing more is due for deletion \
+                    "no space is left for the manifest {manifest:?}, and nothing more is due for deletion \
                      (files not due yet: {waiting}): {error}{}",
                     and_more(held_back)
                 ),
@@ -258,7 +296,7 @@ impl fmt::Display for Notice {
             ),
             Self::NoName { sequence } => write!(
                 f,
-                "segment {sequence} is listed as a gap: it has no path that a playlist can name"
+                "segment {sequence} is listed as a gap: it has no path that a manifest can name"
             ),
             Self::NameInUse { sequence } => write!(
                 f,
@@ -318,13 +356,32 @@ impl fmt::Display for Notice {
                 f,
                 "{lines} lines of lost segments up to segment {sequence} are not listed"
             ),
+            Self::ClockAhead { sequence } => write!(
+                f,
+                "the date of segment {sequence} jumps, with a discontinuity: the clock was ahead of the dates"
+            ),
+            Self::RangeNotListed { id } => write!(
+                f,
+                "the date range {id:?} is not listed: no segment with a date came after it"
+            ),
             Self::DateIgnored { sequence } => write!(
                 f,
-                "the date of segment {sequence} is not listed: the playlist has no dates"
+                "the date of segment {sequence} is not listed: the manifest has no dates"
+            ),
+            Self::BandwidthTooLow {
+                rendition,
+                attribute,
+                declared,
+                measured,
+            } => write!(
+                f,
+                "the {attribute} of {rendition:?} is {declared} bit/s, which is {} bit/s less than its \
+                 stored segments take",
+                measured.saturating_sub(*declared)
             ),
             Self::OutOfStep { rendition, number } => write!(
                 f,
-                "the playlist {rendition:?} lists number {number} as a gap: it is behind the others"
+                "the manifest {rendition:?} lists number {number} as a gap: it is behind the others"
             ),
             Self::TooLate { sequence } => write!(
                 f,
@@ -333,6 +390,16 @@ impl fmt::Display for Notice {
             Self::TooLateForInitialisation => f.write_str(
                 "the first initialisation segment came after media without one: all later media is \
                  listed as gaps",
+            ),
+            Self::NotPublished(error) => write!(f, "{error}; the next version takes its place"),
+            Self::OverQuota {
+                bytes,
+                max_bytes,
+                pinned_bytes,
+            } => write!(
+                f,
+                "the segments have {bytes} bytes, more than the limit of {max_bytes}; clips pin \
+                 {pinned_bytes} of them"
             ),
             Self::NotDeleted(error) => write!(f, "{error}; the deletion will be retried"),
             Self::CannotDelete(error) => write!(f, "{error}; old segments will not be deleted"),

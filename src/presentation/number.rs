@@ -64,13 +64,17 @@ impl<F: Format> Core<F> {
             if expected != found {
                 notices.push(Notice::UnexpectedNumber { expected, found });
             }
-        } else if found < NUMBERS_END {
-            self.common.number = found;
+            return;
+        }
+        let first = self.settings.first_sequence.unwrap_or(found);
+        if first < NUMBERS_END {
+            self.common.number = first;
             for it in &mut self.renditions {
-                it.media_sequence = found;
+                it.media_sequence = first;
+                it.ranges.begin_at(first);
             }
         } else {
-            notices.push(Notice::NumberTooLarge { found });
+            notices.push(Notice::NumberTooLarge { found: first });
         }
     }
 

@@ -4,14 +4,21 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::config::Retention as Policy;
+use super::config::{Retention as Policy, Settings};
+use super::driver::origin::Port;
+use super::driver::{Action, Document};
 use super::fingerprint::{Fingerprints, Rolling};
 use super::format::{Manifest, ManifestKind};
 use super::job::Job;
-use super::journal::Published;
+use super::journal::{self, Published, State};
+use super::parts::{Log, PartName, Parts};
+use super::pins::{Pins, beside};
 use super::retention::{Moment, Retention};
+use super::retired::Retired;
 use super::reuse::Names;
 use super::standing::Standing;
+use super::submission::Submissions;
+use crate::sink::ObjectKind;
 
 /// The state of the publication of one manifest.
 #[derive(Debug)]
@@ -20,6 +27,11 @@ pub(crate) struct Publication {
     /// `None` if all files are kept.
     pub(crate) retention: Option<Retention>,
     pub(crate) names: Names,
+    /// The clips that were not released.
+    pub(crate) clips: Vec<Pins>,
+    /// The parts of the side file: of the files that wait, and of the lengths of listed segments.
+    pub(crate) waiting_parts: Parts,
+    pub(crate) size_parts: Parts,
     pub(crate) written_state: Vec<u8>,
     pub(crate) published: Published,
     pub(crate) texts: Fingerprints,
@@ -36,19 +48,26 @@ pub(crate) struct Publication {
     /// If all files are kept, there is no side file, and one from an earlier session would be
     /// taken for this one's.
     pub(crate) may_have_old_state: bool,
+    /// Whether the format refused to make the text. Another attempt would end in the same way.
+    pub(crate) is_refused: bool,
     /// The work of the thread that publishes it now.
     pub(crate) job: Option<Job>,
+    /// The way to the origin, if it goes to one.
+    pub(crate) port: Option<Port>,
+    pub(crate) submissions: Submissions,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counted {
     pub(crate) end: u64,
     pub(crate) ended: usize,
+    /// How many date ranges were announced.
+    pub(crate) ranges: u64,
 }
 
 impl Publication {
-    pub(crate) fn new(manifest: Manifest, policy: Policy) -> Self {
-        let retention = match (policy, &manifest.kind) {
+    pub(crate) fn new(manifest: Manifest, settings: &Settings) -> Self {
+        let retention = match (settings.retention, &manifest.kind) {
             (Policy::Delete { margin }, ManifestKind::Segments { .. }) => {
                 Some(Retention::new(margin))
             }
@@ -61,6 +80,9 @@ impl Publication {
             manifest,
             retention,
             names: Names::default(),
+            clips: Vec::new(),
+            waiting_parts: Parts::new(Log::Waiting, settings.lines_per_part),
+            size_parts: Parts::new(Log::Sizes, settings.lines_per_part),
             written_state: Vec::new(),
             published: Published::default(),
             texts: Fingerprints::default(),
@@ -69,17 +91,30 @@ impl Publication {
             tried: 0,
             standing: Standing::default(),
             counted: Counted::default(),
+            is_refused: false,
             job: None,
+            port: None,
+            submissions: Submissions::default(),
         }
     }
 
     /// The standing manifest lists everything up to this number.
-    pub(crate) fn resumed(&mut self, end: u64) {
-        self.counted.end = end;
+    pub(crate) fn resumed(&mut self, end: u64, ranges: u64) {
+        (self.counted.end, self.counted.ranges) = (end, ranges);
     }
 
     pub(crate) fn is_unpublished(&self) -> bool {
         self.version != self.landed
+    }
+
+    /// Whether a version of it is at its destination.
+    pub(crate) fn has_landed(&self) -> bool {
+        self.landed > 0 || self.published.number > 0
+    }
+
+    /// Whether the format has refused the newest version.
+    pub(crate) fn has_no_text(&self) -> bool {
+        self.is_refused && self.tried == self.version
     }
 
     pub(crate) fn files_waiting(&self) -> impl Iterator<Item = &Path> {
@@ -96,12 +131,130 @@ impl Publication {
     /// Has the files of an earlier session deleted in due time.
     pub(crate) fn add_retired(
         &mut self,
-        retired: impl IntoIterator<Item = super::retired::Retired>,
+        retired: impl IntoIterator<Item = Retired>,
         since: Moment,
     ) {
         if let Some(retention) = &mut self.retention {
             retention.add(retired, since);
         }
+    }
+
+    /// Pins the files of a clip.
+    pub(crate) fn pin(&mut self, clip: Pins) {
+        if let Some(retention) = &mut self.retention {
+            clip.files.iter().for_each(|file| retention.pin(file));
+        }
+        self.clips.push(clip);
+    }
+
+    /// Ends the pins of a clip. Those of its files that wait do so anew.
+    pub(crate) fn unpin(&mut self, name: &str, since: Moment) {
+        let Some(place) = self.clips.iter().position(|clip| clip.name == name) else {
+            return;
+        };
+        let clip = self.clips.remove(place);
+        let Some(retention) = &mut self.retention else {
+            return;
+        };
+        for file in &clip.files {
+            if let Some(mut retired) = retention.unpin(file) {
+                retired.stay(clip.stays);
+                retention.add([retired], since);
+            }
+        }
+    }
+
+    /// The list of the files that a clip pins.
+    pub(crate) fn list_of(&self, name: &str) -> Option<Document> {
+        self.retention.as_ref()?;
+        let clip = self.clips.iter().find(|clip| clip.name == name)?;
+        let path = beside(self.manifest.state()?, &clip.word());
+        let bytes = journal::render_pins(self.manifest.state_header(), clip);
+        Some(self.object(path, bytes))
+    }
+
+    pub(crate) fn clip_landed(&mut self, name: &str) {
+        let clip = self.clips.iter_mut().find(|clip| clip.name == name);
+        clip.into_iter().for_each(|clip| clip.has_landed = true);
+    }
+
+    pub(crate) fn parts(&mut self, log: Log) -> &mut Parts {
+        match log {
+            Log::Waiting => &mut self.waiting_parts,
+            Log::Sizes => &mut self.size_parts,
+        }
+    }
+
+    pub(crate) fn may_name_parts(&self) -> bool {
+        self.waiting_parts.may_be_named() || self.size_parts.may_be_named()
+    }
+
+    pub(crate) fn give_up_parts(&mut self) {
+        self.waiting_parts.give_up();
+        self.size_parts.give_up();
+    }
+
+    /// Gives all parts up, and has their lines in the side file itself.
+    pub(crate) fn dissolve_parts(&mut self) {
+        self.waiting_parts.dissolve();
+        self.size_parts.dissolve();
+    }
+
+    /// The standing side file names the parts as they are now, or there is none.
+    pub(crate) fn parts_landed(&mut self) {
+        self.waiting_parts.landed();
+        self.size_parts.landed();
+    }
+
+    pub(crate) fn state_landed(&mut self, text: Vec<u8>) {
+        self.written_state = text;
+        self.parts_landed();
+    }
+
+    /// A part that no side file names.
+    pub(crate) fn garbage(&self) -> Option<PartName> {
+        let waiting = self.waiting_parts.garbage();
+        waiting.or_else(|| self.size_parts.garbage())
+    }
+
+    pub(crate) fn delete_part(&self) -> Option<Action> {
+        let retention = self.retention.as_ref();
+        if retention.is_some_and(Retention::has_given_up) {
+            return None;
+        }
+        let path = beside(self.manifest.state()?, &self.garbage()?.word());
+        Some(Action::delete(path, ObjectKind::State))
+    }
+
+    /// An object of the side file.
+    pub(crate) fn object(&self, path: PathBuf, bytes: Vec<u8>) -> Document {
+        Document {
+            path,
+            bytes,
+            object: ObjectKind::State,
+            version: self.version,
+            attempt: self.job.as_ref().map_or(1, |job| job.attempt),
+        }
+    }
+
+    /// Continues with the side file of an earlier session.
+    pub(crate) fn adopt(&mut self, state: State, since: Moment) {
+        let waits = self.retention.as_ref().map_or(0, Retention::count);
+        for (log, parts) in state.parts {
+            self.parts(log).adopt(parts);
+        }
+        let next = self.waiting_parts.sealed();
+        if let Some(retention) = &mut self.retention {
+            if waits == 0 {
+                retention.adopt(state.sealed, next, since);
+            } else {
+                // Other files have their positions already.
+                retention.adopt(Vec::new(), next, since);
+                retention.add(state.sealed.into_iter().map(|it| it.1), since);
+            }
+            retention.add(state.retired, since);
+        }
+        state.clips.into_iter().for_each(|clip| self.pin(clip));
     }
 }
 

@@ -1,28 +1,36 @@
 //! The handle of one rendition: it enters items and publishes what has changed.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use log::Level;
 
+use super::clip::{NoClip, Section};
+use super::clipping::{Made, NotMade};
 use super::core::Core;
 use super::deletion::{A_PUSH, ALL, Bound};
 use super::driver::inline::{Busy, Shared, Sinks};
+pub(crate) use super::driver::link::Clock;
+use super::driver::link::SharedClock;
+use super::driver::origin::Port;
 use super::error::{PublishError, PublishErrorKind};
 use super::format::Format;
 use super::item::Item;
 use super::job::{Outcome, Request, Write};
 use super::notice::{Notice, NoticeLog};
+use super::origin::sealed::Route;
 use super::rendition::{Life, NUMBERS_END};
 use super::time::{secs, to_duration};
 use crate::error::SinkError;
+use crate::internal::deadline::Deadline;
 use crate::internal::log::log as tell;
 use crate::internal::sync::{MutexGuard, lock};
 use crate::sink::{SegmentSink, WriteContext};
 
-/// The time since some moment in the past.
-pub(crate) type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
+/// The time of day.
+pub(crate) type WallClock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 /// The result of a push.
 #[derive(Debug, Default)]
@@ -32,35 +40,115 @@ pub struct Pushed {
     pub notices: Vec<Notice>,
 }
 
-/// The handle of a rendition, with a sink of its own. All sinks of a presentation have one root.
+/// The handle of a rendition, with a destination of its own. All destinations of a presentation
+/// have one root.
 pub(crate) struct Handle<F: Format, S: SegmentSink> {
-    shared: Arc<Shared<F>>,
-    rendition: usize,
-    path: PathBuf,
-    sink: S,
-    state_sink: Option<Box<dyn SegmentSink>>,
-    context: WriteContext,
+    pub(super) shared: Arc<Shared<F>>,
+    pub(super) rendition: usize,
+    pub(super) path: PathBuf,
+    outlet: Outlet<S>,
     notice_log: NoticeLog,
-    clock: Clock,
+    clock: SharedClock,
+    wall_clock: WallClock,
+}
+
+/// How a handle reaches its destination.
+enum Outlet<S> {
+    Inline(Inline<S>),
+    Origin(Port),
+}
+
+/// A sink that is called on the thread of the caller.
+struct Inline<S> {
+    sink: S,
+    state: Option<Box<dyn SegmentSink>>,
+    context: WriteContext,
 }
 
 impl<F: Format, S: SegmentSink> Handle<F, S> {
-    pub(crate) fn new(shared: Arc<Shared<F>>, rendition: usize, sink: S, clock: Clock) -> Self {
-        let path = lock(&shared.core).renditions[rendition].path.clone();
-        Self {
+    /// # Errors
+    ///
+    /// The publisher thread of an origin cannot be started.
+    pub(crate) fn new(
+        shared: Arc<Shared<F>>,
+        rendition: usize,
+        route: Route<S>,
+        clock: Clock,
+    ) -> io::Result<Self> {
+        let clock = SharedClock::new(clock);
+        let core = lock(&shared.core);
+        let path = core.renditions[rendition].path.clone();
+        let target = core.settings.target();
+        drop(core);
+        let outlet = match route {
+            Route::Inline(sink) => Outlet::Inline(Inline {
+                sink,
+                state: None,
+                context: WriteContext::default(),
+            }),
+            Route::Origin(origin) => {
+                let options = origin.options(target.map(to_duration));
+                Outlet::Origin(shared.start(rendition, &clock, options, origin.sink)?)
+            }
+        };
+        shared.enter();
+        Ok(Self {
             shared,
             rendition,
             path,
-            sink,
-            state_sink: None,
-            context: WriteContext::default(),
+            outlet,
             notice_log: NoticeLog::default(),
             clock,
+            wall_clock: Arc::new(SystemTime::now),
+        })
+    }
+
+    /// A handle whose publisher thread is simulated.
+    #[cfg(all(test, not(shuttle)))]
+    pub(crate) fn simulated(
+        shared: Arc<Shared<F>>,
+        rendition: usize,
+        sink: S,
+        clock: super::driver::origin::simulated::VirtualClock,
+    ) -> (Self, super::driver::origin::simulated::Simulated<S>) {
+        let passed = clock.clone();
+        let shared_clock = SharedClock::new(Arc::new(move || passed.passed()));
+        let core = lock(&shared.core);
+        let path = core.renditions[rendition].path.clone();
+        let target = core.settings.target().map(to_duration).unwrap_or_default();
+        drop(core);
+        let (port, simulated) = shared.simulate(rendition, &shared_clock, target, sink, clock);
+        shared.enter();
+        let it = Self {
+            shared,
+            rendition,
+            path,
+            outlet: Outlet::Origin(port),
+            notice_log: NoticeLog::default(),
+            clock: shared_clock,
+            wall_clock: Arc::new(SystemTime::now),
+        };
+        (it, simulated)
+    }
+
+    /// The way to the origin, if there is one.
+    pub(crate) fn port(&self) -> Option<&Port> {
+        match &self.outlet {
+            Outlet::Inline(_) => None,
+            Outlet::Origin(port) => Some(port),
         }
+    }
+
+    pub(super) fn own(&self) -> usize {
+        self.core().publication_of(self.rendition)
     }
 
     pub(crate) fn core(&self) -> MutexGuard<'_, Core<F>> {
         lock(&self.shared.core)
+    }
+
+    pub(crate) fn shared(&self) -> Arc<Shared<F>> {
+        Arc::clone(&self.shared)
     }
 
     pub(crate) fn path(&self) -> &std::path::Path {
@@ -72,7 +160,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
     }
 
     pub(crate) fn now(&self) -> Duration {
-        (self.clock)()
+        self.clock.now()
     }
 
     pub(crate) fn set_clock(&mut self, clock: Clock) {
@@ -81,15 +169,23 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         let p = core.publication_of(self.rendition);
         core.publications[p].begin_at(now);
         drop(core);
-        self.clock = clock;
+        self.clock.set(clock);
+    }
+
+    pub(crate) fn set_wall_clock(&mut self, clock: WallClock) {
+        self.wall_clock = clock;
     }
 
     pub(crate) fn set_state_sink(&mut self, sink: Box<dyn SegmentSink>) {
-        self.state_sink = Some(sink);
+        if let Outlet::Inline(inline) = &mut self.outlet {
+            inline.state = Some(sink);
+        }
     }
 
     pub(crate) fn set_context(&mut self, context: WriteContext) {
-        self.context = context;
+        if let Outlet::Inline(inline) = &mut self.outlet {
+            inline.context = context;
+        }
     }
 
     /// The number of the next segment.
@@ -110,9 +206,9 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
     pub(crate) fn push(&mut self, item: &impl Item) -> Result<Pushed, PublishError> {
         let mut notices = Vec::new();
         let info = item.info();
-        let entered = self
-            .core()
-            .push(self.rendition, item.result(), &info, &mut notices);
+        let mut core = self.begin_call();
+        let entered = core.push(self.rendition, item.result(), &info, &mut notices);
+        drop(core);
         let Err(refused) = entered else {
             return self.publish(notices, Busy::Pass);
         };
@@ -125,8 +221,24 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
     }
 
     pub(crate) fn finish(&mut self) -> Result<Pushed, PublishError> {
+        let notices = self.close()?;
+        self.publish(notices, Busy::Wait)
+    }
+
+    /// Publishes what is entered, as a push does.
+    #[cfg(all(test, not(shuttle)))]
+    pub(crate) fn carry_on(&mut self, notices: Vec<Notice>) -> Result<Pushed, PublishError> {
+        self.publish(notices, Busy::Pass)
+    }
+
+    pub(super) fn publish_end(&mut self, notices: Vec<Notice>) -> Result<Pushed, PublishError> {
+        self.publish(notices, Busy::Wait)
+    }
+
+    /// Takes no more items.
+    pub(crate) fn close(&mut self) -> Result<Vec<Notice>, PublishError> {
         let mut notices = Vec::new();
-        let mut core = self.core();
+        let mut core = self.begin_call();
         core.start();
         let it = &core.renditions[self.rendition];
         if it.entries.is_empty() && it.told.is_empty() {
@@ -134,18 +246,17 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
             return Err(self.refuse(PublishErrorKind::Invalid, "no segment was ever pushed"));
         }
         core.close(self.rendition, Life::Ended, &mut notices);
-        drop(core);
-        self.publish(notices, Busy::Wait)
+        Ok(notices)
     }
 
     pub(crate) fn suspend(mut self) -> Result<Pushed, PublishError> {
         let mut notices = Vec::new();
-        let mut core = self.core();
+        let mut core = self.begin_call();
         if core.is_at_the_end() {
             drop(core);
             return Err(self.refuse(
                 PublishErrorKind::Invalid,
-                "a VOD playlist cannot be suspended",
+                "a manifest that is published at the end cannot be suspended",
             ));
         }
         core.start();
@@ -159,6 +270,9 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         drop(core);
         if has_nothing {
             return Ok(Pushed::default());
+        }
+        if let Some(port) = self.port().cloned() {
+            return self.suspend_origin(&port, notices);
         }
         if is_unpublished {
             return self.publish(notices, Busy::Wait);
@@ -177,6 +291,10 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
 
     /// Deletes all due files, each tried once.
     pub(crate) fn delete_due(&mut self) -> Pushed {
+        drop(self.begin_call());
+        if let Some(port) = self.port().cloned() {
+            return self.delete_due_at(&port);
+        }
         let request = Request {
             write: Write::Nothing,
             deletion: Some(ALL),
@@ -187,6 +305,37 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         Pushed {
             notices: outcome.notices,
         }
+    }
+
+    /// Makes a clip of all renditions.
+    pub(crate) fn clip(
+        &mut self,
+        section: &Section,
+        name: &str,
+        until: Option<SystemTime>,
+    ) -> Result<Made, NotMade> {
+        drop(self.begin_call());
+        let r = self.rendition;
+        let made = self.with_sinks(|shared, sinks| shared.clip(r, section, name, until, sinks));
+        made.unwrap_or(Err(NotMade::Refused(NoClip::AtOrigin)))
+    }
+
+    /// Releases a clip; `None` if there is none of this name.
+    pub(crate) fn release_clip(&mut self, name: &str) -> Option<Pushed> {
+        drop(self.begin_call());
+        let outcome = self.with_sinks(|shared, sinks| shared.release_clip(name, sinks))??;
+        self.report(&outcome);
+        Some(Pushed {
+            notices: outcome.notices,
+        })
+    }
+
+    /// The clocks are foreign code, so they are read before the lock.
+    fn begin_call(&self) -> MutexGuard<'_, Core<F>> {
+        let (now, wall) = (self.now(), (self.wall_clock)());
+        let mut core = self.core();
+        core.begin_call(now, wall);
+        core
     }
 
     /// The files that no manifest names and that wait for deletion.
@@ -209,6 +358,12 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         busy: Busy,
         notices: Vec<Notice>,
     ) -> Result<Pushed, PublishError> {
+        if let Some(port) = self.port().cloned() {
+            return match busy {
+                Busy::Pass => self.push_to(&port, notices),
+                Busy::Wait => self.end_at(&port, Deadline::Never, notices),
+            };
+        }
         let mut outcome = Outcome {
             notices,
             ..Outcome::default()
@@ -235,25 +390,41 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
     }
 
     fn drive_own(&mut self, request: Request, busy: Busy, outcome: &mut Outcome) {
-        let own = self.core().publication_of(self.rendition);
+        let own = self.own();
         let done = self.drive(own, request, busy);
         done.into_iter().for_each(|done| outcome.append(done));
     }
 
     fn drive(&mut self, p: usize, request: Request, busy: Busy) -> Option<Outcome> {
+        self.with_sinks(|shared, sinks| shared.drive(p, request, busy, sinks))?
+    }
+
+    /// Calls with the sinks of this publisher; an origin has none here.
+    fn with_sinks<T>(
+        &mut self,
+        call: impl FnOnce(&Shared<F>, &mut Sinks<'_, S>) -> T,
+    ) -> Option<T> {
         let target = self.core().settings.target().unwrap_or_default();
-        let mut sinks = Sinks {
-            sink: &mut self.sink,
-            state: self.state_sink.as_deref_mut(),
-            context: &self.context,
-            target: to_duration(target),
-            clock: &*self.clock,
+        let Outlet::Inline(inline) = &mut self.outlet else {
+            return None;
         };
-        self.shared.drive(p, request, busy, &mut sinks)
+        let clock = &self.clock;
+        let mut sinks = Sinks {
+            sink: &mut inline.sink,
+            state: inline.state.as_deref_mut(),
+            context: &inline.context,
+            target: to_duration(target),
+            clock: &|| clock.now(),
+        };
+        Some(call(&self.shared, &mut sinks))
+    }
+
+    pub(super) fn tell(&mut self, notices: &[Notice]) {
+        self.notice_log.tell(notices);
     }
 
     fn report(&mut self, outcome: &Outcome) {
-        self.notice_log.tell(&outcome.notices);
+        self.tell(&outcome.notices);
         for no_space in &outcome.no_space {
             let (path, error) = (&no_space.path, &no_space.error);
             self.notice_log.tell_no_space(path, error, no_space.waiting);
@@ -304,7 +475,7 @@ impl<F: Format, S: SegmentSink> Drop for Handle<F, S> {
             tell(
                 Level::Error,
                 format_args!(
-                    "the playlist {path} was dropped with changes unpublished; it would list {missing:.3} s"
+                    "the manifest {path} was dropped with changes unpublished; it would list {missing:.3} s"
                 ),
             );
         }
@@ -316,5 +487,6 @@ impl<F: Format, S: SegmentSink> Drop for Handle<F, S> {
                 ),
             );
         }
+        self.shared.leave();
     }
 }

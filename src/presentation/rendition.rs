@@ -7,11 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::entry::{Content, Initialisation, Map};
+use super::bitrate::Bitrate;
+use super::date_range::ListedRanges;
+use super::entry::{Content, Entry, Initialisation, Map, Size};
 use super::listings::Listings;
 use super::notice::Notice;
-use super::retired::RetiredFiles;
-use super::time::{Micros, Time};
+use super::reserved::is_of_side_file;
+use super::retired::{Retired, RetiredFiles};
+use super::retiring::Retiring;
+use super::time::{Micros, Time, to_duration};
 use super::timeline::Entries;
 use super::told::Told;
 use crate::segment::ProducedSegment;
@@ -28,11 +32,14 @@ pub(crate) struct Rendition {
     pub(crate) path: PathBuf,
     /// The names that no segment may have.
     pub(crate) reserved: Vec<PathBuf>,
+    /// Whether the lengths of files are noted.
+    pub(crate) counts_bytes: bool,
     /// The number of the first entry.
     pub(crate) media_sequence: u64,
     /// How many discontinuities were before the first entry.
     pub(crate) discontinuity_sequence: u64,
     pub(crate) entries: Entries,
+    pub(crate) ranges: ListedRanges,
     /// Whether it lists initialisation segments; fixed with the first segment.
     pub(crate) has_initialisation: Option<bool>,
     /// Whether any media was told about, or is listed from an earlier session.
@@ -42,6 +49,9 @@ pub(crate) struct Rendition {
     pub(crate) position: Time,
     /// The duration of everything listed so far.
     pub(crate) media_time: Micros,
+    /// The bit rates of what this session has stored; `None` before its first entry, or while the
+    /// target duration is not known.
+    pub(crate) bitrate: Option<Bitrate>,
     /// The duration of the longest manifest so far that was published.
     pub(crate) longest_published: Micros,
     /// The same for each entry.
@@ -53,7 +63,7 @@ pub(crate) struct Rendition {
     /// The files that left since the last text was made.
     pub(crate) retired: RetiredFiles,
     /// The files that left before, and that the text at the destination may still name.
-    pub(crate) retiring: RetiredFiles,
+    pub(crate) retiring: Retiring,
     pub(crate) next: Next,
     /// What was told about numbers that have not settled yet.
     pub(crate) told: VecDeque<Told>,
@@ -96,6 +106,8 @@ pub(crate) struct Next {
     pub(crate) lines: Vec<String>,
     pub(crate) date: Option<SystemTime>,
     pub(crate) initialisation: Initialisation,
+    /// The wall clock when the last item was pushed.
+    pub(crate) arrived: Option<SystemTime>,
     /// The end of the last segment on the producer's own timeline.
     pub(crate) ticks: Option<(u64, NonZeroU32)>,
     /// The duration of the last segment.
@@ -114,6 +126,30 @@ impl Rendition {
     /// The number after the last entry.
     pub(crate) fn end(&self) -> u64 {
         self.media_sequence + self.entries.len() as u64
+    }
+
+    /// Lists an entry, and measures its segment once the target duration is known.
+    pub(crate) fn list(&mut self, entry: Entry, target: Option<Micros>) {
+        if let Some(target) = target {
+            measure(&mut self.bitrate, &entry, target);
+        }
+        self.entries.push_back(entry);
+    }
+
+    /// Measures the segments that were listed before the target duration was known.
+    pub(crate) fn measure_all(&mut self, target: Micros) {
+        for entry in &self.entries {
+            measure(&mut self.bitrate, entry, target);
+        }
+    }
+
+    /// The number of discontinuities before the entry with this number, if that is or was listed.
+    pub(crate) fn discontinuities_before(&self, number: u64) -> Option<u64> {
+        let listed = number.checked_sub(self.media_sequence)?;
+        let listed = usize::try_from(listed).ok()?;
+        let before = self.entries.iter().take(listed);
+        let starts = before.filter(|it| it.starts_discontinuity).count() as u64;
+        (number <= self.end()).then_some(self.discontinuity_sequence + starts)
     }
 
     /// The number of discontinuities so far.
@@ -157,9 +193,28 @@ impl Rendition {
         self.names(file) || self.retired.has(file) || self.retiring.has(file)
     }
 
-    pub(crate) fn retire(&mut self, file: PathBuf, stays: Micros) {
+    pub(crate) fn retire(&mut self, file: PathBuf, stays: Micros, bytes: u64) {
         if !self.names(&file) {
-            self.retired.push(file, stays);
+            let bytes = if self.counts_bytes { bytes } else { 0 };
+            self.retired
+                .push(Retired::new(file, stays).with_bytes(bytes));
+        }
+    }
+
+    /// The length of the segment with this number, and of the initialisation segment that begins
+    /// with it.
+    pub(crate) fn size(&self, number: u64) -> Size {
+        let place = number.checked_sub(self.media_sequence);
+        let place = place.and_then(|it| usize::try_from(it).ok());
+        let Some((place, entry)) = place.and_then(|it| Some((it, self.entries.get(it)?))) else {
+            return Size::default();
+        };
+        let before = place.checked_sub(1).and_then(|it| self.entries.get(it));
+        let map = entry.initialisation.as_ref();
+        let is_new = before.and_then(|it| it.initialisation.as_ref()) != map;
+        Size {
+            segment: entry.bytes,
+            map: map.filter(|_| is_new).map_or(0, |map| map.bytes),
         }
     }
 
@@ -197,6 +252,15 @@ impl Rendition {
     }
 
     fn is_own(&self, file: &Path) -> bool {
-        self.reserved.iter().any(|own| uri::may_be_same(own, file))
+        let is_own = |own: &PathBuf| uri::may_be_same(own, file) || is_of_side_file(own, file);
+        self.reserved.iter().any(is_own)
+    }
+}
+
+fn measure(bitrate: &mut Option<Bitrate>, entry: &Entry, target: Micros) {
+    let bitrate = bitrate.get_or_insert_with(|| Bitrate::new(to_duration(target)));
+    match entry.content {
+        Content::Stored(_) => bitrate.push(entry.bytes, to_duration(entry.micros)),
+        Content::Missing(_) => bitrate.gap(),
     }
 }

@@ -8,8 +8,8 @@ use crate::segment::ProducedSegment;
 use crate::sink::{SegmentSink, WriteContext};
 use crate::uri;
 
-/// A sink for segments that refuses the names of a playlist and its side file before anything is
-/// written. Made by [`MediaPlaylist::reserve`](crate::hls::MediaPlaylist::reserve).
+/// A sink for segments that refuses the names of a playlist and its side file, and those of the
+/// parts of the side file, before anything is written. Made by [`MediaPlaylist::reserve`](crate::hls::MediaPlaylist::reserve).
 ///
 /// It refuses every name that a file system may take for one of these. FAT, exFAT, NTFS and APFS
 /// ignore the case of a name, and some of them dots and spaces at its end. So `LIVE.m3u8` and
@@ -27,11 +27,11 @@ impl<S: SegmentSink> Reserved<S> {
     }
 
     fn check(&self, path: &Path) -> Result<(), SinkError> {
-        let is_own = |name: &PathBuf| uri::may_be_same(name, path);
+        let is_own = |name: &PathBuf| uri::may_be_same(name, path) || is_of_side_file(name, path);
         if self.names.iter().any(is_own) {
             let cause = io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "it is the name of the playlist or of its side file",
+                "it is the name of the manifest or of its side file",
             );
             return Err(SinkError::permanent(cause)
                 .with_operation("use the path hint")
@@ -39,6 +39,20 @@ impl<S: SegmentSink> Reserved<S> {
         }
         Ok(())
     }
+}
+
+/// Whether the path may be that of an object beside this side file: `.NAME.state.WORD`.
+pub(crate) fn is_of_side_file(own: &Path, path: &Path) -> bool {
+    let name_of = |path: &Path| path.file_name().map(|it| it.to_string_lossy().into_owned());
+    let (Some(side_file), Some(name)) = (name_of(own), name_of(path)) else {
+        return false;
+    };
+    let is_side_file = side_file.starts_with('.') && own.extension() == Some("state".as_ref());
+    let cut = name.split_at_checked(side_file.len());
+    is_side_file
+        && cut.is_some_and(|(begin, word)| {
+            word.starts_with('.') && uri::may_be_same(own, &path.with_file_name(begin))
+        })
 }
 
 impl<S: SegmentSink> SegmentSink for Reserved<S> {

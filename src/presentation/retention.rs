@@ -5,9 +5,15 @@ use std::ops::Bound::{Excluded, Unbounded};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+mod lines;
+mod pins;
+
 use super::retired::Retired;
 use super::time::{Micros, to_duration};
 use super::visits;
+
+/// The pinned files that are passed over in one call.
+const AT_ONCE: usize = 16;
 
 /// A position in the order in which files wait. Each is given once.
 pub(crate) type Ticket = u64;
@@ -23,10 +29,17 @@ pub(crate) struct Retention {
     waiting: BTreeMap<Ticket, Waiting>,
     tickets: HashMap<PathBuf, Ticket>,
     next: Ticket,
+    /// The length of all.
+    bytes: u64,
     for_media: BTreeSet<(Micros, Ticket)>,
     for_clock: BTreeSet<(Duration, Ticket)>,
     /// Due files, with the push in which each became due.
     due: BTreeMap<Ticket, u64>,
+    /// The same of those that clips pin.
+    pinned_due: BTreeMap<Ticket, u64>,
+    /// How many clips list a file.
+    pins: HashMap<PathBuf, usize>,
+    pinned_bytes: u64,
     /// Nothing is deleted, but the state for a later session is kept.
     has_given_up: bool,
 }
@@ -78,6 +91,9 @@ impl Retention {
     pub(crate) fn give_up(&mut self) {
         *self = Self {
             has_given_up: true,
+            // No position of the side file's log is given twice.
+            next: self.next,
+            pins: std::mem::take(&mut self.pins),
             ..Self::new(self.margin)
         };
     }
@@ -101,12 +117,20 @@ impl Retention {
 
     fn enter(&mut self, waiting: Waiting) -> Ticket {
         let ticket = self.next;
-        self.next += 1;
+        self.enter_as(ticket, waiting);
+        ticket
+    }
+
+    fn enter_as(&mut self, ticket: Ticket, waiting: Waiting) {
+        self.next = self.next.max(ticket + 1);
         self.for_media.insert((waiting.due_by_media(), ticket));
         let file = waiting.retired.file().to_path_buf();
         self.tickets.insert(file, ticket);
+        self.bytes += waiting.retired.bytes();
+        if self.is_pinned(waiting.retired.file()) {
+            self.pinned_bytes += waiting.retired.bytes();
+        }
         self.waiting.insert(ticket, waiting);
-        ticket
     }
 
     /// Removes a file: it was deleted, or its name is in use again.
@@ -118,23 +142,28 @@ impl Retention {
         visits::count(1);
         let ticket = self.tickets.remove(file)?;
         let waiting = self.waiting.remove(&ticket)?;
+        self.bytes -= waiting.retired.bytes();
+        if self.is_pinned(file) {
+            self.pinned_bytes -= waiting.retired.bytes();
+        }
         // It is in one of these.
         self.for_media.remove(&(waiting.due_by_media(), ticket));
         let due_by_clock = waiting.due_by_clock(self.margin);
         self.for_clock.remove(&(due_by_clock, ticket));
         self.due.remove(&ticket);
+        self.pinned_due.remove(&ticket);
         Some(waiting)
     }
 
     /// Restarts the wait of all files at this time.
     pub(crate) fn begin_at(&mut self, clock: Duration) {
-        let waiting = std::mem::take(&mut self.waiting);
         self.for_media.clear();
         self.for_clock.clear();
         self.due.clear();
-        for mut waiting in waiting.into_values() {
+        self.pinned_due.clear();
+        for (ticket, waiting) in &mut self.waiting {
             waiting.since.clock = clock;
-            self.enter(waiting);
+            self.for_media.insert((waiting.due_by_media(), *ticket));
         }
     }
 
@@ -165,8 +194,50 @@ impl Retention {
         {
             visits::count(1);
             self.for_clock.pop_first();
-            self.due.insert(ticket, push);
+            if self.is_pinned(self.waiting[&ticket].retired.file()) {
+                self.pinned_due.insert(ticket, push);
+            } else {
+                self.due.insert(ticket, push);
+            }
         }
+    }
+
+    /// Makes files due before their time, oldest first, for as long as more are needed by the
+    /// bytes and the number of those that are due. Returns how many this call made due.
+    pub(crate) fn make_due(
+        &mut self,
+        push: u64,
+        may: impl Fn(&Path) -> bool,
+        is_needed: impl Fn(u64, usize) -> bool,
+    ) -> usize {
+        let (mut bytes, mut files, mut made) = (0, 0, 0);
+        let mut pinned = Vec::new();
+        for (ticket, waiting) in &self.waiting {
+            if !is_needed(bytes, files) || pinned.len() == AT_ONCE {
+                break;
+            }
+            visits::count(1);
+            if self.is_pinned(waiting.retired.file()) {
+                pinned.push(*ticket);
+                continue;
+            }
+            if !may(waiting.retired.file()) {
+                continue;
+            }
+            bytes += waiting.retired.bytes();
+            files += 1;
+            if self.due.contains_key(ticket) {
+                continue;
+            }
+            self.for_media.remove(&(waiting.due_by_media(), *ticket));
+            let by_clock = waiting.due_by_clock(self.margin);
+            self.for_clock.remove(&(by_clock, *ticket));
+            self.due.insert(*ticket, push);
+            made += 1;
+        }
+        // They go behind the others, so that no call looks at all of them.
+        pinned.into_iter().for_each(|ticket| self.renew(ticket));
+        made
     }
 
     /// The ticket of the next file.
@@ -214,104 +285,12 @@ impl Retention {
     pub(crate) fn count(&self) -> usize {
         self.waiting.len()
     }
+
+    /// The length of all waiting files.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Micros = 1_000_000;
-
-    fn at(media_secs: u64, clock_secs: u64) -> Moment {
-        Moment {
-            media: media_secs * SECOND,
-            clock: Duration::from_secs(clock_secs),
-        }
-    }
-
-    fn retired(file: &str, stays_secs: u64) -> Retired {
-        Retired::new(file.into(), stays_secs * SECOND)
-    }
-
-    fn due(retention: &mut Retention, now: Moment) -> Vec<String> {
-        retention.advance(now, 0);
-        let mut behind = None;
-        let next = || {
-            let due = retention.next_due(behind)?;
-            behind = Some(due.ticket);
-            due.file.into_os_string().into_string().ok()
-        };
-        std::iter::from_fn(next).collect()
-    }
-
-    #[test]
-    fn a_file_is_due_when_both_clocks_say_so_and_the_margin_is_over() {
-        for (media, clock, is_due) in [
-            (100, 1_000, false),
-            (109, 2_000, false),
-            (200, 1_014, false),
-            (110, 1_015, true),
-        ] {
-            let mut retention = Retention::new(Duration::from_secs(5));
-            retention.add([retired("0.ts", 10)], at(100, 1_000));
-            let found = due(&mut retention, at(media, clock));
-            assert_eq!(!found.is_empty(), is_due, "{media} {clock}");
-            // Not by the microsecond.
-            let early = Moment {
-                clock: Duration::from_secs(1_015) - Duration::from_nanos(1),
-                ..at(200, 0)
-            };
-            assert_eq!(due(&mut retention, early).is_empty(), !is_due);
-            retention.done(Path::new("0.ts"));
-            assert!(due(&mut retention, at(1_000, 9_000)).is_empty());
-        }
-    }
-
-    #[test]
-    fn a_file_that_stays_long_is_in_nobodys_way() {
-        let mut retention = Retention::new(Duration::ZERO);
-        let files = [retired("long.mp4", 100), retired("0.ts", 3)];
-        retention.add(files, at(0, 0));
-        retention.add([retired("1.ts", 3)], at(2, 2));
-        assert_eq!(due(&mut retention, at(3, 9)), ["0.ts"]);
-        retention.done(Path::new("0.ts"));
-        assert_eq!(due(&mut retention, at(u64::MAX / SECOND, 5)), ["1.ts"]);
-        assert_eq!(due(&mut retention, at(9, 100)), ["long.mp4", "1.ts"]);
-    }
-
-    #[test]
-    fn a_file_that_retires_again_waits_anew_and_for_the_longer_time() {
-        let mut retention = Retention::new(Duration::ZERO);
-        retention.add([retired("0.ts", 10)], at(0, 0));
-        assert_eq!(due(&mut retention, at(10, 10)), ["0.ts"]);
-        retention.add([retired("0.ts", 3)], at(20, 20));
-        assert!(due(&mut retention, at(29, 29)).is_empty());
-        assert_eq!(due(&mut retention, at(30, 30)), ["0.ts"]);
-        assert_eq!(retention.count(), 1);
-    }
-
-    #[test]
-    fn what_is_postponed_goes_behind_all_others_and_stays_due() {
-        let mut retention = Retention::new(Duration::ZERO);
-        retention.add(
-            ["0.ts", "1.ts", "2.ts"].map(|name| retired(name, 3)),
-            at(0, 0),
-        );
-        assert_eq!(due(&mut retention, at(3, 3)).len(), 3);
-        retention.postpone(Path::new("1.ts"));
-        retention.postpone(Path::new("none.ts"));
-        let files: Vec<_> = retention.files().collect();
-        assert_eq!(files, ["0.ts", "2.ts", "1.ts"].map(Path::new));
-        assert_eq!(due(&mut retention, at(3, 3)), ["0.ts", "2.ts", "1.ts"]);
-    }
-
-    #[test]
-    fn with_another_clock_all_wait_anew() {
-        let mut retention = Retention::new(Duration::ZERO);
-        retention.add([retired("0.ts", 3), retired("1.ts", 3)], at(0, 0));
-        assert_eq!(due(&mut retention, at(3, 3)).len(), 2);
-        retention.begin_at(Duration::from_secs(100));
-        assert!(due(&mut retention, at(9, 102)).is_empty());
-        assert_eq!(due(&mut retention, at(9, 103)), ["0.ts", "1.ts"]);
-    }
-}
+mod tests;

@@ -13,15 +13,30 @@ use crate::uri;
 pub(crate) struct Retired {
     file: PathBuf,
     stays: Micros,
-    /// Cached, because each publication writes the whole side file, and percent-encoding takes
-    /// most of the time.
+    /// Its length; 0 if it is unknown.
+    bytes: u64,
+    /// Cached, because it is written more than once, and percent-encoding takes most of the time.
     line: String,
 }
 
 impl Retired {
     pub(crate) fn new(file: PathBuf, stays: Micros) -> Self {
-        let line = line(&file, stays);
-        Self { file, stays, line }
+        let line = line(&file, stays, 0);
+        let bytes = 0;
+        Self {
+            file,
+            stays,
+            bytes,
+            line,
+        }
+    }
+
+    pub(crate) fn with_bytes(mut self, bytes: u64) -> Self {
+        if bytes != self.bytes {
+            self.bytes = bytes;
+            self.line = line(&self.file, self.stays, bytes);
+        }
+        self
     }
 
     pub(crate) fn file(&self) -> &Path {
@@ -30,6 +45,10 @@ impl Retired {
 
     pub(crate) fn stays(&self) -> Micros {
         self.stays
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The line in the side file, with the line break; empty if no line can express it.
@@ -41,16 +60,21 @@ impl Retired {
     pub(crate) fn stay(&mut self, stays: Micros) {
         if stays > self.stays {
             self.stays = stays;
-            self.line = line(&self.file, stays);
+            self.line = line(&self.file, stays, self.bytes);
         }
     }
 }
 
 /// The path is relative to the root of all paths, and encoded, so that it is one word.
-fn line(file: &Path, stays: Micros) -> String {
-    uri::from_root(file)
-        .map(|name| format!("delete {stays} {name}\n"))
-        .unwrap_or_default()
+fn line(file: &Path, stays: Micros, bytes: u64) -> String {
+    let Ok(name) = uri::from_root(file) else {
+        return String::new();
+    };
+    if bytes == 0 {
+        format!("delete {stays} {name}\n")
+    } else {
+        format!("delete {stays} {bytes} {name}\n")
+    }
 }
 
 /// The files that left the manifest since the last publication, in that order. The standing
@@ -59,30 +83,24 @@ fn line(file: &Path, stays: Micros) -> String {
 pub(crate) struct RetiredFiles {
     list: Vec<Retired>,
     places: HashMap<PathBuf, usize>,
+    bytes: u64,
 }
 
 impl RetiredFiles {
-    pub(crate) fn push(&mut self, file: PathBuf, stays: Micros) {
-        match self.places.entry(file) {
-            Slot::Occupied(place) => self.list[*place.get()].stay(stays),
+    pub(crate) fn push(&mut self, retired: Retired) {
+        match self.places.entry(retired.file.clone()) {
+            Slot::Occupied(place) => self.list[*place.get()].stay(retired.stays),
             Slot::Vacant(place) => {
-                self.list.push(Retired::new(place.key().clone(), stays));
-                place.insert(self.list.len() - 1);
+                place.insert(self.list.len());
+                self.bytes += retired.bytes;
+                self.list.push(retired);
             }
         }
     }
 
-    /// Moves the files of `other` here.
-    pub(crate) fn append(&mut self, other: &mut Self) {
-        for retired in other.take() {
-            match self.places.entry(retired.file.clone()) {
-                Slot::Occupied(place) => self.list[*place.get()].stay(retired.stays),
-                Slot::Vacant(place) => {
-                    place.insert(self.list.len());
-                    self.list.push(retired);
-                }
-            }
-        }
+    /// The length of all.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     pub(crate) fn has(&self, file: &Path) -> bool {
@@ -101,6 +119,7 @@ impl RetiredFiles {
 
     pub(crate) fn take(&mut self) -> Vec<Retired> {
         self.places.clear();
+        self.bytes = 0;
         std::mem::take(&mut self.list)
     }
 }
@@ -118,12 +137,15 @@ mod tests {
             ("a b.ts", 5),
             ("a b.ts", 2),
         ] {
-            retired.push(file.into(), stays);
+            retired.push(Retired::new(file.into(), stays).with_bytes(9));
         }
         assert!(retired.has(Path::new("a b.ts")) && !retired.has(Path::new("b.ts")));
         let lines: Vec<_> = retired.iter().map(Retired::line).collect();
-        assert_eq!(lines, ["delete 5 a%20b.ts\n", "delete 4 /srv/1.ts\n"]);
-        assert_eq!(retired.take()[0], Retired::new("a b.ts".into(), 5));
+        assert_eq!(lines, ["delete 5 9 a%20b.ts\n", "delete 4 9 /srv/1.ts\n"]);
+        assert_eq!(retired.bytes(), 18);
+        let expected = Retired::new("a b.ts".into(), 5).with_bytes(9);
+        assert_eq!(retired.take()[0], expected);
+        assert_eq!(retired.bytes(), 0);
         assert!(retired.is_empty() && !retired.has(Path::new("a b.ts")));
     }
 }

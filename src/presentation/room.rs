@@ -78,7 +78,7 @@ impl<F: Format> Core<F> {
                     job.room = Some(room);
                     return None;
                 }
-                Step::Over(part) if part.is_last => {
+                Step::Over(part) if part.is_last && !self.make_some_due(p, A_PUSH.files) => {
                     self.no_room(p, room, now);
                     return None;
                 }
@@ -119,63 +119,46 @@ impl<F: Format> Core<F> {
     }
 
     pub(super) fn deleted(&mut self, p: usize, file: PathBuf, result: Result<(), SinkError>) {
+        if let Some(job) = self.job(p).filter(|_| result.is_ok()) {
+            let part = match &mut job.room {
+                Some(room) if room.is_deleting => &mut room.part,
+                _ => &mut job.part,
+            };
+            part.deleted += 1;
+        }
+        let notice = self.file_deleted(p, file, result);
+        if let Some(job) = self.job(p) {
+            job.outcome.notices.extend(notice);
+        }
+    }
+
+    /// Takes the result of a deletion.
+    pub(super) fn file_deleted(
+        &mut self,
+        p: usize,
+        file: PathBuf,
+        result: Result<(), SinkError>,
+    ) -> Option<Notice> {
         let has_ended = self.has_ended(p);
         let it = &mut self.publications[p];
-        let (Some(job), Some(retention)) = (&mut it.job, &mut it.retention) else {
-            return;
-        };
+        let retention = it.retention.as_mut()?;
         match result {
             Ok(()) => {
-                let part = match &mut job.room {
-                    Some(room) if room.is_deleting => &mut room.part,
-                    _ => &mut job.part,
-                };
-                part.deleted += 1;
                 retention.done(&file);
                 if !has_ended {
                     it.names.was_deleted(file);
                 }
+                None
             }
             Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
-                job.outcome.notices.push(Notice::CannotDelete(error));
                 retention.give_up();
+                Some(Notice::CannotDelete(error))
             }
             Err(error) => {
-                job.outcome.notices.push(Notice::NotDeleted(error));
                 // Lets the others go first.
                 retention.postpone(&file);
+                Some(Notice::NotDeleted(error))
             }
-        }
-    }
-
-    /// Deletes the side file once no later session needs it.
-    pub(super) fn end_state(&mut self, p: usize) -> Option<Action> {
-        let it = &self.publications[p];
-        it.job.as_ref()?.request.deletion?;
-        let retention = it.retention.as_ref()?;
-        let is_done = retention.count() == 0 && !retention.has_given_up();
-        if !self.has_ended(p) || it.is_unpublished() || !is_done {
-            return None;
-        }
-        Some(Action::delete(
-            it.manifest.state()?.clone(),
-            ObjectKind::State,
-        ))
-    }
-
-    pub(super) fn end_state_deleted(&mut self, p: usize, result: Result<(), SinkError>) {
-        let it = &mut self.publications[p];
-        let Some(job) = &mut it.job else { return };
-        job.phase = Phase::Over;
-        match result {
-            Ok(()) => it.retention = None,
-            Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
-                job.outcome.notices.push(Notice::CannotDelete(error));
-                if let Some(retention) = &mut it.retention {
-                    retention.give_up();
-                }
-            }
-            Err(error) => job.outcome.notices.push(Notice::NotDeleted(error)),
         }
     }
 
@@ -193,6 +176,7 @@ impl<F: Format> Core<F> {
             retention.advance(now, pushes);
             retention.next_ticket()
         });
+        self.exceed(p);
         Pass {
             last: None,
             end,

@@ -8,12 +8,13 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::common::Arrived;
 use super::core::Core;
 use super::entry::{Content, Entry};
 use super::format::Format;
 use super::notice::Notice;
 use super::rendition::{Imposed, Life, NUMBERS_END, Rendition};
-use super::time::{Micros, Time, is_expressible};
+use super::time::{Micros, Time, is_expressible, to_duration};
 use super::told::Told;
 
 /// The number of settled numbers of one push after which the window slides.
@@ -30,6 +31,8 @@ struct Facts {
     /// The declared durations of its numbers.
     pieces: Vec<Micros>,
     starts_discontinuity: bool,
+    /// Whether that is because the wall clock is ahead of the dates.
+    is_clock_ahead: bool,
     dates: Vec<Option<SystemTime>>,
 }
 
@@ -82,6 +85,9 @@ impl<F: Format> Core<F> {
             .flatten()
             .any(|it| it.own.as_ref().is_some_and(|own| own.date.is_some()));
         let facts = self.facts(lead, &told, start);
+        if facts.dates.first().is_some_and(Option::is_some) {
+            self.place_first_ranges(&told);
+        }
         for (r, told) in told.into_iter().enumerate() {
             if let Some(told) = told {
                 self.append(r, Some(told), &facts);
@@ -92,8 +98,13 @@ impl<F: Format> Core<F> {
         self.common.number += facts.pieces.len() as u64;
         self.common.position = start + facts.duration;
         self.common.horizon += 1;
+        let last = facts.pieces.last().copied();
+        self.common.last_duration = to_duration(last.unwrap_or_default());
         if facts.dates.iter().any(Option::is_some) {
             self.common.earliest = self.common.next_date();
+        }
+        if facts.is_clock_ahead {
+            notices.push(Notice::ClockAhead { sequence });
         }
         let is_undated = |date: &Option<SystemTime>| date.is_some_and(|it| !is_expressible(it));
         let has_no_date = facts.dates.iter().any(is_undated)
@@ -113,9 +124,20 @@ impl<F: Format> Core<F> {
     fn facts(&mut self, lead: &Told, told: &[Option<Told>], start: Time) -> Facts {
         let own = || told.iter().flatten().filter_map(|it| it.own.as_ref());
         let is_seam = std::mem::take(&mut self.common.is_seam);
+        let starts_discontinuity = is_seam || own().any(|own| own.starts_discontinuity);
+        let mut is_clock_ahead = false;
         if let Some(date) = own().find_map(|own| own.date) {
             let earliest = self.common.earliest.unwrap_or(date);
             self.common.anchor = Some((date.max(earliest), start.micros()));
+        } else if lead.is_stored() {
+            let stored = told.iter().flatten().filter(|it| it.is_stored());
+            let arrived = stored.filter_map(|it| it.own.as_ref()?.arrived).min();
+            is_clock_ahead = self.common.follow_clock(&Arrived {
+                at: arrived,
+                start,
+                duration: lead.duration,
+                is_discontinuity: starts_discontinuity,
+            });
         }
         let mut left = (start + lead.duration).micros() - start.micros();
         let mut pieces = Vec::new();
@@ -140,7 +162,8 @@ impl<F: Format> Core<F> {
             is_stored: lead.is_stored(),
             duration: lead.duration,
             pieces,
-            starts_discontinuity: is_seam || own().any(|own| own.starts_discontinuity),
+            starts_discontinuity: starts_discontinuity || is_clock_ahead,
+            is_clock_ahead,
             dates,
         }
     }
@@ -174,6 +197,7 @@ impl<F: Format> Core<F> {
     /// Lists the number in a rendition: its own segment, or a gap.
     fn append(&mut self, r: usize, told: Option<Told>, facts: &Facts) {
         let longest = self.longest(r).unwrap_or(Micros::MAX);
+        let target = self.settings.target();
         let it = &mut self.renditions[r];
         let last = it.entries.back();
         let last_map = || last.and_then(|last| last.initialisation.clone());
@@ -208,7 +232,7 @@ impl<F: Format> Core<F> {
             && let Content::Stored(file) = &content
         {
             // The numbers are used up.
-            it.retire(file.clone(), 0);
+            it.retire(file.clone(), 0, bytes);
         }
         let mut start = it.position + skip;
         let end = start + duration;
@@ -226,7 +250,7 @@ impl<F: Format> Core<F> {
                 *piece
             };
             it.media_time = it.media_time.saturating_add(real);
-            it.entries.push_back(Entry {
+            let entry = Entry {
                 content: content.clone(),
                 start,
                 end: piece_end,
@@ -242,8 +266,10 @@ impl<F: Format> Core<F> {
                 sequence,
                 lines: std::mem::take(&mut lines),
                 date: date.filter(|date| is_expressible(*date)),
+                since: self.now,
                 bytes,
-            });
+            };
+            it.list(entry, target);
             start = piece_end;
         }
         it.position = end;
@@ -259,5 +285,7 @@ impl<F: Format> Core<F> {
         for it in &mut self.renditions {
             it.slide(&self.settings, longest);
         }
+        self.discard_ranges();
+        self.limit(longest);
     }
 }

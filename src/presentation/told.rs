@@ -34,6 +34,8 @@ pub(crate) struct Own {
     pub(crate) lines: Vec<String>,
     pub(crate) starts_discontinuity: bool,
     pub(crate) date: Option<SystemTime>,
+    /// The wall clock when it was pushed.
+    pub(crate) arrived: Option<SystemTime>,
 }
 
 impl Told {

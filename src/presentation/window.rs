@@ -14,41 +14,46 @@ impl Rendition {
             return;
         };
         let least = window.max(target.saturating_mul(3 * SECOND));
-        let mut total = self.total();
+        while let Some(first) = self.entries.front()
+            && self.total() - first.micros >= least
+        {
+            self.first_leaves(longest);
+        }
+    }
+
+    /// Lets the first entry slide out. Its files wait for their deletion.
+    pub(crate) fn first_leaves(&mut self, longest: Micros) {
+        let Some(gone) = self.entries.pop_front() else {
+            return;
+        };
         let (about_to_end, about_to) = self.about_to_list.unwrap_or_default();
         // An initialisation segment is needed as long as any segment that needs it, and an earlier
         // one may be longer than the last.
         let longest = longest.saturating_add(self.longest_published.max(about_to));
-        while let Some(first) = self.entries.front()
-            && total - first.micros >= least
-            && let Some(gone) = self.entries.pop_front()
-        {
-            total -= gone.micros;
-            let mut longest_listing = self.listings.longest(self.media_sequence);
-            if self.media_sequence < about_to_end {
-                longest_listing = longest_listing.max(about_to);
-            }
-            self.media_sequence += 1;
-            self.discontinuity_sequence += u64::from(gone.starts_discontinuity);
-            let stays = gone.micros.saturating_add(longest_listing);
-            if let Content::Stored(file) = gone.content {
-                self.retire_listed(file, stays);
-            }
-            if let Some(map) = gone.initialisation {
-                self.retire(map.file.clone(), longest);
-            }
+        let mut longest_listing = self.listings.longest(self.media_sequence);
+        if self.media_sequence < about_to_end {
+            longest_listing = longest_listing.max(about_to);
+        }
+        self.media_sequence += 1;
+        self.discontinuity_sequence += u64::from(gone.starts_discontinuity);
+        let stays = gone.micros.saturating_add(longest_listing);
+        if let Content::Stored(file) = gone.content {
+            self.retire_listed(file, stays, gone.bytes);
+        }
+        if let Some(map) = gone.initialisation {
+            self.retire(map.file.clone(), longest, map.bytes);
         }
     }
 
     /// Retires a file that slid out. The initialisation segment before a lost one may come again,
     /// but does not hold a file that a listed segment had as well, unless it is listed itself.
-    fn retire_listed(&mut self, file: PathBuf, stays: Micros) {
+    fn retire_listed(&mut self, file: PathBuf, stays: Micros, bytes: u64) {
         if let Initialisation::Lost { before } = &mut self.next.initialisation
             && !self.entries.names(&file)
         {
             before.take_if(|(map, _)| map.file == file);
         }
-        self.retire(file, stays);
+        self.retire(file, stays, bytes);
     }
 
     /// Notes that its entries up to this number stood in a manifest of this duration.

@@ -12,8 +12,6 @@ use super::driver::{Action, Document};
 use super::fingerprint::Fingerprints;
 use super::format::{Format, ManifestKind, View};
 use super::job::{Job, Outcome, Phase, Rendered, Request, Write};
-use super::journal::{self, Published};
-use super::notice::Notice;
 use super::publication::Publication;
 use super::retention::Moment;
 use super::time::whole_seconds_above;
@@ -26,28 +24,38 @@ impl<F: Format> Core<F> {
         let publication = &self.publications[p];
         let mut covered = publication.manifest.covers.iter();
         match publication.manifest.kind {
-            ManifestKind::Index => covered.all(|r| {
-                let of = |it: &&Publication| {
-                    it.manifest.state().is_some() && it.manifest.covers.contains(r)
-                };
-                let found = self.publications.iter().find(of);
-                found.is_some_and(|it| it.published.number > 0)
-            }),
+            ManifestKind::Index => {
+                let are_published = covered.all(|r| {
+                    let of = |it: &&Publication| {
+                        it.manifest.state().is_some() && it.manifest.covers.contains(r)
+                    };
+                    let found = self.publications.iter().find(of);
+                    found.is_some_and(Publication::has_landed)
+                });
+                // At the end the format says what it lacks, unless the manifest of an earlier session
+                // stands.
+                let is_the_end = self.are_all_over() && !self.common.is_resumed;
+                are_published && (is_the_end || self.format.is_ready(p, &self.view()))
+            }
             ManifestKind::Segments { .. } | ManifestKind::Beside => {
                 let has_entries = covered.any(|r| !self.renditions[*r].entries.is_empty());
                 has_entries
                     && (!self.is_at_the_end() || self.are_all_over())
-                    && self.format.is_ready(p)
+                    && self.format.is_ready(p, &self.view())
             }
         }
     }
 
-    /// Whether the manifest has a version that nobody has tried to publish. Nobody else repeats the
-    /// failed publication of a manifest beside others.
+    /// Whether the manifest has a version that nobody has tried to publish. A manifest that names
+    /// others has no rendition that would publish it again, so it is due until it has landed, or
+    /// the format has refused this version.
     pub(crate) fn is_due(&self, p: usize) -> bool {
         let it = &self.publications[p];
-        let is_new = it.version > it.tried || (it.manifest.is_beside() && it.is_unpublished());
-        is_new && self.is_publishable(p)
+        let is_due = match it.manifest.kind {
+            ManifestKind::Index | ManifestKind::Beside => it.is_unpublished() && !it.has_no_text(),
+            ManifestKind::Segments { .. } => it.version > it.tried,
+        };
+        is_due && self.is_publishable(p)
     }
 
     /// Begins the work on a manifest; `false` if another thread is at it, which then publishes the
@@ -80,12 +88,20 @@ impl<F: Format> Core<F> {
                 Phase::Render => (self.render(p), None),
                 Phase::State => (Phase::Manifest, self.state(p)),
                 Phase::Manifest => (Phase::Delete, self.manifest(p)),
-                Phase::Delete => (Phase::EndState, self.next_deletion(p, now)),
+                Phase::Delete => {
+                    let clip = self.clip_deletion(p);
+                    self.job(p)?.deletes_clip = clip.is_some();
+                    let part = clip.or_else(|| self.part_deletion(p));
+                    let action = part.or_else(|| self.next_deletion(p, now));
+                    (Phase::EndState, action)
+                }
                 Phase::EndState => (Phase::Over, self.end_state(p)),
                 Phase::Over => {
                     let it = &self.publications[p];
                     let is_newer = it.version > it.tried && self.is_publishable(p);
                     if !is_newer {
+                        let over = self.over_quota(p);
+                        self.job(p)?.outcome.notices.extend(over);
                         return None;
                     }
                     // It has changed meanwhile, by another thread.
@@ -118,10 +134,23 @@ impl<F: Format> Core<F> {
         let is_making_room = job.room.as_ref().is_some_and(|room| room.is_deleting);
         match (action, job.phase) {
             (Action::Put(document), Phase::State) => self.state_done(p, document, result, now),
+            (Action::Put(document), Phase::EndState) => {
+                self.last_state_done(p, document, result);
+            }
             (Action::Put(document), _) => self.manifest_done(p, document, result, now),
             (Action::Delete { path, .. }, _) if is_making_room => {
                 self.deleted(p, path, result);
             }
+            (Action::Delete { .. }, Phase::Delete) if job.deletes_clip => {
+                self.clip_deleted(p, result);
+            }
+            (
+                Action::Delete {
+                    object: ObjectKind::State,
+                    ..
+                },
+                Phase::Delete,
+            ) => self.part_deleted(p, result),
             (Action::Delete { path, .. }, Phase::Delete) => self.deleted(p, path, result),
             (Action::Delete { .. }, Phase::OldState) => self.old_state_deleted(p, result),
             (Action::Delete { .. }, _) => self.end_state_deleted(p, result),
@@ -138,31 +167,28 @@ impl<F: Format> Core<F> {
         self.publications[p].job.as_mut()
     }
 
-    /// Deletes the side file of an earlier session before the first publication.
-    fn old_state(&mut self, p: usize) -> Option<Action> {
-        let it = &self.publications[p];
-        let path = it.manifest.state().filter(|_| it.may_have_old_state)?;
-        Some(Action::delete(path.clone(), ObjectKind::State))
-    }
-
-    fn old_state_deleted(&mut self, p: usize, result: Result<(), SinkError>) {
+    fn render(&mut self, p: usize) -> Phase {
+        let text = self.text(p);
         let it = &mut self.publications[p];
-        let Some(job) = &mut it.job else { return };
-        job.phase = Phase::Render;
-        match result {
-            Ok(()) => it.may_have_old_state = false,
-            // A sink that cannot delete hardly wrote one.
-            Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
-                it.may_have_old_state = false;
-                job.outcome.overcome.push(error);
+        let Some(job) = &mut it.job else {
+            return Phase::Over;
+        };
+        match text {
+            Ok(mut text) => {
+                job.outcome.notices.append(&mut text.notices);
+                job.text = Some(text);
+                Phase::State
             }
-            // A failed deletion does not prevent the publication.
-            Err(error) => job.outcome.notices.push(Notice::NotDeleted(error)),
+            Err(cause) => {
+                let error = SinkError::from(cause).with_path(&it.manifest.path);
+                job.outcome.errors.push(error);
+                Phase::Delete
+            }
         }
     }
 
     /// Makes the text. What is listed in it is fixed from here on.
-    fn render(&mut self, p: usize) -> Phase {
+    pub(super) fn text(&mut self, p: usize) -> io::Result<Rendered> {
         if self.settings.target_secs.is_none() {
             self.settle_target();
         }
@@ -173,18 +199,9 @@ impl<F: Format> Core<F> {
         let text = self.format.render(p, &view);
         let it = &mut self.publications[p];
         it.tried = it.version;
+        it.is_refused = text.is_err();
         it.standing.is_replaced();
-        let Some(job) = &mut it.job else {
-            return Phase::Over;
-        };
-        let text = match text {
-            Ok(text) => text,
-            Err(cause) => {
-                let error = SinkError::from(cause).with_path(&it.manifest.path);
-                job.outcome.errors.push(error);
-                return Phase::Delete;
-            }
-        };
+        let text = text?;
         let fingerprint = Fingerprints::of(it.rolling.next(&text.bytes, text.kept));
         it.texts.add(&fingerprint);
         let mut number = 0;
@@ -193,67 +210,17 @@ impl<F: Format> Core<F> {
             number = number.max(rendition.end());
             if it.manifest.state().is_some() {
                 rendition.about_to_list = Some((rendition.end(), rendition.total()));
-                let retired = &mut rendition.retired;
-                rendition.retiring.append(retired);
+                rendition.ranges.were_rendered();
+                rendition.retiring.add(it.version, &mut rendition.retired);
             }
         }
-        job.text = Some(Rendered {
+        Ok(Rendered {
             bytes: text.bytes,
             version: it.version,
             fingerprint,
             number,
-        });
-        Phase::State
-    }
-
-    /// The side file, with all pending deletions, if it has changed.
-    fn state(&mut self, p: usize) -> Option<Action> {
-        let it = &mut self.publications[p];
-        let retention = it.retention.as_ref()?;
-        // The manifest that is about to be published counts already.
-        let covered = || it.manifest.covers.iter().map(|r| &self.renditions[*r]);
-        let longest = covered().map(|it| {
-            let about_to = it.about_to_list.map_or(it.total(), |(_, total)| total);
-            it.longest_published.max(about_to)
-        });
-        let published = Published {
-            longest: longest.max().unwrap_or_default(),
-            ..it.published
-        };
-        let retired = retention
-            .retired()
-            .chain(covered().flat_map(|it| it.retiring.iter().chain(it.retired.iter())));
-        let header = it.manifest.state_header();
-        let state = journal::render(header, published, &it.texts, retired);
-        if state == it.written_state {
-            return None;
-        }
-        // After a failure either of the two texts may be stored.
-        it.written_state.clear();
-        let path = it.manifest.state()?.clone();
-        Some(Action::Put(Document {
-            path,
-            bytes: state,
-            object: ObjectKind::State,
-            version: it.version,
-            attempt: it.job.as_ref().map_or(1, |job| job.attempt),
-        }))
-    }
-
-    fn state_done(
-        &mut self,
-        p: usize,
-        document: Document,
-        result: Result<(), SinkError>,
-        now: Duration,
-    ) {
-        match result {
-            Ok(()) => {
-                self.publications[p].written_state = document.bytes;
-                self.written(p, Phase::Manifest);
-            }
-            Err(error) => self.not_written(p, error, now),
-        }
+            notices: text.notices,
+        })
     }
 
     fn manifest(&mut self, p: usize) -> Option<Action> {
@@ -263,7 +230,21 @@ impl<F: Format> Core<F> {
         let text = job.text.as_mut()?;
         let bytes = std::mem::take(&mut text.bytes);
         let version = text.version;
+        let path = it.manifest.path.clone();
         // A client may have seen the text even if the write fails.
+        self.listed(p);
+        Some(Action::Put(Document {
+            path,
+            bytes,
+            object: ObjectKind::Manifest,
+            version,
+            attempt,
+        }))
+    }
+
+    /// The text that was made last may be seen from now on.
+    pub(super) fn listed(&mut self, p: usize) {
+        let it = &self.publications[p];
         for r in &it.manifest.covers {
             let rendition = &mut self.renditions[*r];
             if it.manifest.state().is_some()
@@ -272,13 +253,6 @@ impl<F: Format> Core<F> {
                 rendition.was_listed(end, total);
             }
         }
-        Some(Action::Put(Document {
-            path: it.manifest.path.clone(),
-            bytes,
-            object: ObjectKind::Manifest,
-            version,
-            attempt,
-        }))
     }
 
     fn manifest_done(
@@ -306,7 +280,13 @@ impl<F: Format> Core<F> {
         };
         it.landed = version;
         it.texts = text.fingerprint;
-        it.published.number = text.number;
+        self.stands(p, version, text.number, now);
+    }
+
+    /// A version that lists up to this number is the one at the destination.
+    pub(super) fn stands(&mut self, p: usize, version: u64, number: u64, now: Duration) {
+        let it = &mut self.publications[p];
+        it.published.number = number;
         if it.manifest.is_beside() {
             return self.beside_landed(p, now);
         }
@@ -317,12 +297,13 @@ impl<F: Format> Core<F> {
         for r in &it.manifest.covers {
             let rendition = &mut self.renditions[*r];
             rendition.about_to_list = None;
+            rendition.ranges.were_published();
             it.published.longest = it.published.longest.max(rendition.longest_published);
             let since = Moment {
                 media: rendition.media_time,
                 clock: now,
             };
-            let retired = rendition.retiring.take();
+            let retired = rendition.retiring.take_until(version);
             left.extend(retired.iter().map(|it| it.file().to_path_buf()));
             if let Some(retention) = &mut it.retention {
                 retention.add(retired, since);
@@ -373,5 +354,9 @@ impl<F: Format> Core<F> {
         });
         let longest = longest.max().unwrap_or_default();
         self.settings.target_secs = Some(whole_seconds_above(longest).max(1));
+        let target = self.settings.target().unwrap_or_default();
+        self.renditions
+            .iter_mut()
+            .for_each(|it| it.measure_all(target));
     }
 }

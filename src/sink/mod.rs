@@ -1,10 +1,19 @@
-//! Sinks: the [`SegmentSink`] trait, sinks made from closures, and the disk sink.
+//! Sinks: the [`SegmentSink`] trait, sinks made from closures, the disk sink, the HTTP sink and the
+//! S3 sink.
 
 mod context;
 mod disk;
+#[cfg(feature = "http")]
+mod http;
+#[cfg(feature = "s3")]
+mod s3;
 
 pub use context::{ObjectKind, Pause, WriteContext};
 pub use disk::{DiskSink, Durability, Existing, Swept, pre_allocate_file};
+#[cfg(feature = "http")]
+pub use http::{HttpCaching, HttpOptions, HttpRequest, HttpSink};
+#[cfg(feature = "s3")]
+pub use s3::{S3Bucket, S3Credentials, S3Integrity, S3Keys, S3Options, S3Sink, S3Swept};
 
 use std::fmt;
 use std::io;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::common::gate::Gate;
 use crate::common::segments::payload;
 use crate::common::sinks::gated;
-use crate::common::threads::{must_end, spawn_asleep};
+use crate::common::threads::{in_some_time, must_end, spawn_asleep};
 use segment_stream::{
-    NoNext, ProducedSegment, SegmentStream, SegmentStreamConfig, SendError, Submission, WhenFull,
-    WriteError, WriteErrorKind,
+    NoNext, ProducedSegment, SegmentStream, SegmentStreamConfig, Submission, WhenFull, WriteError,
+    WriteErrorKind,
 };
 
 fn of_size(sequence: u64, length: usize) -> ProducedSegment {
@@ -126,30 +126,37 @@ fn a_large_segment_is_not_overtaken_by_small_ones() {
 
 #[test]
 fn who_gives_up_in_the_line_lets_the_next_one_through() {
-    must_end(|| {
-        let (stream, sender, gate) = stalled(bytes(100));
-        let (tell, told) = crossbeam_channel::bounded::<SendError>(1);
-        let large = spawn_asleep({
-            let sender = sender.clone();
-            move || {
-                let timeout = Duration::from_millis(200);
-                let error = sender.send_timeout(of_size(1, 95), timeout).unwrap_err();
-                tell.send(error).unwrap();
-            }
-        });
-        wait_until_waiting(&stream, 1);
-        let small = spawn_asleep({
-            let sender = sender.clone();
-            move || sender.send(of_size(2, 90))
-        });
-        // Nothing else happens to the stream: only the one before it is gone.
-        assert!(told.recv().unwrap().is_timeout());
-        small.join().unwrap().unwrap();
-        large.join().unwrap();
-        gate.open();
-        drop(sender);
-        assert_eq!(stream.map(Result::unwrap).count(), 2);
+    in_some_time(Duration::from_millis(200), |timeout| {
+        must_end(move || next_one_waits(timeout))
     });
+}
+
+/// Whether a small segment has waited behind a large one, whose sender gives up.
+fn next_one_waits(timeout: Duration) -> bool {
+    let (stream, sender, gate) = stalled(bytes(100));
+    let large = thread::spawn({
+        let sender = sender.clone();
+        move || sender.send_timeout(of_size(1, 95), timeout).unwrap_err()
+    });
+    while stream.stats().waiting_senders < 1 && !large.is_finished() {
+        thread::yield_now();
+    }
+    let small = thread::spawn({
+        let sender = sender.clone();
+        move || sender.send(of_size(2, 90))
+    });
+    let mut has_waited = false;
+    while !small.is_finished() {
+        has_waited |= stream.stats().waiting_senders == 2;
+        thread::yield_now();
+    }
+    // Nothing else happens to the stream: only the one before it is gone.
+    assert!(large.join().unwrap().is_timeout());
+    small.join().unwrap().unwrap();
+    gate.open();
+    drop(sender);
+    assert_eq!(stream.map(Result::unwrap).count(), 2);
+    has_waited
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::common::config::{WRITERS, depth};
 use crate::common::gate::Gate;
 use crate::common::segments::{segment, segment_at};
 use crate::common::sinks::{Call, Recording, gated, panicking_on};
-use crate::common::sync::Mutex;
+use crate::common::sync::{Condvar, Mutex};
 use crate::common::threads::{must_end, spawn_asleep};
 use segment_stream::{
     DiskSink, NoNext, SegmentSink, SegmentStream, SegmentStreamConfig, StreamStats, Submission,
@@ -179,18 +179,26 @@ fn what_waits_for_an_equal_path_is_written_after_the_stream_is_closed_too() {
 fn many_equal_paths_of_many_producers_never_overlap() {
     for writers in WRITERS {
         must_end(move || {
-            let busy: Arc<Mutex<Vec<PathBuf>>> = Arc::default();
-            let most = Arc::new(AtomicUsize::new(0));
+            let busy: Arc<(Mutex<Vec<PathBuf>>, Condvar)> = Arc::default();
+            // Before, the test would prove nothing: writers take turns on a busy machine.
+            let have_overlapped = Arc::new(AtomicBool::new(writers == 1));
             let (stream, sender) = SegmentStream::with_writers(depth(32), writers, |_| {
-                let (busy, most) = (Arc::clone(&busy), Arc::clone(&most));
+                let (busy, have_overlapped) = (Arc::clone(&busy), Arc::clone(&have_overlapped));
                 sink::from_fn(move |segment| {
                     let path = segment.path_hint.clone().unwrap();
-                    {
-                        let mut busy = busy.lock().unwrap();
-                        assert!(!busy.contains(&path), "two writers at {path:?}");
-                        busy.push(path.clone());
-                        most.fetch_max(busy.len(), Ordering::Relaxed);
+                    let (busy, changed) = &*busy;
+                    let mut at_it = busy.lock().unwrap();
+                    assert!(!at_it.contains(&path), "two writers at {path:?}");
+                    at_it.push(path.clone());
+                    if at_it.len() > 1 {
+                        have_overlapped.store(true, Ordering::Relaxed);
                     }
+                    changed.notify_all();
+                    // The first write waits for a second one, at one of the other paths.
+                    while !have_overlapped.load(Ordering::Relaxed) {
+                        at_it = changed.wait(at_it).unwrap();
+                    }
+                    drop(at_it);
                     thread::yield_now();
                     busy.lock().unwrap().retain(|it| *it != path);
                     Ok(())
@@ -211,8 +219,6 @@ fn many_equal_paths_of_many_producers_never_overlap() {
             drop(sender);
             assert_eq!(stream.map(Result::unwrap).count(), 2_000);
             producers.into_iter().for_each(|it| it.join().unwrap());
-            // With more writers than one the test proves something only if they did overlap.
-            assert!(writers == 1 || most.load(Ordering::Relaxed) > 1);
         });
     }
 }

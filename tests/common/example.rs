@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
+/// The variable that names the folder for temporary files.
+pub const TEMPORARY: &str = if cfg!(windows) { "TMP" } else { "TMPDIR" };
+
 /// The binary of an example, beside the running test and with its profile. `cargo test` builds it
 /// with the tests. If it is missing, older than its sources, or of other features, as
 /// `cargo test --test` leaves it, it is built here, once in a process.
@@ -83,6 +86,12 @@ fn build(name: &str, folder: &Path, target: &Path) {
     }
     if cfg!(feature = "confined") {
         features.push("confined");
+    }
+    if cfg!(feature = "http") {
+        features.push("http");
+    }
+    if cfg!(feature = "s3") {
+        features.push("s3");
     }
     let status = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
         .current_dir(env!("CARGO_MANIFEST_DIR"))

@@ -18,6 +18,7 @@ pub mod means;
 pub mod muxer;
 pub mod segments;
 pub mod sinks;
+pub mod splice;
 pub mod sync;
 pub mod thorough;
 pub mod threads;

@@ -45,6 +45,13 @@ pub fn must_end<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) ->
     }
 }
 
+/// Tries this time and longer ones, until the case has met what it looks at: a busy machine needs
+/// longer for it.
+pub fn in_some_time(time: Duration, case: impl FnMut(Duration) -> bool) {
+    let times = [1, 10, 100].map(|longer| time * longer);
+    assert!(times.into_iter().any(case), "100 × {time:?} are too short");
+}
+
 /// Lets other threads go first, so many times over, and so mixes them. Where the machine is busy
 /// with something else that takes milliseconds each time, and it mixes them itself: so all of a
 /// process together stand in line for two seconds, and take no more than a moment from then on.

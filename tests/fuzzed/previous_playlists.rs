@@ -39,6 +39,7 @@ pub(crate) fn check(data: &[u8]) {
         playlist: parts.next().unwrap_or_default().to_vec(),
         state: parts.next().map(<[u8]>::to_vec),
         orphans: vec!["stray.ts".into()],
+        ..Previous::default()
     };
     let playlist = playlist(*asked);
     let base = if asked & HAS_BASE != 0 { BASE } else { "" };

@@ -249,7 +249,7 @@ impl Case {
             Previous {
                 playlist: text(self.playlist.path())?,
                 state: text(&self.playlist.state_path()),
-                orphans: Vec::new(),
+                ..Previous::default()
             }
         };
         let resumed =

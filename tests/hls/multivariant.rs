@@ -4,6 +4,8 @@
 mod attributes;
 #[path = "multivariant/groups.rs"]
 mod groups;
+#[path = "multivariant/measured.rs"]
+mod measured;
 
 use segment_stream::hls::{AudioRendition, MultivariantPlaylist, Variant};
 

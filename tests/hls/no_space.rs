@@ -161,7 +161,8 @@ impl SegmentSink for Disk {
         let mut inner = self.inner();
         let takes = inner.plan.removal_takes;
         let failure = inner.call(true);
-        inner.removed += usize::from(failure.is_none());
+        let is_segment = path.extension().is_some_and(|it| it == "ts");
+        inner.removed += usize::from(failure.is_none() && is_segment);
         drop(inner);
         self.folder.wait(takes);
         let result = match failure {

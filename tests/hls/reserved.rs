@@ -52,6 +52,9 @@ fn the_names_of_the_playlist_are_refused_and_all_else_goes_through() {
         "live/all.m3u8 . ",
         "live./all.m3u8",
         "LIVE /.All.m3u8.STATE..",
+        // The parts of the side file, and the lists of what clips pin.
+        "live/.all.m3u8.state.a0",
+        "live/.ALL.m3u8.state.clip-x",
     ] {
         let written = sink.write(&media(0, 2.0).with_path(own), &context);
         for refused in [
@@ -59,7 +62,7 @@ fn the_names_of_the_playlist_are_refused_and_all_else_goes_through() {
             sink.remove(Path::new(own), &WriteContext::default()),
         ] {
             let error = refused.expect_err(own).to_string();
-            assert!(error.contains("the name of the playlist"), "{error}");
+            assert!(error.contains("the name of the manifest"), "{error}");
         }
     }
     assert!(calls.0.lock().expect("no call panics").is_empty());

@@ -333,7 +333,7 @@ fn what_a_suspended_session_did_not_need_is_deleted_by_the_next() {
         let previous = Previous {
             playlist: folder.content(playlist.path()).expect("a playlist"),
             state,
-            orphans: Vec::new(),
+            ..Previous::default()
         };
         let publisher = MediaPlaylistPublisher::resume(playlist.clone(), folder.clone(), &previous)
             .expect("it can be resumed")

@@ -132,7 +132,7 @@ fn a_refusal_has_its_kind_and_names_the_playlist() {
     let mut bench = Bench::new(event());
     let error = bench.publisher.finish().expect_err("nothing was pushed");
     assert_eq!(error.kind(), PublishErrorKind::Invalid);
-    let message = "the playlist was not published: \"live.m3u8\": no segment was ever pushed";
+    let message = "the manifest was not published: \"live.m3u8\": no segment was ever pushed";
     assert_eq!(error.to_string(), message);
     let _ = bench.push(0, 2.0);
     let _ = bench.publisher.finish().expect("it ends");
@@ -164,7 +164,7 @@ fn the_sink_of_a_publisher_is_told_what_it_writes() {
     let refusing = sink::from_fn(|_| Err(std::io::Error::other("no")));
     let mut publisher = MediaPlaylistPublisher::new(event(), refusing).expect("a playlist");
     let error = publisher.push(&Ok(media(0, 2.0))).expect_err("refused");
-    let message = "the playlist was not published: cannot write \"live.m3u8\": no";
+    let message = "the manifest was not published: cannot write \"live.m3u8\": no";
     assert_eq!(error.to_string(), message);
 }
 
@@ -226,7 +226,7 @@ fn that_nothing_is_due_on_a_full_disk_is_logged_once_in_ten_seconds() {
         panic!("{found:?}");
     };
     let begins = format!(
-        "no space is left for the playlist \"{name}\", and nothing more is due for deletion (files \
+        "no space is left for the manifest \"{name}\", and nothing more is due for deletion (files \
          not due yet: 1): "
     );
     assert!(message.starts_with(&begins), "{message}");

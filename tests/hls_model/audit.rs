@@ -114,6 +114,9 @@ impl Audit {
         if self.is_listed(path, setup) {
             return Err("the published playlist lists it".into());
         }
+        if setup.is_part(path) && self.is_named(path, setup) {
+            return Err("the side file names it".into());
+        }
         let until = match self.until.get(path) {
             Some(until) if !self.overwritten.contains(path) => until,
             _ => return Ok(()),
@@ -126,6 +129,28 @@ impl Audit {
             return Err(format!("too early by {early} µs of media (§6.2.2)"));
         }
         Ok(())
+    }
+
+    /// Whether the side file names this part of it.
+    fn is_named(&self, part: &Path, setup: &Setup) -> bool {
+        let text = self.present.get(&setup.state_path());
+        let text = String::from_utf8_lossy(text.map_or(&[][..], Vec::as_slice)).into_owned();
+        let name = part
+            .extension()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        text.lines().any(|line| {
+            let words: Vec<_> = line.split(' ').collect();
+            let ["parts", letter, _, first, end] = *words else {
+                return false;
+            };
+            let number = name
+                .strip_prefix(letter)
+                .and_then(|it| it.parse::<u64>().ok());
+            let [first, end] = [first, end].map(|it| it.parse::<u64>().expect("a number"));
+            number.is_some_and(|number| (first..end).contains(&number))
+        })
     }
 
     pub(crate) fn is_listed(&self, path: &Path, setup: &Setup) -> bool {

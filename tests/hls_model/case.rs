@@ -94,16 +94,12 @@ impl<'a> Case<'a> {
         self.folder.set_faults(Faults::default());
         self.given.clear();
         self.cannot_delete = 0;
-        let Some(playlist) = self.folder.content(Path::new(self.setup.path)) else {
+        let playlist = self.setup.playlist(first_date());
+        let previous = Previous::read_through(&mut self.folder.clone(), &playlist);
+        let Some(previous) = previous.map_err(|error| error.to_string())? else {
             return self.start();
         };
         let text = self.audit.last.clone().expect("it was published");
-        let state = self.folder.content(&self.setup.state_path());
-        let previous = Previous {
-            playlist,
-            state,
-            orphans: Vec::new(),
-        };
         let begun = Duration::from_secs(self.setup.clock_secs);
         let now = (self.folder.clock())().saturating_sub(begun);
         let asked = first_date() + now;
@@ -449,6 +445,10 @@ impl<'a> Case<'a> {
         }
         if self.audit.present.contains_key(&self.setup.state_path()) {
             return Err("the side file is left".into());
+        }
+        let mut parts = self.audit.present.keys();
+        if let Some(part) = parts.find(|it| self.setup.is_part(it)) {
+            return Err(format!("the part {} is left", part.display()));
         }
         let all = &self.audit.ever_listed | &self.given;
         self.audit.nothing_is_left(&all, self.setup)

@@ -128,6 +128,15 @@ impl Folder {
         self.inner().files.get(path).cloned()
     }
 
+    /// The length of all segments.
+    #[allow(dead_code, reason = "the tests of limits use it")]
+    pub(crate) fn segment_bytes(&self) -> u64 {
+        let inner = self.inner();
+        let files = inner.files.iter();
+        let segments = files.filter(|(path, _)| path.extension().is_some_and(|it| it == "ts"));
+        segments.map(|(_, data)| data.len() as u64).sum()
+    }
+
     pub(crate) fn take_records(&self) -> Vec<Record> {
         std::mem::take(&mut self.inner().records)
     }

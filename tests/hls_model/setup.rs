@@ -27,6 +27,8 @@ pub(crate) struct Setup {
     pub(crate) first_number: u64,
     pub(crate) never_removes: bool,
     pub(crate) clock_secs: u64,
+    /// Few lines, so that few files that wait make parts.
+    pub(crate) side_file_lines: usize,
 }
 
 /// 2026-11-22T17:00:00.123456Z
@@ -59,7 +61,7 @@ impl Setup {
         if self.is_independent {
             playlist = playlist.independent_segments();
         }
-        playlist
+        playlist.side_file_lines(self.side_file_lines)
     }
 
     /// The prefix of every URI.
@@ -73,6 +75,14 @@ impl Setup {
         let path = Path::new(self.path);
         let name = path.file_name().expect("it has a name").to_string_lossy();
         path.with_file_name(format!(".{name}.state"))
+    }
+
+    /// Whether it is a part of the side file.
+    pub(crate) fn is_part(&self, path: &Path) -> bool {
+        let side_file = self.state_path().to_string_lossy().into_owned();
+        let rest = path.to_string_lossy().into_owned();
+        rest.strip_prefix(&side_file)
+            .is_some_and(|rest| rest.starts_with('.'))
     }
 
     /// The file that a URI names: the prefix taken off, the rest decoded step by step.
@@ -129,11 +139,20 @@ pub(crate) fn setup(kinds: &'static [Kind]) -> impl Strategy<Value = Setup> {
         ],
         prop_oneof![9 => Just(false), 1 => Just(true)],
         proptest::sample::select(&[0, 100_000][..]),
+        proptest::sample::select(&[2, 3, 32][..]),
     );
     (place, numbers).prop_map(
         |(
             (kind, path, base, is_dated, is_independent),
-            (window_secs, target, deletes, first_number, never_removes, clock_secs),
+            (
+                window_secs,
+                target,
+                deletes,
+                first_number,
+                never_removes,
+                clock_secs,
+                side_file_lines,
+            ),
         )| Setup {
             kind,
             path,
@@ -147,6 +166,7 @@ pub(crate) fn setup(kinds: &'static [Kind]) -> impl Strategy<Value = Setup> {
             first_number,
             never_removes,
             clock_secs,
+            side_file_lines,
         },
     )
 }

@@ -97,6 +97,10 @@ fn name() -> impl Strategy<Value = Name> {
         "\u{feff}",
         "\u{85}",
     ];
+    // Windows has no names with these, and a segment of such a name is none.
+    let is_special = |it: char| it < ' ' || "<>:\"\\|?*".contains(it);
+    let is_name = |it: &&str| cfg!(not(windows)) || !it.contains(is_special);
+    let odd: Vec<_> = odd.into_iter().filter(is_name).collect();
     let unusable = [
         Unusable::None,
         Unusable::Playlist,
@@ -107,7 +111,7 @@ fn name() -> impl Strategy<Value = Name> {
     ];
     prop_oneof![
         16 => Just(Name::Fresh),
-        2 => proptest::sample::select(odd.to_vec()).prop_map(Name::Odd),
+        2 => proptest::sample::select(odd).prop_map(Name::Odd),
         1 => (0..6_usize).prop_map(Name::Again),
         1 => proptest::sample::select(unusable.to_vec()).prop_map(Name::Unusable),
     ]

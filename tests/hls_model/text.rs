@@ -12,6 +12,8 @@ pub(crate) struct Text {
     pub(crate) kind: Option<String>,
     pub(crate) is_independent: bool,
     pub(crate) entries: Vec<Entry>,
+    /// The date ranges that no segment brought, and the number of the segment behind each.
+    pub(crate) ranges: Vec<(u64, String)>,
     pub(crate) has_ended: bool,
 }
 
@@ -100,6 +102,14 @@ impl Reader<'_> {
             self.next.tags.push(line.to_owned());
             return Ok(());
         }
+        if line.starts_with("#EXT-X-DATERANGE:") {
+            if self.next != Entry::default() || !self.said.is_empty() {
+                return Err("a date range between the tags of a segment".into());
+            }
+            let number = self.text.end();
+            self.text.ranges.push((number, line.to_owned()));
+            return Ok(());
+        }
         let (name, value) = line
             .split_once(':')
             .map_or((line, None), |(n, v)| (n, Some(v)));
@@ -147,7 +157,8 @@ impl Reader<'_> {
         if self.headers.iter().any(|header| header == name) {
             return Err("a header twice (§4.3.3)".into());
         }
-        if !self.text.entries.is_empty() || self.next != Entry::default() {
+        let has_begun = !self.text.entries.is_empty() || !self.text.ranges.is_empty();
+        if has_begun || self.next != Entry::default() {
             return Err("a header after the first segment began".into());
         }
         self.headers.push(name.to_owned());
@@ -252,7 +263,7 @@ fn duration(value: &str) -> Option<u64> {
 }
 
 /// `2026-11-22T17:00:00.000Z` in milliseconds since 1970.
-fn date(value: &str) -> Result<i64, String> {
+pub(crate) fn date(value: &str) -> Result<i64, String> {
     let shape: String = value
         .chars()
         .map(|it| if it.is_ascii_digit() { '0' } else { it })

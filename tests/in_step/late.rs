@@ -2,7 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use segment_stream::hls::{MediaPlaylist, MediaPlaylistPublisher, Notice, Presentation, Retention};
+use segment_stream::hls::{
+    MediaPlaylist, MediaPlaylistPublisher, MultivariantPlaylist, Notice, Presentation, Retention,
+    Variant,
+};
 use segment_stream::{ProducedSegment, SegmentInfo};
 
 use super::lost::stored;
@@ -130,4 +133,21 @@ fn a_rendition_that_begins_later_or_earlier_meets_the_others_by_number() {
     assert_eq!(uris("a.m3u8"), ["a-7.ts", "a-8.ts", "a-9.ts"]);
     assert_eq!(uris("b.m3u8"), ["gap", "gap", "b-9.ts"]);
     assert_eq!(uris("c.m3u8"), ["c-7.ts", "c-8.ts", "c-9.ts"]);
+}
+
+/// It changes no more, so that nothing but its failure makes it due again.
+#[test]
+fn a_multivariant_playlist_that_was_refused_is_published_by_the_next_push() {
+    let memory = Memory::default();
+    let shared = MediaPlaylist::event("").target_duration(Duration::from_secs(2));
+    let main = MultivariantPlaylist::new("main.m3u8").variant(Variant::new("a.m3u8", 1));
+    let presentation = Presentation::new(shared).expect("a presentation");
+    let presentation = presentation.multivariant(main).expect("the first");
+    let a = presentation.rendition("a.m3u8", memory.clone());
+    let mut a = a.expect("the only one");
+    memory.refuse(Some("main.m3u8"));
+    assert!(a.push(&Ok(segment("a", 0))).is_err());
+    memory.refuse(None);
+    a.push(&Ok(segment("a", 1))).expect("it is published");
+    assert!(memory.has("main.m3u8"));
 }

@@ -5,23 +5,24 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use segment_stream::hls::{
-    MediaPlaylist, MediaPlaylistPublisher, MultivariantPlaylist, Notice, Presentation, Previous,
-    Variant,
+    ClockPolicy, MediaPlaylist, MediaPlaylistPublisher, MultivariantPlaylist, Notice, Presentation,
+    Previous, Variant,
 };
 use segment_stream::{ProducedSegment, SegmentInfo, Yielded};
 
 use super::lost::{lost_with_info, stored};
 use super::memory::Memory;
+use super::ranges::Ranges;
 use super::text::{Entry, Text, parse};
 
-const NAMES: [&str; 3] = ["video", "audio", "text"];
+pub(crate) const NAMES: [&str; 3] = ["video", "audio", "text"];
 const TARGET: u64 = 4;
 const STEPS: usize = 40;
 
-type Checked<T = ()> = Result<T, String>;
+pub(crate) type Checked<T = ()> = Result<T, String>;
 
 /// Xorshift.
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -31,11 +32,11 @@ impl Random {
         self.0
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 
-    fn one_in(&mut self, chances: u64) -> bool {
+    pub(crate) fn one_in(&mut self, chances: u64) -> bool {
         self.below(chances) == 0
     }
 }
@@ -47,6 +48,8 @@ struct Rule {
     /// The durations in milliseconds, and whether each is stored.
     told: [VecDeque<(u64, bool)>; 3],
     next: [u64; 3],
+    /// The duration of the last segment.
+    last: [Option<u64>; 3],
 }
 
 impl Rule {
@@ -54,6 +57,7 @@ impl Rule {
     fn tell(&mut self, r: usize, millis: u64, is_stored: bool) -> bool {
         let number = self.next[r];
         self.next[r] += 1;
+        self.last[r] = Some(millis);
         if number < self.horizon {
             return false;
         }
@@ -65,6 +69,13 @@ impl Rule {
             }
         }
         true
+    }
+
+    /// Numbers are missing, each of which counts like the segment before it.
+    fn miss(&mut self, r: usize, numbers: u64) {
+        for _ in 0..numbers {
+            let _ = self.tell(r, self.last[r].unwrap_or(TARGET * 1000), false);
+        }
     }
 
     fn settles(&self) -> bool {
@@ -80,12 +91,21 @@ struct Case {
     memory: Memory,
     is_event: bool,
     has_init: bool,
+    /// Whether dates follow the wall clock, which is far from what the durations say.
+    is_by_clock: bool,
     publishers: Vec<MediaPlaylistPublisher<Memory>>,
     rule: Rule,
     /// The producer's number of step 0 of this session.
     origin: u64,
     next: [u64; 3],
     fresh: u32,
+    /// The date ranges, once a session has begun.
+    ranges: Ranges,
+    /// The key in force, by rendition, and those of the segments.
+    keys: [BTreeMap<String, String>; 3],
+    keys_of: BTreeMap<String, BTreeMap<String, String>>,
+    /// The lines of the segments.
+    lines_of: BTreeMap<String, String>,
     /// The segments that came in time, by rendition.
     in_time: BTreeSet<String>,
     too_late: BTreeSet<String>,
@@ -112,16 +132,22 @@ struct Facts {
 pub(crate) fn run(seed: u64) -> Checked {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let (is_event, has_init) = (random.one_in(3), random.one_in(2));
+    let is_by_clock = random.one_in(3);
     let mut case = Case {
         random,
         memory: Memory::default(),
         is_event,
         has_init,
+        is_by_clock,
         publishers: Vec::new(),
         rule: Rule::default(),
         origin: 0,
         next: [0; 3],
         fresh: 0,
+        ranges: Ranges::default(),
+        keys: [const { BTreeMap::new() }; 3],
+        keys_of: BTreeMap::new(),
+        lines_of: BTreeMap::new(),
         in_time: BTreeSet::new(),
         too_late: BTreeSet::new(),
         broken: BTreeSet::new(),
@@ -137,11 +163,30 @@ pub(crate) fn run(seed: u64) -> Checked {
     case.end()
 }
 
+/// No date is that of two segments, but for overlaps below one second.
+fn check_dates(text: &Text) -> Checked {
+    let dated = text
+        .entries
+        .iter()
+        .filter_map(|it| Some((it.date?, it.micros)));
+    let dated: Vec<_> = dated.collect();
+    for pair in dated.windows(2) {
+        let ((before, micros), (date, _)) = (pair[0], pair[1]);
+        let lasts = i64::try_from(micros / 1_000).expect("small");
+        if date < before || (date == before && lasts > 0) || date - before < lasts - 1_000 {
+            return Err(format!(
+                "a segment of {lasts} ms from {before}, and one from {date}"
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn path(r: usize) -> String {
     format!("{}.m3u8", NAMES[r])
 }
 
-fn first_date() -> SystemTime {
+pub(crate) fn first_date() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_366_800)
 }
 
@@ -153,7 +198,11 @@ impl Case {
             MediaPlaylist::live("", Duration::from_secs(20))
         };
         let playlist = playlist.target_duration(Duration::from_secs(TARGET));
-        playlist.program_date_time(first_date())
+        if self.is_by_clock {
+            playlist.program_date_time_by_clock(ClockPolicy::new())
+        } else {
+            playlist.program_date_time(first_date())
+        }
     }
 
     /// A process begins, or goes on with what is there.
@@ -165,9 +214,12 @@ impl Case {
             });
         let presentation = Presentation::new(self.shared()).map_err(|it| it.to_string())?;
         let presentation = presentation.with_clock(self.memory.clock());
+        let clock = self.memory.clock();
+        let presentation = presentation.with_wall_clock(move || first_date() + clock());
         let presentation = presentation
             .multivariant(main)
             .map_err(|it| it.to_string())?;
+        self.ranges.start(presentation.date_ranges());
         self.publishers = Vec::new();
         for r in 0..3 {
             let playlist = self.shared().rendition(path(r));
@@ -195,6 +247,11 @@ impl Case {
         self.next = [origin; 3];
         self.rule = Rule::default();
         for r in 0..3 {
+            // Those of the last segment that is listed.
+            let last = self.texts[r].as_ref().and_then(|it| it.entries.last());
+            self.keys[r] = last.map_or_else(BTreeMap::new, |it| it.keys.clone());
+        }
+        for r in 0..3 {
             if self.has_init {
                 self.init(r)?;
             }
@@ -218,6 +275,7 @@ impl Case {
             2 if self.has_init => self.init(r)?,
             _ => {}
         }
+        self.ranges.step(&mut self.random)?;
         self.media(r)?;
         self.check()?;
         if self.memory.is_dead() {
@@ -247,6 +305,11 @@ impl Case {
     }
 
     fn media(&mut self, r: usize) -> Checked {
+        if self.next[r] > self.origin && self.random.one_in(20) {
+            let missing = 1 + self.random.below(3);
+            self.next[r] += missing;
+            self.rule.miss(r, missing);
+        }
         let sequence = self.next[r];
         self.next[r] += 1;
         self.fresh += 1;
@@ -266,6 +329,7 @@ impl Case {
             let later = Duration::from_millis(self.random.below(400_000));
             info = info.program_date_time(first_date() + later);
         }
+        let info = self.lines(r, &name, info);
         #[expect(clippy::cast_precision_loss, reason = "seconds")]
         let secs = millis as f64 / 1000.0;
         let segment = ProducedSegment::media(sequence, vec![1], secs).with_path(&name);
@@ -294,6 +358,37 @@ impl Case {
         Ok(())
     }
 
+    /// Keys that hold from this segment on, and a line of its own.
+    fn lines(&mut self, r: usize, name: &str, mut info: SegmentInfo) -> SegmentInfo {
+        if self.random.one_in(10) {
+            let key = format!("#EXT-X-KEY:METHOD=AES-128,URI=\"{}\",IV=0x01", self.fresh);
+            let keys = Some(key).filter(|_| !self.random.one_in(3));
+            self.keys[r] = keys
+                .iter()
+                .map(|it| ("identity".into(), it.clone()))
+                .collect();
+            info = info.key_lines(keys).expect("lines");
+        }
+        self.keys_of.insert(name.to_owned(), self.keys[r].clone());
+        let line = match self.random.below(12) {
+            0 => format!("#x-own:{}", self.fresh),
+            // In the form of the presentation's own.
+            1 => format!(
+                "#EXT-X-DATERANGE:START-DATE=\"2026-11-22T17:00:00.000Z\",ID=\"raw-{}\"",
+                self.fresh
+            ),
+            // It contradicts, or is refused for other reasons.
+            2 => {
+                return info
+                    .event_line(self.ranges.contradiction())
+                    .expect("a line");
+            }
+            _ => return info,
+        };
+        self.lines_of.insert(name.to_owned(), line.clone());
+        info.event_line(line).expect("a line")
+    }
+
     fn push(&mut self, r: usize, item: &Yielded) -> Checked<Vec<Notice>> {
         match self.publishers[r].push(item) {
             Ok(pushed) => Ok(pushed.notices),
@@ -320,7 +415,15 @@ impl Case {
         }
         self.raw[r].clone_from(&text);
         let text = String::from_utf8(text).map_err(|it| it.to_string())?;
-        let read = parse(&text, "", |_| false).map_err(|why| format!("{why}\n{text}"))?;
+        let is_of_a_segment = |line: &str| {
+            line.starts_with("#x-own:")
+                || line.contains("ID=\"raw-")
+                || line.starts_with("#refused")
+        };
+        let read = parse(&text, "", is_of_a_segment).map_err(|why| format!("{why}\n{text}"))?;
+        self.ranges
+            .check(r, &read)
+            .map_err(|why| format!("{why}\n{text}"))?;
         if let Some(before) = &self.texts[r] {
             let goes_back =
                 read.end() < before.end() || read.media_sequence < before.media_sequence;
@@ -328,6 +431,7 @@ impl Case {
                 return Err(format!("it went back\n{text}"));
             }
         }
+        check_dates(&read)?;
         let mut discontinuity = read.discontinuity_sequence;
         for (number, entry) in (read.media_sequence..).zip(&read.entries) {
             discontinuity += u64::from(entry.starts_discontinuity);
@@ -341,6 +445,9 @@ impl Case {
             if !entry.is_gap && !self.memory.has(Path::new(&entry.uri)) {
                 return Err(format!("{} is listed, and is not there", entry.uri));
             }
+            if !entry.is_gap {
+                self.check_lines(entry)?;
+            }
             // A long gap has several numbers.
             let is_broken = !entry.is_gap && self.broken.contains(&entry.uri);
             if is_broken && !entry.starts_discontinuity {
@@ -351,6 +458,26 @@ impl Case {
             }
         }
         self.texts[r] = Some(read);
+        Ok(())
+    }
+
+    fn check_lines(&self, entry: &Entry) -> Checked {
+        if self.keys_of.get(&entry.uri) != Some(&entry.keys) {
+            return Err(format!("{} has the keys {:?}", entry.uri, entry.keys));
+        }
+        let line =
+            self.lines_of
+                .get(&entry.uri)
+                .map(|line| match line.split_once("\",ID=\"raw-") {
+                    None => line.clone(),
+                    Some((date, id)) => {
+                        let (_, date) = date.split_once(':').expect("a tag");
+                        format!("#EXT-X-DATERANGE:ID=\"raw-{id},{date}\"")
+                    }
+                });
+        if line.is_some_and(|line| !entry.tags.contains(&line)) {
+            return Err(format!("{} has the lines {:?}", entry.uri, entry.tags));
+        }
         Ok(())
     }
 
@@ -385,6 +512,7 @@ impl Case {
             }
         }
         self.check()?;
+        self.ranges.check_end(&self.texts, self.is_event)?;
         if self.texts.iter().all(Option::is_some) {
             let main = self.memory.content("main.m3u8").unwrap_or_default();
             m3u8_rs::parse_master_playlist_res(&main).map_err(|it| it.to_string())?;

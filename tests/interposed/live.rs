@@ -65,6 +65,8 @@ impl LiveSetup {
         MediaPlaylist::live(PLAYLIST, WINDOW)
             .target_duration(Duration::from_secs(2))
             .retention(self.retention)
+            // So that there are parts of the side file.
+            .side_file_lines(2)
     }
 
     fn sink(&self, root: &Path) -> Counted<DiskSink> {

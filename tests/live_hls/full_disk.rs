@@ -200,7 +200,7 @@ fn fills_the_disk_under_the_program() {
         let mut complaint = || complaints.next().unwrap().unwrap();
         let (playlist, segment) = (complaint(), complaint());
         assert!(
-            playlist.starts_with("live_hls: the playlist was not published: "),
+            playlist.starts_with("live_hls: the manifest was not published: "),
             "{playlist}"
         );
         assert!(segment.starts_with("live_hls: segment "), "{segment}");

@@ -25,6 +25,11 @@ impl<'a> Bits<'a> {
         })
     }
 
+    /// The bytes that were read, or begun.
+    pub(crate) fn read_bytes(&self) -> usize {
+        self.at.div_ceil(8)
+    }
+
     pub(crate) fn skip(&mut self, bits: usize) {
         self.at = self.at.saturating_add(bits);
     }

@@ -9,14 +9,16 @@
 
 mod bits;
 pub mod cmaf;
+mod groups;
 pub mod mpegts;
 mod notice;
+pub mod scte35;
 mod segment;
 mod segmenter;
 mod track;
 
 pub use notice::Notice;
-pub use segment::{Segment, SegmentKind};
+pub use segment::{Segment, SegmentKind, Splice};
 pub use segmenter::{Error, Format, Segmenter};
 pub use track::{Track, TrackKind};
 

@@ -18,9 +18,12 @@ pub enum Notice {
     SeveralPrograms { count: usize, kept: Option<u16> },
     /// The timestamps jump, by so many ticks of 90 kHz.
     Jump { ticks: i64 },
+    /// Those of one audio stream jump, and the others do not.
+    AudioJump { pid: u16, ticks: i64 },
     /// The streams of the program or their codecs change.
     NewTracks,
-    /// Media between a discontinuity and the next random access point was dropped.
+    /// Media beside a discontinuity that players cannot use was dropped: behind it up to the next
+    /// random access point, or a short rest without audio before it.
     Dropped { bytes: u64 },
     /// Segments begin without the parameter sets that their pictures need.
     NotAlone { pid: u16 },
@@ -47,21 +50,20 @@ impl fmt::Display for Notice {
                 count,
                 kept: Some(number),
             } => write!(f, "of {count} programs one is kept, number {number}"),
-            Self::Jump { ticks } => {
-                // Precise enough for a message.
-                let milliseconds = ticks / 90;
-                write!(
-                    f,
-                    "the timestamps jump by {}{}.{:03} s: discontinuity",
-                    if milliseconds < 0 { "-" } else { "" },
-                    milliseconds.unsigned_abs() / 1000,
-                    milliseconds.unsigned_abs() % 1000
-                )
-            }
+            Self::Jump { ticks } => write!(
+                f,
+                "the timestamps jump by {}: discontinuity",
+                Seconds(ticks)
+            ),
+            Self::AudioJump { pid, ticks } => write!(
+                f,
+                "the timestamps of the audio jump by {} (PID {pid:#x}): discontinuity",
+                Seconds(ticks)
+            ),
             Self::NewTracks => write!(f, "the tracks of the program change: discontinuity"),
             Self::Dropped { bytes } => write!(
                 f,
-                "dropped {bytes} bytes between a discontinuity and the next random access point"
+                "dropped {bytes} bytes beside a discontinuity that cannot be played"
             ),
             Self::NotAlone { pid } => write!(
                 f,
@@ -82,5 +84,21 @@ impl fmt::Display for Notice {
                 write!(f, "no random access point in the input (PID {pid:#x})")
             }
         }
+    }
+}
+
+/// Ticks of 90 kHz.
+struct Seconds(i64);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Precise enough for a message.
+        let milliseconds = self.0 / 90;
+        let sign = if milliseconds < 0 { "-" } else { "" };
+        let (seconds, rest) = (
+            milliseconds.unsigned_abs() / 1000,
+            milliseconds.unsigned_abs() % 1000,
+        );
+        write!(f, "{sign}{seconds}.{rest:03} s")
     }
 }

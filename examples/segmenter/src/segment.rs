@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::scte35::SpliceInfo;
+
 /// A finished segment.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -24,6 +26,21 @@ pub struct Segment {
     pub discontinuity: bool,
     /// A decoder can begin with the segment, and needs nothing from the segments before.
     pub independent: bool,
+    /// The splice information that came since the segment before, and was not cancelled since. It
+    /// need not concern this segment: see [`Splice::at`].
+    pub splices: Vec<Splice>,
+}
+
+/// Splice information: where a program may be left for advertisements, and where it resumes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Splice {
+    /// The section as it came.
+    pub section: Vec<u8>,
+    /// What it says.
+    pub info: SpliceInfo,
+    /// When it takes effect, on the clock of [`Segment::start`]; when it came, if it tells no time.
+    pub at: i64,
 }
 
 /// The kind of a segment.
@@ -47,6 +64,7 @@ impl Segment {
             timescale,
             discontinuity: false,
             independent: true,
+            splices: Vec::new(),
         }
     }
 
@@ -61,11 +79,16 @@ impl Segment {
     /// The duration, rounded down to a nanosecond.
     #[must_use]
     pub fn length(&self) -> Duration {
-        let rate = u64::from(self.timescale.max(1));
-        // Less than 2^32 times less than 2^30.
-        let nanoseconds = self.duration % rate * 1_000_000_000 / rate;
-        Duration::from_secs(self.duration / rate) + Duration::from_nanos(nanoseconds)
+        ticks_to_duration(self.duration, self.timescale)
     }
+}
+
+/// So many ticks of a clock, rounded down to a nanosecond.
+pub(crate) fn ticks_to_duration(ticks: u64, timescale: u32) -> Duration {
+    let rate = u64::from(timescale.max(1));
+    // Less than 2^32 times less than 2^30.
+    let nanoseconds = ticks % rate * 1_000_000_000 / rate;
+    Duration::from_secs(ticks / rate) + Duration::from_nanos(nanoseconds)
 }
 
 impl fmt::Debug for Segment {
@@ -78,6 +101,7 @@ impl fmt::Debug for Segment {
             .field("timescale", &self.timescale)
             .field("discontinuity", &self.discontinuity)
             .field("independent", &self.independent)
+            .field("splices", &self.splices)
             .finish()
     }
 }

@@ -119,7 +119,8 @@ impl Segmenter {
 
     /// Cuts for players: of a transport stream with several programs one is kept, this one or else
     /// the first that can be cut, and media that no decoder can begin with is dropped after a
-    /// discontinuity. By default everything is kept.
+    /// discontinuity. A segment of an MP4 comes out as soon as it can. By default everything is
+    /// kept.
     #[must_use]
     pub fn for_players(self, program: Option<u16>) -> Self {
         Self {
@@ -137,7 +138,7 @@ impl Segmenter {
         })
     }
 
-    /// The video and audio tracks, as far as they are known. None of an MP4 after its end.
+    /// The video and audio tracks, as far as they are known.
     #[must_use]
     pub fn tracks(&self) -> Vec<Track> {
         match &self.cutter {
@@ -147,11 +148,22 @@ impl Segmenter {
         }
     }
 
+    /// The shortest and the longest time between two random access points so far. None before the
+    /// second one.
+    #[must_use]
+    pub fn groups(&self) -> Option<(Duration, Duration)> {
+        match self.cutter.as_ref()? {
+            Cutter::TransportStream(cutter) => cutter.groups(),
+            Cutter::Mp4(cutter) => cutter.groups(),
+        }
+    }
+
     /// Takes the notices that came since the last call.
     pub fn take_notices(&mut self) -> Vec<Notice> {
         match &mut self.cutter {
+            None => Vec::new(),
             Some(Cutter::TransportStream(cutter)) => cutter.take_notices(),
-            _ => Vec::new(),
+            Some(Cutter::Mp4(cutter)) => cutter.take_notices(),
         }
     }
 
@@ -205,7 +217,13 @@ impl Segmenter {
                     Scope::ForPlayers(program) => cutter.drop_undecodable().one_program(program),
                 }))
             }
-            Format::Mp4 => Cutter::Mp4(Box::new(cmaf::Cutter::new(self.target))),
+            Format::Mp4 => {
+                let cutter = cmaf::Cutter::new(self.target);
+                Cutter::Mp4(Box::new(match self.scope {
+                    Scope::Everything => cutter,
+                    Scope::ForPlayers(_) => cutter.drop_undecodable().promptly(),
+                }))
+            }
         };
         self.cutter.insert(cutter).push(&start, segments)
     }
@@ -260,10 +278,7 @@ impl Cutter {
             Self::TransportStream(cutter) => {
                 cutter.finish(segments).map_err(Error::TransportStream)
             }
-            Self::Mp4(cutter) => {
-                let cutter = mem::replace(&mut **cutter, cmaf::Cutter::new(Duration::ZERO));
-                cutter.finish(segments).map_err(Error::Mp4)
-            }
+            Self::Mp4(cutter) => cutter.finish(segments).map_err(Error::Mp4),
         }
     }
 }

@@ -16,6 +16,8 @@ mod faults;
 mod indexes;
 #[path = "cmaf/joined.rs"]
 mod joined;
+#[path = "cmaf/jumps.rs"]
+mod jumps;
 #[path = "cmaf/made.rs"]
 mod made;
 #[path = "cmaf/maker.rs"]

@@ -22,6 +22,8 @@ mod programs;
 mod sets;
 #[path = "mpegts/silence.rs"]
 mod silence;
+#[path = "mpegts/splices.rs"]
+mod splices;
 #[path = "mpegts/tables.rs"]
 mod tables;
 

@@ -10,11 +10,12 @@ use super::media::{Kind, Media};
 use super::variant::Variant;
 use super::{quoted, refuse};
 use crate::presentation::bitrate::Bitrate;
+use crate::presentation::notice::Notice;
 use crate::uri;
 
 /// BANDWIDTH and AVERAGE-BANDWIDTH in bits per second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Bandwidths {
+pub(crate) struct Bandwidths {
     pub(super) peak: u64,
     pub(super) average: Option<u64>,
 }
@@ -28,7 +29,6 @@ pub struct Measured {
 
 impl Measured {
     /// `None` before the first segment that lasts.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no publisher measures yet"))]
     pub(crate) fn of(bitrate: &Bitrate) -> Option<Self> {
         Some(Self {
             peak: bitrate.peak()?,
@@ -51,6 +51,26 @@ pub struct BandwidthNotice {
     pub declared: u64,
     /// What the stored segments take, with those of the variant's groups, in bits per second.
     pub measured: u64,
+}
+
+impl Bandwidths {
+    /// Whether one of the two has moved by more than a twentieth.
+    pub(crate) fn has_moved(self, since: Self) -> bool {
+        let moved = |now: u64, then: u64| now.abs_diff(then) > then / 20;
+        let averages = self.average.zip(since.average);
+        moved(self.peak, since.peak) || averages.is_some_and(|(now, then)| moved(now, then))
+    }
+}
+
+impl BandwidthNotice {
+    pub(crate) fn into_notice(self) -> Notice {
+        Notice::BandwidthTooLow {
+            rendition: self.playlist,
+            attribute: self.attribute,
+            declared: self.declared,
+            measured: self.measured,
+        }
+    }
 }
 
 impl fmt::Display for BandwidthNotice {

@@ -65,7 +65,12 @@ impl Variant {
     }
 
     /// A variant whose bandwidths are measured from the segments that its media playlist and those
-    /// of its groups have stored so far. For presentations that have ended.
+    /// of its groups have stored so far.
+    ///
+    /// In a [`Presentation`](crate::hls::Presentation) the multivariant playlist waits until each of
+    /// these has stored a segment; at the end one that has stored none is an error. It is published
+    /// again when a bandwidth has moved by more than a
+    /// twentieth, and at the end. After a resume the measurement begins anew.
     pub fn measured(playlist: impl Into<PathBuf>) -> Self {
         Self {
             playlist: playlist.into(),

@@ -32,10 +32,14 @@ pub enum DateRangeErrorKind {
     Overlap,
     /// There is no range with this id.
     Unknown,
+    /// The presentation has no dates.
+    Undated,
+    /// The presentation has ended.
+    Ended,
 }
 
 impl DateRangeError {
-    pub(super) fn new(id: &str, kind: DateRangeErrorKind, reason: String) -> Self {
+    pub(crate) fn new(id: &str, kind: DateRangeErrorKind, reason: String) -> Self {
         let id = id.to_owned();
         Self { id, kind, reason }
     }

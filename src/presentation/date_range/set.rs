@@ -6,69 +6,78 @@ use super::{Cue, DateRange, DateRangeError, DateRangeErrorKind, Millis};
 
 /// The date ranges that a presentation lists, in the order of their starts, each id once.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct DateRanges(Vec<DateRange>);
+pub(crate) struct RangeSet(Vec<DateRange>);
 
-impl DateRanges {
-    /// Adds a range, or what it knows besides the range of the same id. Returns whether anything
-    /// changed.
+impl RangeSet {
+    /// The range with what is known of the same id already; `None` if it says nothing new.
     ///
     /// # Errors
     ///
     /// A published attribute would change, or the range overlaps another one of a class whose
-    /// ranges end on the next. Nothing changes then.
-    pub(crate) fn announce(&mut self, range: DateRange) -> Result<bool, DateRangeError> {
-        if let Some(at) = self.position(&range.id) {
-            let mut merged = self.0[at].clone();
-            let has_gained = merged.merge(&range)?;
-            self.check_overlaps(&merged)?;
-            self.0[at] = merged;
-            return Ok(has_gained);
-        }
-        self.check_overlaps(&range)?;
-        let is_before = |it: &DateRange| (it.start, &it.id) < (range.start, &range.id);
-        let at = self.0.partition_point(is_before);
-        self.0.insert(at, range);
-        Ok(true)
+    /// ranges end on the next.
+    pub(crate) fn merged(&self, range: &DateRange) -> Result<Option<DateRange>, DateRangeError> {
+        let Some(known) = self.get(&range.id) else {
+            self.check_overlaps(range)?;
+            return Ok(Some(range.clone()));
+        };
+        let mut merged = known.clone();
+        let has_gained = merged.merge(range)?;
+        self.check_overlaps(&merged)?;
+        Ok(has_gained.then_some(merged))
     }
 
-    /// Ends the range of this id. Returns whether its end was not known before.
+    /// The range of this id with its end; `None` if that was known.
     ///
     /// # Errors
     ///
     /// There is no such range, it has another end, or it would overlap.
-    pub(crate) fn close(&mut self, id: &str, end: SystemTime) -> Result<bool, DateRangeError> {
-        let Some(at) = self.position(id) else {
+    pub(crate) fn closed(
+        &self,
+        id: &str,
+        end: SystemTime,
+    ) -> Result<Option<DateRange>, DateRangeError> {
+        let Some(known) = self.get(id) else {
             let reason = "no listed range has this id".to_owned();
             return Err(DateRangeError::new(id, DateRangeErrorKind::Unknown, reason));
         };
-        let mut closed = self.0[at].clone();
+        let mut closed = known.clone();
         let is_news = closed.close(end)?;
         self.check_overlaps(&closed)?;
-        self.0[at] = closed;
-        Ok(is_news)
+        Ok(is_news.then_some(closed))
     }
 
-    /// Drops the ranges that ended before the first listed segment. Returns whether any did. A
-    /// range with [`Cue::Pre`] or [`Cue::Post`] applies at any date, and an open one to all that
-    /// follow.
-    pub(crate) fn discard_before(&mut self, first_listed: SystemTime) -> bool {
-        let known = self.0.len();
-        let ended: Vec<_> = self.0.iter().map(|it| self.end_of(it)).collect();
-        let mut ended = ended.into_iter();
-        self.0.retain(|range| {
+    /// Takes a range that was [merged](RangeSet::merged) or [closed](RangeSet::closed).
+    pub(crate) fn put(&mut self, range: DateRange) {
+        if let Some(known) = self.0.iter_mut().find(|it| it.id == range.id) {
+            *known = range;
+            return;
+        }
+        let is_before = |it: &DateRange| (it.start, &it.id) < (range.start, &range.id);
+        let at = self.0.partition_point(is_before);
+        self.0.insert(at, range);
+    }
+
+    /// Whether the range of this id ended before the first listed segment. A range with
+    /// [`Cue::Pre`] or [`Cue::Post`] applies at any date, and an open one to all that follow.
+    pub(crate) fn is_over(&self, id: &str, first_listed: SystemTime) -> bool {
+        self.get(id).is_some_and(|range| {
             let is_cued = range.cues.contains(&Cue::Pre) || range.cues.contains(&Cue::Post);
-            let end = ended.next().flatten();
-            is_cued || end.is_none_or(|end| end.date() >= first_listed)
-        });
-        self.0.len() < known
+            let end = self.end_of(range);
+            !is_cued && end.is_some_and(|end| end.date() < first_listed)
+        })
+    }
+
+    /// Forgets the ranges that are not needed.
+    pub(crate) fn retain(&mut self, is_needed: impl Fn(&str) -> bool) {
+        self.0.retain(|range| is_needed(&range.id));
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &DateRange> {
         self.0.iter()
     }
 
-    fn position(&self, id: &str) -> Option<usize> {
-        self.0.iter().position(|it| it.id == id)
+    pub(crate) fn get(&self, id: &str) -> Option<&DateRange> {
+        self.0.iter().find(|it| it.id == id)
     }
 
     /// The end of a range, also if the next of its class ends it.

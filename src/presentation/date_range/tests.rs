@@ -234,13 +234,40 @@ mod set {
         DateRange::new(id, date(millis)).unwrap()
     }
 
-    fn ids(ranges: &DateRanges) -> Vec<&str> {
+    impl RangeSet {
+        fn announce(
+            &mut self,
+            range: impl std::borrow::Borrow<DateRange>,
+        ) -> Result<bool, DateRangeError> {
+            let merged = self.merged(range.borrow())?;
+            Ok(self.take(merged))
+        }
+
+        fn close(&mut self, id: &str, end: SystemTime) -> Result<bool, DateRangeError> {
+            let closed = self.closed(id, end)?;
+            Ok(self.take(closed))
+        }
+
+        fn take(&mut self, news: Option<DateRange>) -> bool {
+            let is_news = news.is_some();
+            news.into_iter().for_each(|range| self.put(range));
+            is_news
+        }
+
+        fn left_at(&self, first_listed: SystemTime) -> Vec<&str> {
+            let mut ids = ids(self);
+            ids.retain(|id| !self.is_over(id, first_listed));
+            ids
+        }
+    }
+
+    fn ids(ranges: &RangeSet) -> Vec<&str> {
         ranges.iter().map(DateRange::id).collect()
     }
 
     #[test]
     fn an_id_comes_once_and_ranges_stand_in_order() {
-        let mut ranges = DateRanges::default();
+        let mut ranges = RangeSet::default();
         for (id, millis) in [("c", 5), ("b", 5), ("a", 9), ("d", 1)] {
             assert_eq!(ranges.announce(at(id, millis)), Ok(true));
         }
@@ -257,7 +284,7 @@ mod set {
 
     #[test]
     fn a_range_stays_while_one_of_its_dates_is_listed() {
-        let mut ranges = DateRanges::default();
+        let mut ranges = RangeSet::default();
         for range in [
             at("ended", 0).end(date(999)).unwrap(),
             at("lasted", 0)
@@ -293,10 +320,8 @@ mod set {
         ] {
             ranges.announce(range).unwrap();
         }
-        assert!(ranges.discard_before(date(1_000)));
-        assert!(!ranges.discard_before(date(1_000)));
         assert_eq!(
-            ids(&ranges),
+            ranges.left_at(date(1_000)),
             [
                 "open",
                 "planned",
@@ -307,18 +332,21 @@ mod set {
                 "to come"
             ]
         );
-        assert!(ranges.discard_before(date(1_000_000)));
         assert_eq!(
-            ids(&ranges),
+            ranges.left_at(date(1_000_000)),
             ["open", "planned", "preroll", "programme 3", "to come"]
         );
+        let open = ranges.closed("open", date(999)).unwrap().unwrap();
+        ranges.put(open);
+        ranges.retain(|id| id.starts_with("open"));
+        assert!(ranges.left_at(date(1_000)).is_empty() && ids(&ranges) == ["open"]);
     }
 
     #[test]
     fn ranges_of_a_class_that_end_on_the_next_do_not_overlap() {
         let of_class = |id, millis| at(id, millis).class("c").unwrap();
         let on_next = |id, millis| of_class(id, millis).ends_on_next().unwrap();
-        let mut ranges = DateRanges::default();
+        let mut ranges = RangeSet::default();
         ranges.announce(on_next("a", 0)).unwrap();
         ranges.announce(on_next("b", 1_000)).unwrap();
         assert_eq!(

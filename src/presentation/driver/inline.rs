@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::origin::OriginDriver;
 use super::{Action, Document};
 use crate::error::SinkError;
 use crate::internal::sync::{Condvar, Mutex, lock, wait};
@@ -16,8 +17,11 @@ use crate::sink::{ObjectKind, SegmentSink, WriteContext};
 #[derive(Debug)]
 pub(crate) struct Shared<F> {
     pub(crate) core: Mutex<Core<F>>,
-    /// Notified when the work on a manifest has ended.
-    released: Condvar,
+    /// Notified when the work on a manifest has ended, and when an origin has reported.
+    pub(super) released: Condvar,
+    /// The publisher threads of renditions that go to origins. The last handle ends them.
+    pub(super) drivers: Mutex<Vec<(usize, OriginDriver)>>,
+    pub(super) handles: Mutex<usize>,
 }
 
 /// Whether a call waits for another thread that publishes the same manifest.
@@ -59,6 +63,8 @@ impl<F: Format> Shared<F> {
         Self {
             core: Mutex::new(core),
             released: Condvar::new(),
+            drivers: Mutex::default(),
+            handles: Mutex::new(0),
         }
     }
 
@@ -102,7 +108,7 @@ impl<F: Format> Shared<F> {
 }
 
 impl<S: SegmentSink> Sinks<'_, S> {
-    fn perform(&mut self, action: &mut Action) -> Result<(), SinkError> {
+    pub(crate) fn perform(&mut self, action: &mut Action) -> Result<(), SinkError> {
         let (object, attempt) = match action {
             Action::Put(document) => (document.object, document.attempt),
             Action::Delete { object, .. } => (*object, 1),

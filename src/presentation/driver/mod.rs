@@ -1,18 +1,8 @@
 //! The ways in which the actions of a presentation are carried out.
 
-#[cfg_attr(
-    any(not(test), shuttle),
-    expect(
-        dead_code,
-        reason = "the publisher does not use the driver for origins yet"
-    )
-)]
 pub(crate) mod document;
 pub(crate) mod inline;
-#[cfg_attr(
-    any(not(test), shuttle),
-    expect(dead_code, reason = "the publisher does not use this driver yet")
-)]
+pub(crate) mod link;
 pub(crate) mod origin;
 
 use std::path::PathBuf;

@@ -11,8 +11,8 @@
 //! one target duration after that put has ended. So the newest text is the last one at a destination
 //! that carries an abandoned request out up to one target duration later.
 //!
-//! **Reports** come back with the next call of the caller, so that files are deleted only once a
-//! manifest without them has landed.
+//! **Reports** go to the owner of the thread after each call to the sink, so that files are deleted
+//! only once a manifest without them has landed and cannot be replaced by an older one.
 
 mod alarm;
 mod attempt;
@@ -23,29 +23,33 @@ mod lane;
 mod log;
 mod options;
 mod pending;
+mod port;
+mod removals;
 mod report;
 mod schedule;
 mod shared;
 #[cfg(all(test, not(shuttle)))]
+pub(crate) mod simulated;
+mod step;
+#[cfg(all(test, not(shuttle)))]
 mod tests;
+#[cfg(all(test, not(shuttle)))]
+mod virtual_clock;
 mod worker;
 
-pub(crate) use self::health::OriginHealth;
+pub use self::health::OriginHealth;
 pub(crate) use self::options::OriginOptions;
-#[cfg(test)]
-pub(crate) use self::report::{Fate, RefusedKind};
-pub(crate) use self::report::{Finished, Refused, Report};
+pub(crate) use self::port::{Owner, Port};
+pub(crate) use self::report::{Fate, Finished, Refused, Removal, Report};
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use self::log::OriginLog;
 use self::shared::Shared;
 use self::worker::{THREAD_NAME, Worker};
-use super::document::Document;
 use crate::internal::deadline::Deadline;
 use crate::internal::sync::{now, thread};
 use crate::internal::unwind::{catch, dispose};
@@ -54,31 +58,35 @@ use crate::sink::SegmentSink;
 /// The longest time for which a sink that hangs is told of the shutdown before it is given up.
 const NOTICE: Duration = Duration::from_millis(250);
 
-/// The caller's side of a publisher thread. It may be shared by the threads of several renditions.
+/// The caller's side of a publisher thread.
 ///
-/// Dropped without a [`finish`](Self::finish), it logs, discards what waits, and waits for the call
-/// that the sink is in and for the sink's own `finish`.
+/// Dropped without a [`finish`](Self::finish), it discards what waits, logs that, and waits for the
+/// call that the sink is in and for the sink's own `finish`.
 #[must_use = "a driver that is dropped discards what waits"]
 pub(crate) struct OriginDriver {
-    shared: Arc<Shared>,
+    pub(crate) port: Port,
     /// `None` once it is finished.
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl OriginDriver {
-    /// Starts the thread, which owns the sink.
+    /// Starts the thread, which owns the sink and the owner.
     ///
     /// # Errors
     ///
     /// The thread cannot be started. The sink is dropped.
-    pub(crate) fn start<S>(options: OriginOptions, sink: S) -> io::Result<Self>
+    pub(crate) fn start<S>(
+        options: OriginOptions,
+        sink: S,
+        owner: impl Owner + 'static,
+    ) -> io::Result<Self>
     where
         S: SegmentSink + 'static,
     {
         let shared = Arc::new(Shared::new(options));
         let run = {
-            let shared = Arc::clone(&shared);
-            move || Worker::new(shared).run(sink)
+            let (shared, owner) = (Arc::clone(&shared), Box::new(owner));
+            move || Worker::new(shared, owner).run(sink)
         };
         let start = || {
             thread::Builder::new()
@@ -88,53 +96,9 @@ impl OriginDriver {
         // A thread that does not start drops its sink, which may panic.
         let thread = catch(start).unwrap_or_else(|panic| Err(io::Error::other(panic)))?;
         Ok(Self {
-            shared,
+            port: Port(shared),
             thread: Some(thread),
         })
-    }
-
-    /// Hands a version over. Never waits for the sink. Returns the reports since the last call.
-    ///
-    /// Versions of one URL count upwards. A document that failed or was held back has to be
-    /// submitted again, with the next version.
-    ///
-    /// # Errors
-    ///
-    /// The version was not taken, and its documents are given back. The reports come with the next
-    /// call.
-    pub(crate) fn submit(
-        &self,
-        version: u64,
-        documents: Vec<Document>,
-    ) -> Result<Vec<Report>, Refused> {
-        let mut state = self.shared.lock();
-        let submitted = state.schedule.submit(version, documents, now());
-        let submitted = submitted.map(|()| state.schedule.take_reports());
-        self.shared.unlock_and_wake(state);
-        // The thread cannot tell while it is in a call.
-        self.shared.check_alarm();
-        submitted
-    }
-
-    /// Has objects removed when there is time. Never waits for the sink. Returns whether they were
-    /// taken; the thread may have ended.
-    ///
-    /// Each is tried once.
-    pub(crate) fn remove(&self, paths: impl IntoIterator<Item = PathBuf>) -> bool {
-        let mut state = self.shared.lock();
-        let are_taken = paths.into_iter().all(|path| state.schedule.remove(path));
-        self.shared.unlock_and_wake(state);
-        are_taken
-    }
-
-    /// Returns the reports since the last call.
-    pub(crate) fn take_reports(&self) -> Vec<Report> {
-        self.shared.lock().schedule.take_reports()
-    }
-
-    /// Returns the state of the thread.
-    pub(crate) fn health(&self) -> OriginHealth {
-        self.shared.lock().schedule.health(now())
     }
 
     /// Puts what waits, ends the sink and the thread, and blocks no longer than `timeout`.
@@ -151,17 +115,17 @@ impl OriginDriver {
             Deadline::Now | Deadline::Never => None,
         };
         let notice = deadline.and_then(|deadline| deadline.checked_sub(NOTICE.min(timeout / 10)));
-        let mut state = self.shared.lock();
+        let mut state = self.port.0.lock();
         state.schedule.close(now(), notice);
-        self.shared.unlock_and_wake(state);
-        if !self.shared.wait_for_end(notice) {
-            self.shared.cancel.raise();
-            self.shared.wait_for_end(deadline);
+        self.port.0.unlock_and_wake(state);
+        if !self.port.0.wait_for_end(notice) {
+            self.port.0.cancel.raise();
+            self.port.0.wait_for_end(deadline);
         }
         // Not joined: even a thread that has ended may have foreign code to run, such as the
         // destructors of thread-locals.
         self.thread = None;
-        let mut state = self.shared.lock();
+        let mut state = self.port.0.lock();
         let is_timeout = !state.has_ended;
         if is_timeout {
             state.schedule.abandon("the time to finish is over");
@@ -171,7 +135,6 @@ impl OriginDriver {
             reports: state.schedule.take_reports(),
             sink_error: state.sink_error.take(),
             is_timeout,
-            unsettled: state.schedule.unsettled(),
         }
     }
 
@@ -187,17 +150,17 @@ impl Drop for OriginDriver {
         let Some(thread) = self.thread.take() else {
             return;
         };
-        let mut state = self.shared.lock();
-        let waiting = state.schedule.waiting();
+        let mut state = self.port.0.lock();
+        let lost = (state.schedule.waiting(), state.schedule.unsettled().len());
         state.schedule.abort("the publisher was dropped");
         state.is_unattended = true;
         let reports = state.schedule.take_reports();
         let sink_error = state.sink_error.take();
-        self.shared.unlock_and_wake(state);
-        self.shared.cancel.raise();
+        self.port.0.unlock_and_wake(state);
+        self.port.0.cancel.raise();
         dispose(reports);
         sink_error.into_iter().for_each(OriginLog::sink_error);
-        OriginLog::dropped(waiting);
+        OriginLog::dropped(lost);
         if !is_inside {
             // It has caught every panic.
             let _ = thread.join();

@@ -1,7 +1,7 @@
 //! What members of a group share, and the formats that a variant names
 //! (draft-pantos-hls-rfc8216bis §4.4.6.1.1).
 
-use segment_stream::hls::{ClosedCaptions, InstreamId, SubtitleRendition};
+use segment_stream::hls::{ClosedCaptions, InstreamId, Presentation, SubtitleRendition};
 
 use super::attributes::{main, publish, refused, video};
 use super::*;
@@ -166,4 +166,30 @@ fn a_format_is_not_empty() {
             &["CODECS", "\"English\""],
         );
     }
+}
+
+/// "The attribute value MUST include every media format … in any of the Renditions" (bis §6.2.4).
+/// A presentation says so before anything is published.
+#[test]
+fn a_presentation_refuses_a_playlist_that_contradicts_itself() {
+    let presentation = || Presentation::new(live()).expect("a presentation");
+    let main = |codecs: &str| {
+        let variant = Variant::new("video.m3u8", 1)
+            .codecs(codecs)
+            .audio_group("a");
+        let english = audio("a", "English").codecs("ac-3");
+        main().variant(variant).audio(english)
+    };
+    assert!(
+        presentation()
+            .multivariant(main("avc1.64001f,ac-3"))
+            .is_ok()
+    );
+    let refused = presentation().multivariant(main("avc1.64001f"));
+    let refused = refused.map(drop).expect_err("a format is missing");
+    for part in ["CODECS", "\"video.m3u8\"", "\"ac-3\""] {
+        assert!(refused.to_string().contains(part), "{refused}");
+    }
+    let empty = MultivariantPlaylist::new("main.m3u8");
+    assert!(presentation().multivariant(empty).is_err());
 }

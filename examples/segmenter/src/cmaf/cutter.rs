@@ -1,21 +1,29 @@
 //! The cutter: holds the bytes of one segment, and lets them go before a fragment that a decoder
 //! can begin with.
 
+use std::mem;
 use std::time::Duration;
 
 use super::boxes::{Extent, Header};
+use super::description::Totals;
 use super::error::CutError;
-use super::fragment::Fragment;
+use super::fragment::{Beginning, Fragment};
 use super::index::counted_bytes;
-use super::intake::{Intake, Step};
+use super::intake::{self, Intake};
 use super::kind::Kind;
 use super::marks::{Incomplete, Marks};
+use super::movie::Medium;
 use super::stream::{Progress, Stream};
-use crate::segment::Segment;
+use super::timeline::Step;
+use crate::groups::Groups;
+use crate::notice::Notice;
+use crate::segment::{Segment, ticks_to_duration};
 use crate::track::Track;
 
 /// What the cutter holds at most, unless told otherwise.
 const DEFAULT_CAPACITY: usize = 256 << 20;
+/// The notices that wait to be taken.
+const MOST_NOTICES: usize = 64;
 /// What a segment lasts at least: one that lasts no time would say nothing.
 const SHORTEST: Duration = Duration::from_nanos(1);
 
@@ -27,7 +35,71 @@ pub struct Cutter {
     marks: Marks,
     /// None until there is a `moov`.
     stream: Option<Stream>,
+    growing: Growing,
+    /// The last fragment, if only the next one tells whether its decode time is right.
+    doubtful: Option<Place>,
+    /// The initialisation segment in force came again since the last fragment.
+    is_renewed: bool,
+    undecodable: Undecodable,
+    release: Release,
+    habit: Habit,
+    groups: Groups,
+    notices: Vec<Notice>,
     fault: Option<CutError>,
+}
+
+/// What is known of the segment that grows.
+#[derive(Clone, Copy)]
+struct Growing {
+    discontinuity: bool,
+    independent: bool,
+}
+
+impl Default for Growing {
+    fn default() -> Self {
+        Self {
+            discontinuity: false,
+            independent: true,
+        }
+    }
+}
+
+/// A fragment of the track that decides where to cut.
+#[derive(Clone, Copy)]
+struct Place {
+    fragment: Fragment,
+    /// Where it begins, with what belongs to it.
+    at: usize,
+    /// No fragment before it lacks its data.
+    is_behind_whole: bool,
+    /// The segment that grows has media before it.
+    has_media_before: bool,
+}
+
+/// What is done with media that no decoder can begin with, after a jump.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Undecodable {
+    Segment,
+    Dropped,
+}
+
+/// When a segment is handed out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Release {
+    /// With the next fragment.
+    Exact,
+    /// With its last fragment, if the next one is sure to begin with an access point.
+    Prompt,
+}
+
+/// What all fragments have in common so far.
+#[derive(Clone, Copy, Default)]
+struct Habit {
+    fragments: u64,
+    /// One of them may end where no decoder can begin.
+    is_broken: bool,
+    /// The media data that the last one still lacks, in bytes.
+    missing: u64,
 }
 
 impl Cutter {
@@ -40,6 +112,14 @@ impl Cutter {
             intake: Intake::new(DEFAULT_CAPACITY),
             marks: Marks::default(),
             stream: None,
+            growing: Growing::default(),
+            doubtful: None,
+            is_renewed: false,
+            undecodable: Undecodable::Segment,
+            release: Release::Exact,
+            habit: Habit::default(),
+            groups: Groups::default(),
+            notices: Vec::new(),
             fault: None,
         }
     }
@@ -54,6 +134,30 @@ impl Cutter {
             intake: Intake::new(bytes),
             ..self
         }
+    }
+
+    /// Drops media that no decoder can begin with, after a jump of the decode times and up to the
+    /// next sync sample. By default it is a segment of its own.
+    #[must_use]
+    pub fn drop_undecodable(mut self) -> Self {
+        self.undecodable = Undecodable::Dropped;
+        self
+    }
+
+    /// Hands a segment out when its last fragment is complete, if the stream tells that the next
+    /// fragment begins with an access point: it has audio alone, or all fragments so far, two at
+    /// least, had nothing but sync samples or just one at the start. An encoder that writes a
+    /// fragment for each group of pictures then is one group of pictures ahead. Such a segment
+    /// lasts as long as its samples, and boxes behind the last fragment of the input are left out.
+    #[must_use]
+    pub fn promptly(mut self) -> Self {
+        self.release = Release::Prompt;
+        self
+    }
+
+    /// Takes the notices that came since the last call, the oldest 64 of them.
+    pub fn take_notices(&mut self) -> Vec<Notice> {
+        mem::take(&mut self.notices)
     }
 
     /// Takes the next bytes, of whatever length, and adds the segments that they complete to
@@ -79,6 +183,16 @@ impl Cutter {
         self.stream.as_ref().map_or_else(Vec::new, Stream::tracks)
     }
 
+    /// The shortest and the longest time between two random access points so far, as far as a
+    /// segment can begin with them.
+    #[must_use]
+    pub fn groups(&self) -> Option<(Duration, Duration)> {
+        let scale = self.stream.as_ref()?.movie.track.timescale.get();
+        let (shortest, longest) = self.groups.range()?;
+        let duration = |ticks| ticks_to_duration(ticks, scale);
+        Some((duration(shortest), duration(longest)))
+    }
+
     /// Ends the input: adds the last segment to `cuts`, unless there never was a fragment to begin
     /// with.
     ///
@@ -86,33 +200,44 @@ impl Cutter {
     ///
     /// That of [`push`](Self::push), if there was one; else the input ended too early, or has
     /// nothing to cut at.
-    pub fn finish(mut self, cuts: &mut Vec<Segment>) -> Result<(), CutError> {
+    pub fn finish(&mut self, cuts: &mut Vec<Segment>) -> Result<(), CutError> {
         let outcome = self.end(cuts);
-        cuts.extend(self.stop());
+        cuts.extend(self.conclude());
+        self.fault = self.fault.or(outcome.err());
         outcome
     }
 
     /// Ends in the middle: hands out what is held, in whole fragments.
     #[must_use]
     pub fn stop(mut self) -> Option<Segment> {
-        let stream = self.stream?;
+        self.conclude()
+    }
+
+    fn conclude(&mut self) -> Option<Segment> {
+        let stream = self.stream.as_mut()?;
+        let lasted = self.marks.incomplete.map(|incomplete| incomplete.lasted);
+        if let Some(place) = self.doubtful.take()
+            && lasted.is_none()
+        {
+            stream.timeline.push(place.fragment, Step::Wild);
+        }
         let whole = self.marks.whole;
-        if whole == 0 || !matches!(stream.progress, Progress::Cutting) {
+        if self.marks.media == 0 || !stream.progress.has_begun() {
             return None;
         }
-        self.intake.held.leave_out(whole);
-        let lasted = self.marks.incomplete.map(|incomplete| incomplete.lasted);
         let lasted = lasted.unwrap_or_else(|| stream.timeline.end());
-        let data = self.intake.held.into_segment();
-        Some(stream.timeline.segment(data, lasted))
+        self.intake.held.leave_out(whole);
+        let data = mem::take(&mut self.intake.held).into_segment();
+        self.marks = Marks::default();
+        self.ended(data, lasted)
     }
 
     fn examine(&mut self, mut bytes: &[u8], cuts: &mut Vec<Segment>) -> Result<(), CutError> {
         while !bytes.is_empty() || self.intake.is_whole() {
             match self.intake.take(&mut bytes)? {
-                Step::Nothing => {}
-                Step::Header(header) => self.check_header(header)?,
-                Step::Box(header) => match header.extent {
+                intake::Step::Nothing => {}
+                intake::Step::Header(header) => self.check_header(header)?,
+                intake::Step::Box(header) => match header.extent {
                     Extent::ToTheEnd => return Err(self.too_long()),
                     Extent::Bytes(_) => self.take_box(header, cuts)?,
                 },
@@ -161,6 +286,13 @@ impl Cutter {
             kind => self.note(kind),
         }
         self.intake.next_box(len);
+        if header.kind == Kind::MDAT {
+            self.habit.missing = self
+                .habit
+                .missing
+                .saturating_sub(len as u64 - header.len as u64);
+            self.release_promptly(cuts);
+        }
         Ok(())
     }
 
@@ -171,19 +303,33 @@ impl Cutter {
 
     fn take_movie(&mut self, header: Header, cuts: &mut Vec<Segment>) -> Result<(), CutError> {
         let moov = self.intake.last(header);
-        let start = self.marks.renewal.unwrap_or(self.intake.at);
+        let next = Stream::new(moov);
         if let Some(stream) = &self.stream {
             if stream.began_with(moov.bytes()) {
+                self.is_renewed = true;
+                self.settle(None, cuts);
+                let start = self.marks.renewal.unwrap_or(self.intake.at);
                 self.leave_out_repetition(start);
                 return Ok(());
             }
             self.check_content()?;
         }
-        if let Some(ended) = self.stream.replace(Stream::new(moov)?) {
+        let next = next?;
+        self.settle(None, cuts);
+        let start = self.marks.renewal.unwrap_or(self.intake.at);
+        if let Some(ended) = &self.stream {
+            let lasted = ended.timeline.end();
             let data = self.intake.take_before(start).into_segment();
-            cuts.push(ended.timeline.segment(data, ended.timeline.end()));
+            if self.marks.media > 0 {
+                cuts.extend(self.ended(data, lasted));
+            }
         }
+        self.stream = Some(next);
         self.marks = Marks::default();
+        self.growing = Growing::default();
+        self.habit = Habit::default();
+        self.groups = Groups::default();
+        self.is_renewed = false;
         Ok(())
     }
 
@@ -216,21 +362,183 @@ impl Cutter {
         let Some(stream) = &mut self.stream else {
             return Ok(());
         };
+        let bytes = |totals: &Totals| {
+            let of_tracks = totals.values().map(|total| total.bytes);
+            of_tracks.fold(0, u64::saturating_add)
+        };
+        let before = bytes(&stream.totals);
         let fragment = Fragment::read(self.intake.last(header), &stream.movie, &mut stream.totals)?;
+        let added = bytes(&stream.totals).saturating_sub(before);
+        self.habit.missing = self.habit.missing.saturating_add(added);
+        self.settle(fragment, cuts);
+        let Some(stream) = &self.stream else {
+            return Ok(());
+        };
         // The data of the one before may come after this one.
-        let follows_a_whole_one = self.marks.incomplete.is_none();
+        let is_behind_whole = self.marks.incomplete.is_none();
+        let has_media_before = self.marks.media > 0;
         let lasted = stream.timeline.end();
         let offset = self.intake.offset;
-        let start = self
+        let at = self
             .marks
             .begin_fragment(self.intake.at, Incomplete { offset, lasted });
-        if let Some(fragment) = fragment {
-            stream.timeline.push(fragment);
-            if follows_a_whole_one && stream.lets_in(fragment) {
-                self.consider(start, cuts);
-            }
+        let Some(fragment) = fragment else {
+            return Ok(());
+        };
+        self.habit.note(fragment);
+        let place = Place {
+            fragment,
+            at,
+            is_behind_whole,
+            has_media_before,
+        };
+        let is_renewed = mem::take(&mut self.is_renewed);
+        if is_renewed && !stream.timeline.advances(fragment) {
+            self.advance(place, Step::Jump, cuts);
+        } else if stream.timeline.is_plausible(fragment) {
+            self.advance(place, Step::Time, cuts);
+        } else if is_renewed {
+            self.advance(place, Step::Jump, cuts);
+        } else {
+            self.doubtful = Some(place);
         }
         Ok(())
+    }
+
+    /// Decides on a fragment whose decode time was in doubt, by the next one, if there is one.
+    fn settle(&mut self, next: Option<Fragment>, cuts: &mut Vec<Segment>) {
+        let Some(stream) = &self.stream else { return };
+        let Some(place) = self.doubtful.take() else {
+            return;
+        };
+        let step = next.map_or(Step::Wild, |next| {
+            stream.timeline.judge(place.fragment, next)
+        });
+        self.advance(place, step, cuts);
+    }
+
+    /// Moves on to a fragment, and cuts before it if that is due.
+    fn advance(&mut self, place: Place, step: Step, cuts: &mut Vec<Segment>) {
+        let Some(stream) = &mut self.stream else {
+            return;
+        };
+        if step == Step::Jump && !place.is_behind_whole {
+            // The segment cannot end here. The next fragment shows the jump again.
+            stream.timeline.push(place.fragment, Step::Wild);
+            return;
+        }
+        let enters = place.is_behind_whole && stream.lets_in(place.fragment);
+        if step == Step::Jump {
+            self.groups.restart();
+            if enters {
+                self.groups.note(place.fragment.start);
+            }
+            self.jump(place, enters, cuts);
+            return;
+        }
+        let is_first = stream.timeline.is_fresh();
+        stream.timeline.push(place.fragment, step);
+        if enters {
+            self.groups.note(stream.timeline.now());
+        }
+        match stream.progress {
+            Progress::Cutting if is_first => {
+                self.growing.independent = stream.lets_in(place.fragment);
+            }
+            Progress::Orphaned => self.leave_orphan(place, enters, cuts),
+            _ if enters => self.consider(place.at, cuts),
+            _ => {}
+        }
+    }
+
+    /// Ends the segment before a fragment that does not continue it.
+    fn jump(&mut self, place: Place, enters: bool, cuts: &mut Vec<Segment>) {
+        let Some(stream) = &mut self.stream else {
+            return;
+        };
+        let by = stream.timeline.jump_to(place.fragment);
+        let lasted = stream.timeline.end();
+        if !stream.progress.has_begun() {
+            stream.timeline.push(place.fragment, Step::Jump);
+            if enters {
+                self.consider(place.at, cuts);
+            }
+            return;
+        }
+        if self.notices.len() < MOST_NOTICES {
+            self.notices.push(Notice::Jump { ticks: by });
+        }
+        if place.has_media_before {
+            self.cut_before(place.at, lasted, cuts);
+        }
+        self.growing = Growing {
+            discontinuity: true,
+            independent: enters,
+        };
+        if let Some(stream) = &mut self.stream {
+            stream.timeline.push(place.fragment, Step::Jump);
+            stream.progress = if enters {
+                Progress::Cutting
+            } else {
+                Progress::Orphaned
+            };
+        }
+    }
+
+    /// Ends media that no decoder can begin with, before an access point or if it is too much.
+    fn leave_orphan(&mut self, place: Place, enters: bool, cuts: &mut Vec<Segment>) {
+        let is_full = place.at >= self.capacity / 2;
+        if !place.is_behind_whole || !(enters || is_full) {
+            return;
+        }
+        let Some(stream) = &mut self.stream else {
+            return;
+        };
+        let lasted = stream.timeline.elapsed();
+        if place.has_media_before {
+            self.cut_before(place.at, lasted, cuts);
+        }
+        if let Some(stream) = &mut self.stream
+            && enters
+        {
+            stream.progress = Progress::Cutting;
+            self.growing.independent = true;
+        }
+    }
+
+    /// Ends the segment before this position.
+    fn cut_before(&mut self, at: usize, lasted: u64, cuts: &mut Vec<Segment>) {
+        let data = self.intake.take_before(at).into_segment();
+        self.marks.shift(at);
+        cuts.extend(self.ended(data, lasted));
+        if let Some(stream) = &mut self.stream {
+            stream.timeline.restart();
+        }
+    }
+
+    /// The segment with this data, unless it is dropped. The next one begins as usual.
+    fn ended(&mut self, data: Vec<u8>, lasted: u64) -> Option<Segment> {
+        let stream = self.stream.as_ref()?;
+        if let (Progress::Orphaned, Undecodable::Dropped) = (&stream.progress, self.undecodable) {
+            let bytes = data.len() as u64;
+            self.growing.independent = false;
+            if self.notices.len() < MOST_NOTICES {
+                self.notices.push(Notice::Dropped { bytes });
+            }
+            return None;
+        }
+        let mut segment = stream.timeline.segment(data, lasted);
+        let independent = !matches!(stream.progress, Progress::Orphaned);
+        let growing = Growing {
+            discontinuity: false,
+            independent,
+        };
+        let Growing {
+            discontinuity,
+            independent,
+        } = mem::replace(&mut self.growing, growing);
+        (segment.discontinuity, segment.independent) = (discontinuity, independent);
+        Some(segment)
     }
 
     /// Cuts before a fragment that a decoder can begin with, if the segment has lasted long enough.
@@ -243,17 +551,39 @@ impl Cutter {
             cuts.push(Segment::initialisation(data));
             stream.progress = Progress::Cutting;
             // What came before this fragment is no segment without it.
-            self.marks.whole = 0;
+            (self.marks.whole, self.marks.media) = (0, 0);
             return;
         }
         let is_full = start >= self.capacity / 2;
         let wanted = if is_full { SHORTEST } else { self.target };
-        if stream.timeline.has_lasted(wanted) {
-            let data = self.intake.take_before(start).into_segment();
-            let lasted = stream.timeline.elapsed();
-            cuts.push(stream.timeline.segment(data, lasted));
-            stream.timeline.restart();
-            self.marks.whole = 0;
+        let lasted = stream.timeline.elapsed();
+        if stream.timeline.is_as_long(lasted, wanted) {
+            self.cut_before(start, lasted, cuts);
+        }
+    }
+
+    /// Cuts behind a fragment if the next one is sure to begin with an access point.
+    fn release_promptly(&mut self, cuts: &mut Vec<Segment>) {
+        let Some(stream) = &mut self.stream else {
+            return;
+        };
+        let is_certain = match stream.movie.track.medium {
+            Medium::Audio => true,
+            Medium::Video => !self.habit.is_broken && self.habit.fragments > 1,
+        };
+        let lasted = stream.timeline.end();
+        if self.release == Release::Prompt
+            && matches!(stream.progress, Progress::Cutting)
+            && is_certain
+            && self.habit.missing == 0
+            && self.doubtful.is_none()
+            && self.marks.media > 0
+            && stream.timeline.is_as_long(lasted, self.target)
+        {
+            self.cut_before(self.intake.at, lasted, cuts);
+            if let Some(stream) = &mut self.stream {
+                stream.timeline.restart_behind();
+            }
         }
     }
 
@@ -298,6 +628,7 @@ impl Cutter {
         }
         self.intake.check_end()?;
         self.check_content()?;
+        self.settle(None, cuts);
         // What leads a fragment that does not come stays with the last one.
         self.marks.whole = self.intake.held.len();
         Ok(())
@@ -314,5 +645,18 @@ impl Cutter {
             Some(Incomplete { offset, .. }) => Err(CutError::NoData { offset }),
             None => Ok(()),
         }
+    }
+}
+
+impl Habit {
+    fn note(&mut self, fragment: Fragment) {
+        let Fragment {
+            begins_with,
+            samples,
+            syncs,
+            ..
+        } = fragment;
+        self.fragments += 1;
+        self.is_broken |= begins_with == Beginning::NonSync || syncs != 1 && syncs != samples;
     }
 }

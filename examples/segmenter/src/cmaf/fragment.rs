@@ -40,6 +40,9 @@ pub(crate) struct Fragment {
     pub(crate) start: u64,
     pub(crate) duration: u64,
     pub(crate) begins_with: Beginning,
+    pub(crate) samples: u64,
+    /// How many of them are sync samples.
+    pub(crate) syncs: u64,
 }
 
 /// What kind of sample the first one is.
@@ -73,6 +76,8 @@ impl Fragment {
                         .duration
                         .checked_add(part.duration)
                         .ok_or_else(|| child.unreadable())?;
+                    whole.samples = whole.samples.saturating_add(part.samples);
+                    whole.syncs = whole.syncs.saturating_add(part.syncs);
                 }
             }
         }
@@ -120,6 +125,10 @@ impl Fragment {
                 start,
                 duration: duration.ok_or_else(|| trun.unreadable())?,
                 begins_with: part.map_or(Beginning::of(first_flags), |part| part.begins_with),
+                samples: part
+                    .map_or(0, |part| part.samples)
+                    .saturating_add(run.samples),
+                syncs: part.map_or(0, |part| part.syncs).saturating_add(run.syncs),
             });
         }
         Ok((head.track, part))
@@ -186,6 +195,7 @@ struct Run {
     duration: u64,
     samples: u64,
     bytes: u64,
+    syncs: u64,
     /// Of its first sample. None if it has no samples.
     first_flags: Option<u32>,
 }
@@ -223,12 +233,25 @@ impl Run {
             } else {
                 Some(flags_of_first)
             };
+        let first_flags = flags_of_first.filter(|_| count > 0);
+        let is_sync = |flags: u32| Beginning::of(flags) == Beginning::Sync;
+        let later_syncs = if flags & run::SAMPLE_FLAGS != 0 {
+            let before = len_of(flags & (run::SAMPLE_DURATION | run::SAMPLE_SIZE));
+            let entries = samples.chunks_exact(len_of_each).skip(1);
+            let flags = entries.filter_map(|entry| entry.get(before..).and_then(first_word));
+            flags.filter(|flags| is_sync(*flags)).count() as u64
+        } else if is_sync(defaults.flags) {
+            u64::from(count.saturating_sub(1))
+        } else {
+            0
+        };
         Some(Self {
             data_offset,
             duration,
             samples: count.into(),
             bytes,
-            first_flags: flags_of_first.filter(|_| count > 0),
+            syncs: later_syncs + u64::from(first_flags.is_some_and(is_sync)),
+            first_flags,
         })
     }
 }

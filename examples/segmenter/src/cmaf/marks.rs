@@ -11,6 +11,8 @@ pub(crate) struct Marks {
     pub(crate) renewal: Option<usize>,
     /// Up to here all fragments are there with their data.
     pub(crate) whole: usize,
+    /// The end of the last media data behind a fragment. 0 without any.
+    pub(crate) media: usize,
     /// The first fragment behind that.
     pub(crate) incomplete: Option<Incomplete>,
 }
@@ -29,6 +31,11 @@ impl Marks {
         if kind == Kind::MDAT {
             *self = Self {
                 whole: end,
+                media: if self.incomplete.is_some() || self.media > 0 {
+                    end
+                } else {
+                    0
+                },
                 ..Self::default()
             };
         } else if kind.leads_fragment() {
@@ -46,5 +53,13 @@ impl Marks {
         self.renewal = None;
         self.incomplete.get_or_insert(incomplete);
         self.lead.take().unwrap_or(at)
+    }
+
+    /// What is held begins so many bytes later from now on.
+    pub(crate) fn shift(&mut self, by: usize) {
+        let moved = |at: Option<usize>| at?.checked_sub(by);
+        (self.lead, self.renewal) = (moved(self.lead), moved(self.renewal));
+        self.whole = self.whole.saturating_sub(by);
+        self.media = self.media.saturating_sub(by);
     }
 }

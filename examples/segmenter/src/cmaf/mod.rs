@@ -5,6 +5,9 @@
 //! Joined, the segments are the input, byte for byte, but for what no longer holds once it is cut:
 //! the index of the whole file (`mfra`), a `sidx` that counts bytes beyond its segment, and the
 //! repetition of an initialisation segment that is in force anyway.
+//!
+//! Decode times that jump are a [discontinuity](crate::Segment::discontinuity), once the next
+//! fragment or a repeated initialisation segment confirms them.
 
 mod boxes;
 mod cutter;

@@ -25,6 +25,15 @@ pub(crate) enum Progress {
     /// That is complete, and held back: nothing came yet that a decoder could begin with.
     Seeking,
     Cutting,
+    /// The decode times have jumped, and nothing came since that a decoder could begin with.
+    Orphaned,
+}
+
+impl Progress {
+    /// Whether there was something that a decoder could begin with.
+    pub(crate) fn has_begun(&self) -> bool {
+        matches!(self, Self::Cutting | Self::Orphaned)
+    }
 }
 
 impl Stream {
@@ -67,7 +76,7 @@ impl Stream {
         match self.progress {
             Progress::Initialising => Err(CutError::NoFragment { bytes }),
             Progress::Seeking => Err(CutError::NoSyncSample { track, bytes }),
-            Progress::Cutting => Ok(()),
+            Progress::Cutting | Progress::Orphaned => Ok(()),
         }
     }
 }

@@ -14,7 +14,7 @@ use super::sync::{self, Found, Sync};
 use super::tables::TableReader;
 use super::timeline::{TICKS_PER_SECOND, to_ticks};
 use crate::notice::Notice;
-use crate::segment::Segment;
+use crate::segment::{Segment, ticks_to_duration};
 use crate::track::Track;
 
 /// What the cutter holds at most, unless told otherwise.
@@ -88,6 +88,14 @@ impl Cutter {
     #[must_use]
     pub fn tracks(&self) -> Vec<Track> {
         self.passed.as_ref().map_or_else(Vec::new, Passing::tracks)
+    }
+
+    /// The shortest and the longest time between two random access points so far.
+    #[must_use]
+    pub fn groups(&self) -> Option<(Duration, Duration)> {
+        let (shortest, longest) = self.passed.as_ref()?.groups.range()?;
+        let duration = |ticks| ticks_to_duration(ticks, TICKS_PER_SECOND);
+        Some((duration(shortest), duration(longest)))
     }
 
     /// Takes the payload of a segment that nobody needs any more, for one that comes. The system

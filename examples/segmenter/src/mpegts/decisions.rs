@@ -107,6 +107,8 @@ impl Passing {
         let time = *time;
         if let Some(jump) = jump {
             context.note(Notice::Jump { ticks: jump.by });
+            self.groups.restart();
+            self.cues.restart();
             match self.stage {
                 Stage::Seeking => {
                     self.stage = Stage::Orphan(Some(jump.start));
@@ -131,6 +133,7 @@ impl Passing {
         let Some(independent) = self.enters(unit, lasted, context) else {
             return;
         };
+        self.groups.note(time);
         match self.stage {
             Stage::Seeking => {
                 self.stage = Stage::First;
@@ -146,13 +149,16 @@ impl Passing {
                     if !keeps_on {
                         self.output.set_discontinuity();
                     }
+                    self.output.put_all_early();
                 }
                 self.stage = Stage::Later(time);
                 self.independent = independent;
             }
             Stage::First | Stage::Later(_) | Stage::Audio(_) => {
                 let is_full = self.output.len_before(unit.mark) >= context.policy.capacity / 2;
-                let is_due = lasted >= context.policy.target || is_full || self.breaks;
+                let is_spliced = self.cues.is_due(time - lasted, time);
+                let is_due =
+                    lasted >= context.policy.target || is_full || is_spliced || self.breaks;
                 if is_due && lasted > 0 {
                     // After a cut without an access point there may be nothing before this one.
                     if self.has_media_before(unit.mark) {
@@ -169,6 +175,7 @@ impl Passing {
     pub(super) fn begin(&mut self, time: Ticks, independent: bool) {
         if mem::take(&mut self.breaks) {
             self.output.set_discontinuity();
+            self.output.put_all_early();
         }
         self.stage = Stage::Later(time);
         self.independent = independent;
@@ -286,6 +293,10 @@ impl Passing {
             duration: end - start,
             independent: self.independent && !matches!(self.stage, Stage::Seeking),
             fate,
+            fate_of_rest: match border {
+                Border::Jump { .. } => context.policy.undecodable,
+                Border::Time(_) | Border::Tracks => Fate::Segment,
+            },
         };
         let pids = &self.pids;
         let role = |pid| pids.part(pid).role;
@@ -305,7 +316,9 @@ impl Passing {
             _ => Stage::Later(end),
         };
         self.independent = false;
+        let count = context.segments.len();
         self.output.release(None, context.segments);
+        self.announce(count, context);
     }
 
     /// The time at which the growing segment began.

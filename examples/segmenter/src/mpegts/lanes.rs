@@ -54,6 +54,8 @@ pub(crate) struct Early {
     before: Option<u64>,
     /// When they began, on the line of the stream that decides where to cut.
     pub(crate) since: Option<Ticks>,
+    /// The jump was told.
+    is_told: bool,
 }
 
 impl Early {
@@ -143,6 +145,13 @@ impl Lane {
     /// Whether its packets have jumped.
     pub(crate) fn has_jumped(&self) -> bool {
         self.early.before.is_some()
+    }
+
+    /// By how much the stream has jumped, once for each jump.
+    pub(crate) fn tell_jump(&mut self) -> Option<(u16, Ticks)> {
+        let (before, latest) = self.early.before.zip(self.clock.latest)?;
+        let is_told = std::mem::replace(&mut self.early.is_told, true);
+        (!is_told).then(|| (self.pid, difference(latest, before)))
     }
 
     /// Moves on to the segment that this packet belongs to. `border` tells where one ends, if it

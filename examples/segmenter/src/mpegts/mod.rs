@@ -9,10 +9,14 @@
 //!   [discontinuity](crate::Segment::discontinuity).
 //! - Audio that comes after the cut and lies before it in time goes into the segment before. That
 //!   segment waits for it, for 1.5 s of media time at most.
+//! - Timestamps of the audio alone that jump begin a segment with a discontinuity at the next access
+//!   point.
+//! - Splice information (SCTE 35) comes with the [segments](crate::Segment::splices), and cuts.
 //! - What is no packet is skipped, and is a [`Notice`](crate::Notice).
 
 mod audio;
 mod counters;
+mod cues;
 mod cutter;
 mod decisions;
 mod describe;

@@ -10,7 +10,7 @@ use super::pes::Stamps;
 use super::section::Section;
 use super::split;
 use super::tables::Tables;
-use super::timeline::{TICKS_PER_SECOND, Ticks};
+use super::timeline::{SECOND, TICKS_PER_SECOND, Ticks};
 use super::track::Track;
 use super::units::Mark;
 use crate::segment::Segment;
@@ -19,6 +19,10 @@ use crate::segment::Segment;
 const MOST_SPARES: usize = 3;
 /// The bytes that wait for a jump.
 const LONGEST_EARLY: usize = 1 << 20;
+/// How long audio that has jumped alone waits for the next segment.
+const LONGEST_LONE: Ticks = 10 * SECOND;
+/// A segment before a jump that is shorter need not have all streams.
+const LONGEST_REST: Ticks = SECOND / 2;
 /// How far the tables before a random access point are looked for, in packets.
 const LONGEST_TABLES: usize = 64;
 
@@ -60,6 +64,8 @@ pub(crate) struct End {
     pub(crate) duration: Ticks,
     pub(crate) independent: bool,
     pub(crate) fate: Fate,
+    /// If it turns out to be a short rest without audio.
+    pub(crate) fate_of_rest: Fate,
 }
 
 /// The segments, the last of which grows.
@@ -78,6 +84,8 @@ pub(crate) struct Output {
     pub(crate) main_stamp: Option<u64>,
     /// The bytes of segments that were left out.
     pub(crate) dropped: u64,
+    /// A stream of audio that has jumped alone, and by how much.
+    pub(crate) lone_jump: Option<(u16, Ticks)>,
 }
 
 impl Output {
@@ -169,6 +177,10 @@ impl Output {
     }
 
     /// Puts the packets of a lane that waited for a jump.
+    pub(crate) fn put_all_early(&mut self) {
+        (0..self.lanes.len()).for_each(|index| self.put_early(index));
+    }
+
     fn put_early(&mut self, index: usize) {
         let (early, Ok(lane)) = (self.lanes[index].early.take(), u8::try_from(index)) else {
             return;
@@ -296,7 +308,7 @@ impl Output {
         }
         self.put_again(&rest, at, role);
         if let Border::Jump { .. } = end.border {
-            (0..self.lanes.len()).for_each(|index| self.put_early(index));
+            self.put_all_early();
         }
     }
 
@@ -345,12 +357,19 @@ impl Output {
     /// to cut.
     pub(crate) fn release(&mut self, now: Option<Ticks>, segments: &mut Vec<Segment>) {
         for index in 0..self.lanes.len() {
-            let early = &mut self.lanes[index].early;
-            let since = early.since.or(now).filter(|_| !early.is_empty());
-            early.since = since;
+            let lane = &mut self.lanes[index];
+            let is_empty = lane.early.is_empty();
+            let since = lane.early.since.or(now).filter(|_| !is_empty);
+            lane.early.since = since;
             let waited = now.zip(since).map(|(now, since)| (now - since).abs());
-            if !early.is_empty() && waited.is_none_or(|waited| waited > LONGEST_HOLD) {
+            if is_empty {
+                continue;
+            }
+            if waited.is_none_or(|waited| waited > LONGEST_LONE) {
                 self.put_early(index);
+            } else if waited.is_some_and(|waited| waited > LONGEST_HOLD) {
+                // The next segment begins with them.
+                self.lone_jump = self.lone_jump.or(lane.tell_jump());
             }
         }
         while let Some(end) = self.open.front().and_then(|front| front.end) {
@@ -364,13 +383,24 @@ impl Output {
         }
     }
 
+    /// Whether a segment is a short rest before a jump that lacks a stream of audio.
+    fn is_rest(&self, segment: &Open, end: End) -> bool {
+        let has = |wanted: u16| {
+            let packets = segment.data[segment.inserted..].chunks_exact(PACKET_LEN);
+            packets.map(pid).any(|it| it == wanted)
+        };
+        let lacks = |lane: &Lane| lane.bytes > 0 && !has(lane.pid);
+        end.duration < LONGEST_REST && self.lanes.iter().any(lacks)
+    }
+
     fn hand_out(&mut self, end: End, segments: &mut Vec<Segment>) {
         let Some(front) = self.open.pop_front() else {
             return;
         };
         self.first += 1;
         let kept = front.data.len() - front.inserted;
-        if end.fate == Fate::Dropped {
+        let is_rest = end.fate_of_rest == Fate::Dropped && self.is_rest(&front, end);
+        if end.fate == Fate::Dropped || is_rest {
             self.dropped += kept as u64;
             self.recycle(front.data);
             return;
@@ -384,7 +414,7 @@ impl Output {
 
     /// Ends the last segment and hands everything out.
     pub(crate) fn finish(&mut self, end: End, segments: &mut Vec<Segment>) {
-        (0..self.lanes.len()).for_each(|index| self.put_early(index));
+        self.put_all_early();
         if let Some(last) = self.open.back_mut() {
             if last.data.len() > last.inserted {
                 last.end = Some(end);

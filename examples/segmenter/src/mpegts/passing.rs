@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 
+use super::cues::Cues;
 use super::lanes::{Border, Clock, Lane};
 use super::output::{End, Fate, Output, Role};
 use super::packet::{PACKET_LEN, PAT_PID, Packet};
@@ -15,6 +16,7 @@ use super::tables::{TableReader, Tables};
 use super::timeline::{OTHERS, Placed, Ticks, Timeline, to_stamp};
 use super::track::Track;
 use super::units::{Mark, Place, Tracker, Unit};
+use crate::groups::Groups;
 use crate::notice::Notice;
 use crate::segment::Segment;
 
@@ -45,6 +47,8 @@ pub(super) struct Passing {
     pub(super) breaks: bool,
     /// The first lane's time when audio came after the latest picture.
     pub(super) quiet_since: Option<Ticks>,
+    pub(super) groups: Groups,
+    pub(super) cues: Cues,
     pub(super) said_not_alone: bool,
     /// A stream that got packets inserted.
     pub(super) counted: Option<u16>,
@@ -131,6 +135,8 @@ impl Passing {
             main_clock: Clock::default(),
             breaks: false,
             quiet_since: None,
+            groups: Groups::default(),
+            cues: Cues::default(),
             said_not_alone: false,
             counted: None,
             units: Vec::new(),
@@ -219,6 +225,10 @@ impl Passing {
                 self.clock.clock.note(stamp);
             }
         }
+        if part.is_cue() {
+            let reference = self.deciding().timeline.reference();
+            self.cues.push(packet, reference);
+        }
         if packet.starts_unit() && (part.lane.is_some() || part.is_main()) {
             self.listen(packet);
         }
@@ -253,9 +263,7 @@ impl Passing {
         if !self.units.is_empty() {
             self.place(is_fallback, context);
         } else if part.lane.is_some() && packet.starts_unit() {
-            self.output
-                .release(self.deciding().timeline.now(), context.segments);
-            self.report_dropped(context);
+            self.release(context);
         }
     }
 
@@ -317,16 +325,35 @@ impl Passing {
         let oldest = self.main.oldest_mark().into_iter().chain(fallback).min();
         self.output.forget_before(oldest);
         let reference = self.deciding().timeline.reference();
+        self.cues.settle(reference);
         self.output.main_stamp = reference.map(|(stamp, _)| stamp);
-        self.output
-            .release(self.deciding().timeline.now(), context.segments);
-        self.report_dropped(context);
+        self.release(context);
     }
 
-    pub(super) fn report_dropped(&mut self, context: &mut Context<'_>) {
+    /// Hands out the segments that are complete, and what is to be said.
+    fn release(&mut self, context: &mut Context<'_>) {
+        let count = context.segments.len();
+        self.output
+            .release(self.deciding().timeline.now(), context.segments);
+        self.announce(count, context);
+        self.report(context);
+    }
+
+    /// Adds the splices that came to the first of the segments from this one on.
+    pub(super) fn announce(&mut self, count: usize, context: &mut Context<'_>) {
+        if let Some(first) = context.segments.get_mut(count) {
+            first.splices = self.cues.take_waiting();
+        }
+    }
+
+    pub(super) fn report(&mut self, context: &mut Context<'_>) {
         let bytes = mem::take(&mut self.output.dropped);
         if bytes > 0 {
             context.note(Notice::Dropped { bytes });
+        }
+        if let Some((pid, ticks)) = self.output.lone_jump.take() {
+            context.note(Notice::AudioJump { pid, ticks });
+            self.breaks = true;
         }
     }
 
@@ -353,8 +380,11 @@ impl Passing {
             duration: time - start,
             independent: self.independent && !matches!(self.stage, Stage::Seeking),
             fate,
+            fate_of_rest: Fate::Segment,
         };
+        let count = context.segments.len();
         self.output.finish(end, context.segments);
-        self.report_dropped(context);
+        self.announce(count, context);
+        self.report(context);
     }
 }

@@ -20,6 +20,7 @@ const TABLE: u8 = 1;
 const CLOCK: u8 = 2;
 const MAIN: u8 = 4;
 const FOREIGN: u8 = 8;
+const CUE: u8 = 16;
 
 const PLAIN: Part = Part {
     role: Role::Plain,
@@ -41,6 +42,11 @@ impl Part {
     /// Whether it is of the stream that decides where to cut.
     pub(crate) fn is_main(self) -> bool {
         self.flags & MAIN != 0
+    }
+
+    /// Whether it is splice information.
+    pub(crate) fn is_cue(self) -> bool {
+        self.flags & CUE != 0
     }
 
     /// Whether it is not of the program that is kept.
@@ -108,6 +114,9 @@ impl Pids {
             part.role = Role::Counted;
         }
         self.part_mut(map.pcr_pid).flags |= CLOCK;
+        for stream in map.streams.iter().filter(|stream| stream.is_cueing) {
+            self.part_mut(stream.pid).flags |= CUE;
+        }
         for (index, pid) in lanes.enumerate() {
             let part = self.part_mut(pid);
             if part.is_table() {

@@ -91,8 +91,18 @@ pub(crate) struct SectionReader {
 }
 
 impl SectionReader {
-    /// Takes the next packet of the PID and hands on each section that it completes.
+    /// Takes the next packet of the PID and hands on each section of the long form that it
+    /// completes.
     pub(crate) fn push(&mut self, packet: Packet<'_>, mut found: impl FnMut(Section)) {
+        self.push_bytes(packet, |bytes| {
+            if let Some(section) = Section::new(bytes) {
+                found(section);
+            }
+        });
+    }
+
+    /// Takes the next packet of the PID and hands on each section that it completes, unverified.
+    pub(crate) fn push_bytes(&mut self, packet: Packet<'_>, mut found: impl FnMut(&[u8])) {
         let payload = packet.payload();
         if payload.is_empty() {
             return;
@@ -118,7 +128,7 @@ impl SectionReader {
         !self.partial.is_empty()
     }
 
-    fn go_on(&mut self, bytes: &[u8], found: &mut impl FnMut(Section)) {
+    fn go_on(&mut self, bytes: &[u8], found: &mut impl FnMut(&[u8])) {
         if self.is_within_section() {
             let mut joined = std::mem::take(&mut self.partial);
             joined.extend_from_slice(bytes);
@@ -127,7 +137,7 @@ impl SectionReader {
     }
 
     /// Reads sections from where one starts.
-    fn start(&mut self, mut bytes: &[u8], found: &mut impl FnMut(Section)) {
+    fn start(&mut self, mut bytes: &[u8], found: &mut impl FnMut(&[u8])) {
         while bytes.first().is_some_and(|&table_id| table_id != STUFFING) {
             let whole = (bytes.len() >= HEADER_LEN)
                 .then(|| HEADER_LEN + usize::from(u16::from_be_bytes([bytes[1] & 0x0F, bytes[2]])))
@@ -137,9 +147,7 @@ impl SectionReader {
                 self.partial = bytes.to_vec();
                 return;
             };
-            if let Some(section) = Section::new(&bytes[..length]) {
-                found(section);
-            }
+            found(&bytes[..length]);
             bytes = &bytes[length..];
         }
     }

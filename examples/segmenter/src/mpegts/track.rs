@@ -100,6 +100,8 @@ pub(crate) struct Elementary {
     pub(crate) codec: Option<Codec>,
     /// As ISO 639 has it.
     pub(crate) language: Option<[u8; 3]>,
+    /// It is SCTE 35 splice information.
+    pub(crate) is_cueing: bool,
 }
 
 /// What a PMT says of its program (ISO/IEC 13818-1, 2.4.4.8).
@@ -138,6 +140,7 @@ impl ProgramMap {
                     pid,
                     codec: Codec::new(*stream_type, descriptors, is_cueing),
                     language: Descriptors(descriptors).find_map(language),
+                    is_cueing: is_cueing && *stream_type == 0x86,
                 });
             }
             rest = next;

@@ -140,14 +140,9 @@ fn a_target_is_reached_exactly() {
 
 #[test]
 fn a_gap_is_time_that_passed() {
-    let hour = 3_600_000;
     assert_eq!(
-        cut_at_seconds(&stream_at(&[0, 1000, 31_000, 32_000]), 1),
-        [1.0, 30.0, 1.0, 1.0]
-    );
-    assert_eq!(
-        cut_at_seconds(&stream_at(&[0, 1000 + hour]), 1),
-        [3601.0, 1.0]
+        cut_at_seconds(&stream_at(&[0, 1000, 12_000, 13_000]), 1),
+        [1.0, 11.0, 1.0, 1.0]
     );
 }
 
@@ -158,7 +153,6 @@ fn where_decode_times_jump_the_samples_tell_how_long_it_lasts() {
         [5000, 6000, 6000, 6000],
         [0, 1000, 3_602_001, 3_603_001],
         [0, 1000, u64::MAX, u64::MAX],
-        [u64::MAX, 0, u64::MAX, 0],
     ] {
         assert_eq!(
             cut_at_seconds(&stream_at(&times), 2),

@@ -12,5 +12,7 @@ pub mod joined;
 pub mod means;
 #[path = "../../../../tests/common/muxer.rs"]
 pub mod muxer;
+#[path = "../../../../tests/common/splice.rs"]
+pub mod splice;
 #[path = "../../../../tests/common/thorough.rs"]
 pub mod thorough;

@@ -16,6 +16,12 @@ pub(crate) fn check(data: &[u8]) {
     assert_eq!(pieces, whole, "the pieces matter");
     check_cuts(data, &whole);
 
+    let for_players = || Cutter::new(TARGET).drop_undecodable().promptly();
+    let promptly = cut(data, data.len().max(1), for_players());
+    let pieces = cut(data, piece, for_players());
+    assert_eq!(pieces, promptly, "the pieces matter");
+    promptly.0.iter().for_each(check_form);
+
     let bounded = cut(data, piece, Cutter::new(TARGET).capacity(CAPACITY));
     check_cuts(data, &bounded);
     for cut in &bounded.0 {

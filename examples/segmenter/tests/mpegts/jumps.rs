@@ -4,6 +4,7 @@ use super::common::muxer::{DISCONTINUITY, HEVC, MPEG_AUDIO};
 use super::*;
 
 const TWO_SECONDS: Duration = Duration::from_secs(2);
+const SECOND_LONG: Duration = Duration::from_secs(1);
 const SECOND: u64 = 90_000;
 const WRAP: u64 = 1 << 33;
 
@@ -393,6 +394,93 @@ fn audio_that_jumps_alone_is_kept() {
         |_| None,
     );
     let (cuts, _) = cut_all(&bytes, Cutter::new(TWO_SECONDS).drop_undecodable());
+    let breaks: Vec<_> = cuts.iter().map(|cut| cut.discontinuity).collect();
+    assert_eq!(breaks, [false, false, false, true, false]);
+    joined::check_each(&bytes, &data(&cuts));
+}
+
+/// The sequence of its timestamps changes: RFC 8216, 4.3.2.3.
+#[test]
+fn audio_that_jumps_alone_begins_a_segment_with_a_discontinuity() {
+    for jump in [JUMPS[0], JUMPS[1], JUMPS[2], JUMPS[5]] {
+        let bytes = stream(
+            |index| (START * 100_000 + index * FRAME, 0),
+            |index| {
+                let jump = if index < 77 { 0 } else { jump };
+                Some(START * 100_000 + index * FRAME + jump)
+            },
+            |_| None,
+        );
+        let (cuts, notices) = cut_all(&bytes, Cutter::new(TWO_SECONDS));
+        let expected = [
+            (2.0, false),
+            (2.0, false),
+            (1.0, false),
+            (2.0, true),
+            (2.0, false),
+            (1.0, false),
+        ];
+        assert_eq!(shape(&cuts), expected, "{jump}");
+        let [Notice::AudioJump { pid: AUDIO, .. }] = notices[..] else {
+            panic!("{notices:?}");
+        };
+        // No segment has audio of both times.
+        let of_audio = |cut: &Segment| {
+            let packets = cut.data.chunks_exact(188);
+            packets.filter(|it| it[1] & 0x1F == 1 && it[2] == 1).count()
+        };
+        let counts: Vec<_> = cuts.iter().map(of_audio).collect();
+        assert_eq!(counts, [50, 27, 0, 98, 50, 25], "{jump}");
+        joined::check_each(&bytes, &data(&cuts));
+    }
+}
+
+/// hls.js waits for the audio of such a segment for ever.
+#[test]
+fn a_short_rest_without_audio_before_a_jump_is_dropped_for_players() {
+    let at = |index: u64, jumps_at: u64| {
+        let jump = if index < jumps_at { 0 } else { 5000 * SECOND };
+        100 * SECOND + index * FRAME + jump
+    };
+    for (silent_from, jumps_at, is_dropped) in [(74, 77, true), (77, 77, false), (74, 90, false)] {
+        let bytes = stream(
+            |index| (at(index, jumps_at), 0),
+            |index| Some(at(index, jumps_at)).filter(|_| !(silent_from..jumps_at).contains(&index)),
+            |_| None,
+        );
+        let (cuts, notices) = cut_all(&bytes, Cutter::new(SECOND_LONG).drop_undecodable());
+        let before: Vec<_> = shape(&cuts).into_iter().take_while(|cut| !cut.1).collect();
+        assert_eq!(before.len(), if is_dropped { 3 } else { 4 }, "{before:?}");
+        // Also what cannot be decoded behind the jump.
+        let dropped = notices
+            .iter()
+            .filter(|it| matches!(it, Notice::Dropped { .. }));
+        assert_eq!(
+            dropped.count(),
+            if is_dropped { 2 } else { 1 },
+            "{notices:?}"
+        );
+        let (cuts, _) = cut_all(&bytes, Cutter::new(SECOND_LONG));
+        joined::check_each(&bytes, &data(&cuts));
+    }
+}
+
+#[test]
+fn audio_that_jumps_and_comes_back_is_no_discontinuity() {
+    let bytes = stream(
+        |index| (START * 100_000 + index * FRAME, 0),
+        |index| {
+            let jump = if (77..90).contains(&index) {
+                JUMPS[1]
+            } else {
+                0
+            };
+            Some(START * 100_000 + index * FRAME + jump)
+        },
+        |_| None,
+    );
+    let (cuts, notices) = cut_all(&bytes, Cutter::new(TWO_SECONDS));
     assert_eq!(shape(&cuts), [(2.0, false); 5]);
+    assert_eq!(notices, []);
     joined::check_each(&bytes, &data(&cuts));
 }

@@ -10,6 +10,8 @@ pub(super) struct Alarm {
     /// The last publication, or the first version.
     since: Option<Instant>,
     is_told: bool,
+    /// Nothing newer is due any more.
+    has_ended: bool,
 }
 
 impl Alarm {
@@ -18,18 +20,28 @@ impl Alarm {
             limit: target_duration.saturating_add(target_duration / 2),
             since: None,
             is_told: false,
+            has_ended: false,
         }
     }
 
     /// Starts with the first version.
     pub(super) fn start(&mut self, now: Instant) {
-        self.since.get_or_insert(now);
+        if !self.has_ended {
+            self.since.get_or_insert(now);
+        }
+    }
+
+    /// Ends it: no newer version is due any more.
+    pub(super) fn end(&mut self) {
+        self.has_ended = true;
+        self.since = None;
+        self.is_told = false;
     }
 
     /// Notes a publication. Returns the time without one, if the alarm had rung.
     pub(super) fn stop(&mut self, now: Instant) -> Option<Duration> {
         let time = self.time(now);
-        self.since = Some(now);
+        self.since = Some(now).filter(|_| !self.has_ended);
         std::mem::take(&mut self.is_told).then_some(time)?
     }
 

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::schedule::{Failure, Outcome, Put};
+use super::report::Removal;
+use super::step::{Failure, Outcome, Put};
 use crate::error::SinkError;
 use crate::internal::cancel::Cancel;
 use crate::internal::unwind::{catch, message_of};
-use crate::sink::{ObjectKind, SegmentSink, WriteContext};
+use crate::sink::{SegmentSink, WriteContext};
 
 /// Has the sink write a document.
 pub(super) fn put<S: SegmentSink>(sink: &mut S, put: &Put, cancel: &Arc<Cancel>) -> Outcome {
@@ -26,12 +27,12 @@ pub(super) fn put<S: SegmentSink>(sink: &mut S, put: &Put, cancel: &Arc<Cancel>)
 /// Has the sink remove an object, and says whether it panicked.
 pub(super) fn remove<S: SegmentSink>(
     sink: &mut S,
-    path: &Path,
+    removal: &Removal,
     deadline: Option<Instant>,
     cancel: &Arc<Cancel>,
 ) -> (Result<(), SinkError>, HasPanicked) {
-    let object = ObjectKind::MediaSegment;
-    let context = WriteContext::of_stream(object, 1, deadline, Arc::clone(cancel));
+    let path = &removal.path;
+    let context = WriteContext::of_stream(removal.object, 1, deadline, Arc::clone(cancel));
     match catch(|| sink.remove(path, &context)) {
         Ok(result) => {
             let result = result.map_err(|error| error.or_during("remove", Some(path)));

@@ -13,7 +13,7 @@ use std::time::Duration;
 use shuttle::thread;
 
 use self::gate::Gate;
-use super::{Fate, Finished, OriginDriver, OriginOptions, RefusedKind, Report};
+use super::{Fate, Finished, OriginDriver, OriginOptions, Refused, Report};
 use crate::error::SinkError;
 use crate::presentation::driver::document::{Document, Role};
 use crate::segment::ProducedSegment;
@@ -74,20 +74,20 @@ impl Books {
     }
 
     /// Returns whether it was accepted. It may be refused for this reason only.
-    fn submit_unless(&self, driver: &OriginDriver, version: u64, reason: RefusedKind) -> bool {
+    fn submit_unless(&self, driver: &OriginDriver, version: u64, reason: Refused) -> bool {
         self.with(|books| books.submitted.push(version));
         let document = Document::new(
             "live",
             vec![u8::try_from(version).unwrap()],
             Role::Rendition,
         );
-        match driver.submit(version, vec![document]) {
-            Ok(reports) => {
-                self.reported(reports);
+        match driver.port.submit(version, vec![document]) {
+            Ok(()) => {
+                self.reported(driver.port.take_reports());
                 true
             }
             Err(refused) => {
-                assert_eq!(refused.kind, reason);
+                assert_eq!(refused, reason);
                 self.with(|books| books.submitted.retain(|it| *it != version));
                 false
             }
@@ -95,15 +95,20 @@ impl Books {
     }
 
     fn submit(&self, driver: &OriginDriver, version: u64) {
-        assert!(self.submit_unless(driver, version, RefusedKind::Ended));
+        assert!(self.submit_unless(driver, version, Refused::Ended));
     }
 
     fn reported(&self, reports: Vec<Report>) {
         for report in reports {
-            let Report::Document { version, fate, .. } = report else {
-                panic!("nothing was removed");
-            };
-            self.with(|books| books.fates.entry(version).or_default().push(fate));
+            match report {
+                Report::Document { version, fate, .. } => {
+                    self.with(|books| books.fates.entry(version).or_default().push(fate));
+                }
+                Report::Settled { .. } => {}
+                Report::Unreplaced { .. } | Report::Removal { .. } => {
+                    panic!("nothing was removed or refused")
+                }
+            }
         }
     }
 
@@ -180,7 +185,7 @@ fn yielding(_: u64, _: &WriteContext) -> Result<(), SinkError> {
 
 fn versions_against_a_finish() {
     let books = Books::default();
-    let driver = OriginDriver::start(endless(), books.sink(yielding)).unwrap();
+    let driver = OriginDriver::start(endless(), books.sink(yielding), ()).unwrap();
     (0..3).for_each(|version| books.submit(&driver, version));
     let finished = books.finish(driver, Duration::MAX);
     assert!(!finished.is_timeout && finished.sink_error.is_none());
@@ -190,10 +195,10 @@ fn versions_against_a_finish() {
 
 fn every_version_in_order() {
     let books = Books::default();
-    let driver = OriginDriver::start(endless().in_order(2), books.sink(yielding)).unwrap();
+    let driver = OriginDriver::start(endless().in_order(2), books.sink(yielding), ()).unwrap();
     let mut version = 0;
     while version < 4 {
-        if books.submit_unless(&driver, version, RefusedKind::Full) {
+        if books.submit_unless(&driver, version, Refused::Full) {
             version += 1;
         } else {
             thread::yield_now();
@@ -207,7 +212,7 @@ fn every_version_in_order() {
 
 fn a_finish_against_its_deadline() {
     let books = Books::default();
-    let driver = OriginDriver::start(endless(), books.sink(yielding)).unwrap();
+    let driver = OriginDriver::start(endless(), books.sink(yielding), ()).unwrap();
     (0..3).for_each(|version| books.submit(&driver, version));
     let _ = books.finish(driver, Duration::from_secs(1));
     books.wait_until_gone();
@@ -223,7 +228,7 @@ fn a_stuck_put_against_a_finish() {
             Ok(())
         })
     };
-    let driver = OriginDriver::start(endless(), sink).unwrap();
+    let driver = OriginDriver::start(endless(), sink, ()).unwrap();
     books.submit(&driver, 0);
     gate.wait_for_arrivals(1);
     books.submit(&driver, 1);
@@ -245,7 +250,7 @@ fn a_sleeping_sink_is_cut_short_by_a_finish() {
         assert_eq!(context.sleep(Duration::MAX), Pause::CutShort);
         Err(SinkError::transient("cut short"))
     });
-    let driver = OriginDriver::start(endless(), sink).unwrap();
+    let driver = OriginDriver::start(endless(), sink, ()).unwrap();
     books.submit(&driver, 0);
     let _ = books.finish(driver, Duration::from_secs(1));
     books.wait_until_gone();
@@ -259,7 +264,7 @@ fn a_drop_against_the_thread() {
         assert_eq!(context.sleep(Duration::MAX), Pause::CutShort);
         Ok(())
     });
-    let driver = OriginDriver::start(endless(), sink).unwrap();
+    let driver = OriginDriver::start(endless(), sink, ()).unwrap();
     (0..2).for_each(|version| books.submit(&driver, version));
     drop(driver);
     assert!(books.with(|books| books.is_sink_gone), "it is joined");
@@ -275,8 +280,8 @@ fn a_panic_against_submissions() {
         }
         Ok(())
     });
-    let driver = OriginDriver::start(endless(), sink).unwrap();
-    let ended = RefusedKind::Ended;
+    let driver = OriginDriver::start(endless(), sink, ()).unwrap();
+    let ended = Refused::Ended;
     let accepted = (0..4).filter(|version| books.submit_unless(&driver, *version, ended));
     let accepted = accepted.count();
     assert!(accepted >= 2);
@@ -287,13 +292,13 @@ fn a_panic_against_submissions() {
 
 fn two_callers() {
     let books = Books::default();
-    let driver = OriginDriver::start(endless(), books.sink(yielding)).unwrap();
+    let driver = OriginDriver::start(endless(), books.sink(yielding), ()).unwrap();
     let driver = Arc::new(driver);
     let other = {
         let (books, driver) = (books.clone(), Arc::clone(&driver));
         thread::spawn(move || {
             books.submit(&driver, 1);
-            assert!(driver.health().is_running);
+            assert!(driver.port.health().is_running);
         })
     };
     books.submit(&driver, 0);
@@ -327,10 +332,11 @@ fn a_pause_ends_and_a_doubt_is_settled() {
         ..RetryPolicy::default()
     };
     let options = OriginOptions::new(Duration::from_secs(2)).retry(patient);
-    let driver = OriginDriver::start(options, sink).unwrap();
+    let driver = OriginDriver::start(options, sink, ()).unwrap();
     books.submit(&driver, 0);
+    let port = driver.port.clone();
     let finished = books.finish(driver, Duration::MAX);
-    assert!(!finished.is_timeout && finished.unsettled.is_empty());
+    assert!(!finished.is_timeout && port.health().in_doubt == 0);
     books.audit();
     assert!(*puts.lock().unwrap() >= 3);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use log::Level;
 
 use super::health::OriginHealth;
-use super::schedule::Note;
+use super::step::Note;
 use crate::error::SinkError;
 use crate::internal::log::log as tell;
 use crate::internal::rate_limit::{RateLimit, and_more};
@@ -60,14 +60,17 @@ impl OriginLog {
         );
     }
 
-    /// The handle was dropped without a finish.
-    pub(super) fn dropped(waiting: usize) {
-        tell(
-            Level::Error,
-            format_args!(
-                "the publisher of an origin was dropped without a finish; documents not put: {waiting}"
-            ),
-        );
+    /// The handle was dropped before all was put, or before it was certain what was put.
+    pub(super) fn dropped((waiting, unsettled): (usize, usize)) {
+        if (waiting, unsettled) != (0, 0) {
+            tell(
+                Level::Error,
+                format_args!(
+                    "the publisher of an origin was dropped; documents not put: {waiting}; URLs at \
+                     which an earlier version may appear: {unsettled}"
+                ),
+            );
+        }
     }
 
     /// How the sink ended, if nobody is left to be told.
@@ -141,6 +144,7 @@ mod tests {
             waiting: 0,
             in_flight_for: None,
             in_doubt: 0,
+            failures: 0,
             last_error: None,
         };
         assert_eq!(why(&idle), "no newer version was submitted");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::SinkError;
-use crate::presentation::driver::document::Document;
+use crate::sink::ObjectKind;
 
 /// The result of a document or of a removal.
 #[derive(Debug)]
@@ -13,10 +13,21 @@ pub(crate) enum Report {
         version: u64,
         fate: Fate,
     },
+    /// No put that was begun earlier can replace this version any more. It has landed before.
+    Settled { path: PathBuf, version: u64 },
+    /// A put of unknown outcome could not be replaced, so that an earlier version may appear.
+    Unreplaced { path: PathBuf, error: SinkError },
     Removal {
-        path: PathBuf,
+        removal: Removal,
         result: Result<(), SinkError>,
     },
+}
+
+/// An object that is to be removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Removal {
+    pub(crate) path: PathBuf,
+    pub(crate) object: ObjectKind,
 }
 
 /// What became of one document of a version. There is one report for each document. If the outcome
@@ -48,18 +59,11 @@ impl Report {
 
 /// Why a version was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RefusedKind {
+pub(crate) enum Refused {
     /// As many versions wait as may wait ([`OriginOptions::in_order`](super::OriginOptions)).
     Full,
     /// The publisher thread has ended: its sink panicked, or it was finished.
     Ended,
-}
-
-/// A version that was not taken, with its documents.
-#[derive(Debug)]
-pub(crate) struct Refused {
-    pub(crate) kind: RefusedKind,
-    pub(crate) documents: Vec<Document>,
 }
 
 /// How the publisher thread ended.
@@ -72,6 +76,21 @@ pub(crate) struct Finished {
     pub(crate) sink_error: Option<SinkError>,
     /// The time was over before the thread had ended.
     pub(crate) is_timeout: bool,
-    /// URLs at which a write of unknown outcome may still replace the last version.
-    pub(crate) unsettled: Vec<PathBuf>,
+}
+
+impl Removal {
+    #[cfg(all(test, not(shuttle)))]
+    pub(crate) fn segment(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            object: ObjectKind::MediaSegment,
+        }
+    }
+
+    pub(crate) fn state(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            object: ObjectKind::State,
+        }
+    }
 }

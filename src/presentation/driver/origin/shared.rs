@@ -18,6 +18,15 @@ pub(super) struct Shared {
     /// Cuts a sleeping sink short.
     pub(super) cancel: Arc<Cancel>,
     pub(super) log: OriginLog,
+    pub(super) clock: Clock,
+}
+
+/// Where the time comes from.
+#[derive(Debug)]
+pub(super) enum Clock {
+    System,
+    #[cfg(all(test, not(shuttle)))]
+    Virtual(super::virtual_clock::VirtualClock),
 }
 
 #[derive(Debug)]
@@ -42,6 +51,15 @@ impl Shared {
             changed: Condvar::new(),
             cancel: Arc::default(),
             log: OriginLog::default(),
+            clock: Clock::System,
+        }
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        match &self.clock {
+            Clock::System => now(),
+            #[cfg(all(test, not(shuttle)))]
+            Clock::Virtual(clock) => clock.now(),
         }
     }
 
@@ -83,7 +101,7 @@ impl Shared {
     /// Logs, once, that nothing was published for too long.
     pub(super) fn check_alarm(&self) {
         let mut state = self.lock();
-        let now = now();
+        let now = self.now();
         let Some(time) = state.schedule.ring(now) else {
             return;
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::world::{TARGET, World, document, late, playlist, refused, secs, stored};
 use crate::error::SinkError;
 use crate::presentation::driver::document::Role;
-use crate::presentation::driver::origin::schedule::Note;
+use crate::presentation::driver::origin::step::Note;
 
 /// One attempt is aborted and lands later by `delay`. From two target durations after a version was
 /// submitted, no older one is shown.

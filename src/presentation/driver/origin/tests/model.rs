@@ -8,7 +8,7 @@ use crate::error::SinkError;
 use crate::presentation::driver::document::{Document, Role};
 use crate::presentation::driver::origin::options::OriginOptions;
 use crate::presentation::driver::origin::report::{Fate, Report};
-use crate::presentation::driver::origin::schedule::Note;
+use crate::presentation::driver::origin::step::Note;
 
 const SCRIPTS: u64 = 3_000;
 
@@ -126,13 +126,19 @@ fn account(world: &World, submitted: &Submitted) -> HashMap<PathBuf, Vec<u64>> {
     let mut first: HashMap<(&Path, u64), &Fate> = HashMap::new();
     let mut landed: HashMap<PathBuf, Vec<u64>> = HashMap::new();
     for report in &world.reports {
-        let Report::Document {
-            path,
-            version,
-            fate,
-        } = report
-        else {
-            panic!("nothing was removed");
+        let (path, version, fate) = match report {
+            Report::Document {
+                path,
+                version,
+                fate,
+            } => (path, version, fate),
+            Report::Settled { path, version } => {
+                let last = landed.get(path).and_then(|versions| versions.last());
+                assert_eq!(last, Some(version), "what has settled is what landed last");
+                continue;
+            }
+            Report::Unreplaced { .. } => continue,
+            Report::Removal { .. } => panic!("nothing was removed"),
         };
         if matches!(fate, Fate::Landed) {
             landed.entry(path.clone()).or_default().push(*version);

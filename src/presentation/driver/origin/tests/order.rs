@@ -221,8 +221,8 @@ fn removals_have_their_turn_at_an_origin_that_is_never_idle() {
     let removed = |world: &World| {
         let reports = world.reports.iter();
         let results = reports.filter_map(|it| match it {
-            Report::Removal { path, result } => Some((path.clone(), result.is_ok())),
-            Report::Document { .. } => None,
+            Report::Removal { removal, result } => Some((removal.path.clone(), result.is_ok())),
+            _ => None,
         });
         results.collect::<Vec<_>>()
     };

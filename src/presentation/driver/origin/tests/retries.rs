@@ -4,7 +4,7 @@ use super::world::{TARGET, World, playlist, refused, secs, stored};
 use crate::error::SinkError;
 use crate::presentation::driver::origin::options::OriginOptions;
 use crate::presentation::driver::origin::report::{Fate, Report};
-use crate::presentation::driver::origin::schedule::Note;
+use crate::presentation::driver::origin::step::Note;
 use crate::stream::RetryPolicy;
 
 #[test]

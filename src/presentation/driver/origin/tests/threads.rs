@@ -14,7 +14,7 @@ use super::world::{document, playlist};
 use crate::error::SinkError;
 use crate::presentation::driver::document::Role;
 use crate::presentation::driver::origin::options::OriginOptions;
-use crate::presentation::driver::origin::{Fate, Finished, OriginDriver, RefusedKind, Report};
+use crate::presentation::driver::origin::{Fate, Finished, OriginDriver, Refused, Removal, Report};
 use crate::segment::ProducedSegment;
 use crate::sink::{Pause, SegmentSink, WriteContext, from_fn, from_fn_with_context};
 use crate::stream::{SegmentStream, SegmentStreamConfig};
@@ -120,7 +120,7 @@ fn fates(reports: &[Report]) -> Fates {
                 let end = fate.find(['(', ' ']).unwrap_or(fate.len());
                 Some((*version, fate[..end].to_owned()))
             }
-            Report::Removal { .. } => None,
+            Report::Removal { .. } | Report::Settled { .. } | Report::Unreplaced { .. } => None,
         })
         .collect();
     fates.sort();
@@ -132,7 +132,7 @@ fn fates(reports: &[Report]) -> Fates {
 fn a_slow_put_never_holds_up_the_iteration() {
     must_end(|| {
         let (gate, stored) = (Gate::default(), Stored::default());
-        let driver = OriginDriver::start(endless(), gated(&gate, &stored)).unwrap();
+        let driver = OriginDriver::start(endless(), gated(&gate, &stored), ()).unwrap();
         let config = SegmentStreamConfig::default();
         let (stream, sender) = SegmentStream::with_sink(config, from_fn(|_| Ok(()))).unwrap();
         let producer = thread::spawn(move || {
@@ -144,14 +144,17 @@ fn a_slow_put_never_holds_up_the_iteration() {
         let mut reports = Vec::new();
         for item in stream {
             let version = item.unwrap().sequence;
-            reports.extend(driver.submit(version, playlist(version)).unwrap());
-            driver.remove([format!("old{version}").into()]);
+            driver.port.submit(version, playlist(version)).unwrap();
+            reports.extend(driver.port.take_reports());
+            driver
+                .port
+                .remove(Removal::segment(format!("old{version}")));
             // The put of the first version is under way.
             gate.wait_for_arrivals(1);
         }
         producer.join().unwrap();
         assert_eq!(stored.texts("live"), [""; 0]);
-        let health = driver.health();
+        let health = driver.port.health();
         assert!(health.is_running && health.in_flight_for.is_some() && health.waiting == 1);
         gate.open();
         let finished = driver.finish(PATIENCE);
@@ -174,16 +177,20 @@ fn a_slow_put_never_holds_up_the_iteration() {
 fn reports_come_with_the_next_call() {
     must_end(|| {
         let (gate, stored) = (Gate::default(), Stored::default());
-        let driver = OriginDriver::start(endless(), gated(&gate, &stored)).unwrap();
-        assert!(driver.submit(0, playlist(0)).unwrap().is_empty());
+        let driver = OriginDriver::start(endless(), gated(&gate, &stored), ()).unwrap();
+        driver.port.submit(0, playlist(0)).unwrap();
         gate.admit(1);
         let mut reports = Vec::new();
         while reports.is_empty() {
-            reports = driver.take_reports();
+            reports = driver.port.take_reports();
             thread::yield_now();
         }
         assert_eq!(fates(&reports), [(0, "Landed".to_owned())]);
-        assert!(driver.submit(1, playlist(1)).unwrap().is_empty());
+        assert!(matches!(
+            reports[..],
+            [_, Report::Settled { version: 0, .. }]
+        ));
+        driver.port.submit(1, playlist(1)).unwrap();
         gate.open();
         drop(driver);
     });
@@ -224,24 +231,24 @@ fn a_finish_puts_the_last_version_and_ends_the_sink() {
         });
         let result = Err(SinkError::permanent("it did not end well"));
         let sink = Ending(sink, Arc::clone(&calls), result);
-        let driver = OriginDriver::start(endless(), sink).unwrap();
+        let driver = OriginDriver::start(endless(), sink, ()).unwrap();
         let documents = vec![
             document("live", 7, Role::Rendition),
             document("state", 7, Role::State),
         ];
-        driver.submit(7, documents).unwrap();
+        driver.port.submit(7, documents).unwrap();
+        let port = driver.port.clone();
         let Finished {
             reports,
             sink_error,
             is_timeout,
-            unsettled,
         } = driver.finish(PATIENCE);
         assert_eq!(*calls.lock().unwrap(), ["finish", "drop"]);
         assert_eq!(stored.texts("live"), ["7"]);
         assert_eq!(fates(&reports).len(), 2);
         let error = sink_error.unwrap().to_string();
         assert_eq!(error, "cannot finish: it did not end well");
-        assert!(!is_timeout && unsettled.is_empty());
+        assert!(!is_timeout && port.health().in_doubt == 0);
     });
 }
 
@@ -251,10 +258,10 @@ fn a_sink_that_hangs_does_not_outlast_the_timeout() {
     must_end(|| {
         let (gate, stored, calls) = (Gate::default(), Stored::default(), Arc::default());
         let sink = Ending(gated(&gate, &stored), Arc::clone(&calls), Ok(()));
-        let driver = OriginDriver::start(endless(), sink).unwrap();
-        driver.submit(0, playlist(0)).unwrap();
+        let driver = OriginDriver::start(endless(), sink, ()).unwrap();
+        driver.port.submit(0, playlist(0)).unwrap();
         gate.wait_for_arrivals(1);
-        driver.submit(1, playlist(1)).unwrap();
+        driver.port.submit(1, playlist(1)).unwrap();
         let finished = driver.finish(Duration::from_millis(20));
         assert!(finished.is_timeout);
         let expected = [(0, "InDoubt".to_owned()), (1, "Failed".to_owned())];
@@ -287,10 +294,10 @@ fn a_drop_cuts_a_sleeping_sink_short_and_discards_what_waits() {
             Err(SinkError::transient("cut short"))
         });
         let driver =
-            OriginDriver::start(endless(), Ending(sink, Arc::clone(&calls), Ok(()))).unwrap();
-        driver.submit(0, playlist(0)).unwrap();
+            OriginDriver::start(endless(), Ending(sink, Arc::clone(&calls), Ok(())), ()).unwrap();
+        driver.port.submit(0, playlist(0)).unwrap();
         gate.wait_for_arrivals(1);
-        driver.submit(1, playlist(1)).unwrap();
+        driver.port.submit(1, playlist(1)).unwrap();
         gate.open();
         drop(driver);
         assert_eq!(*calls.lock().unwrap(), ["first", "finish", "drop"]);
@@ -307,18 +314,18 @@ fn a_sink_that_panics_is_reported_and_ends_the_thread() {
             panic::resume_unwind(Box::new("the sink was made to panic here"));
         });
         let driver =
-            OriginDriver::start(endless(), Ending(sink, Arc::clone(&calls), Ok(()))).unwrap();
-        driver.submit(0, playlist(0)).unwrap();
+            OriginDriver::start(endless(), Ending(sink, Arc::clone(&calls), Ok(())), ()).unwrap();
+        driver.port.submit(0, playlist(0)).unwrap();
         gate.wait_for_arrivals(1);
-        driver.submit(1, playlist(1)).unwrap();
-        driver.remove(["old".into()]);
+        driver.port.submit(1, playlist(1)).unwrap();
+        driver.port.remove(Removal::segment("old"));
         gate.open();
-        while driver.health().is_running {
+        while driver.port.health().is_running {
             thread::yield_now();
         }
-        let refused = driver.submit(2, playlist(2)).unwrap_err();
-        assert_eq!(refused.kind, RefusedKind::Ended);
-        assert!(!driver.remove(["old".into()]));
+        let refused = driver.port.submit(2, playlist(2)).unwrap_err();
+        assert_eq!(refused, Refused::Ended);
+        assert!(!driver.port.remove(Removal::segment("old")));
         let finished = driver.finish(PATIENCE);
         let error = finished.sink_error.unwrap().to_string();
         let expected = "cannot write \"live\": the sink panicked: the sink was made to panic here";
@@ -355,8 +362,8 @@ impl SegmentSink for PanickingRemoval {
 #[test]
 fn a_removal_that_panics_ends_the_thread() {
     must_end(|| {
-        let driver = OriginDriver::start(endless(), PanickingRemoval).unwrap();
-        driver.remove(["old".into()]);
+        let driver = OriginDriver::start(endless(), PanickingRemoval, ()).unwrap();
+        driver.port.remove(Removal::segment("old"));
         let finished = driver.finish(PATIENCE);
         let error = finished.sink_error.unwrap().to_string();
         assert!(error.starts_with("cannot remove \"old\": the sink panicked"));
@@ -383,8 +390,8 @@ fn a_driver_that_is_finished_inside_its_own_sink_does_not_deadlock() {
         };
         let calls = Arc::default();
         let driver =
-            OriginDriver::start(endless(), Ending(sink, Arc::clone(&calls), Ok(()))).unwrap();
-        driver.submit(0, playlist(0)).unwrap();
+            OriginDriver::start(endless(), Ending(sink, Arc::clone(&calls), Ok(())), ()).unwrap();
+        driver.port.submit(0, playlist(0)).unwrap();
         *place.lock().unwrap() = Some(driver);
         gate.open();
         while *calls.lock().unwrap() != ["finish", "drop"] {

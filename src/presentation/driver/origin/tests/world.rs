@@ -9,8 +9,9 @@ use crate::error::SinkError;
 use crate::presentation::driver::document::{Document, Role};
 use crate::presentation::driver::origin::attempt;
 use crate::presentation::driver::origin::options::OriginOptions;
-use crate::presentation::driver::origin::report::{Fate, Refused, RefusedKind, Report};
-use crate::presentation::driver::origin::schedule::{Next, Note, Schedule};
+use crate::presentation::driver::origin::report::{Fate, Refused, Removal, Report};
+use crate::presentation::driver::origin::schedule::Schedule;
+use crate::presentation::driver::origin::step::{Next, Note};
 use crate::segment::ProducedSegment;
 use crate::sink::{ObjectKind, SegmentSink, WriteContext};
 
@@ -240,13 +241,13 @@ impl World {
                 Event::Submit(version, documents) => {
                     match self.schedule.submit(version, documents, start + at) {
                         Ok(()) => {}
-                        Err(Refused { kind, .. }) => {
-                            assert_eq!(kind, RefusedKind::Full);
+                        Err(refused) => {
+                            assert_eq!(refused, Refused::Full);
                             self.refused.push(version);
                         }
                     }
                 }
-                Event::Remove(path) => assert!(self.schedule.remove(path)),
+                Event::Remove(path) => assert!(self.schedule.remove(Removal::segment(path))),
                 Event::Close(deadline) => {
                     let deadline = deadline.map(|deadline| start + deadline);
                     self.schedule.close(start + at, deadline);
@@ -277,11 +278,11 @@ impl World {
                     let note = self.schedule.done(*put, outcome, ended, self.random);
                     self.notes.extend(note);
                 }
-                Next::Remove(path) => {
+                Next::Remove(removal) => {
                     let deadline = self.schedule.patience(now);
-                    let (result, _) = attempt::remove(sink, &path, deadline, &Arc::default());
+                    let (result, _) = attempt::remove(sink, &removal, deadline, &Arc::default());
                     self.happen();
-                    assert!(self.schedule.removed(path, result).is_none());
+                    assert!(self.schedule.removed(removal, result).is_none());
                 }
                 Next::Wait(time) => {
                     let event = self.events.front().map(|(at, _)| start + *at);

@@ -1,0 +1,70 @@
+"""Plays a playlist in Chromium, with hls.js or Shaka Player, and prints what happened as JSON.
+
+play.py ROOT PLAYERS PATH PLAYER RATE SECONDS
+
+ROOT is served, with PLAYERS (hls.js, shaka.js) below /players. PATH is the playlist below ROOT. SECONDS is how long
+the player has. Exits with 1 if it did not reach the end, had a fatal error, or stalled.
+"""
+import functools
+import http.server
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+
+root, players, path, player, rate, seconds = sys.argv[1:]
+page = os.path.join(os.path.dirname(os.path.abspath(__file__)), "play.html")
+told = threading.Event()
+result = {}
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    extensions_map = {
+        ".html": "text/html",
+        ".js": "text/javascript",
+        ".m3u8": "application/vnd.apple.mpegurl",
+        ".ts": "video/mp2t",
+        ".m4s": "video/mp4",
+        ".mp4": "video/mp4",
+        "": "application/octet-stream",
+    }
+
+    def translate_path(self, path):
+        path = path.split("?")[0]
+        if path == "/play.html":
+            return page
+        if path.startswith("/players/"):
+            return os.path.join(players, os.path.basename(path))
+        return super().translate_path(path)
+
+    def end_headers(self):
+        self.send_header("Cache-Control", "no-store")
+        super().end_headers()
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(204)
+        self.end_headers()
+        result.update(json.loads(body))
+        told.set()
+
+    def log_message(self, *_):
+        pass
+
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=root))
+threading.Thread(target=server.serve_forever, daemon=True).start()
+url = f"http://127.0.0.1:{server.server_port}/play.html?url=/{path}&player={player}&rate={rate}"
+with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--mute-audio", "--disable-dev-shm-usage",
+             "--autoplay-policy=no-user-gesture-required", f"--user-data-dir={profile}"]
+    browser = subprocess.Popen(["chromium", *flags, url], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if not told.wait(float(seconds)):
+        result.update({"errors": [f"no end after {seconds} s"], "stalls": [], "ended": False, "time": None})
+    browser.terminate()
+    browser.wait()
+print(json.dumps(result))
+sys.exit(0 if result["ended"] and not result["stalls"] else 1)

@@ -1,0 +1,234 @@
+//! Splice information as lines of a playlist.
+
+use std::collections::BTreeMap;
+
+use super::common::muxer::{H264, Muxer, Pes, Stream, picture};
+use super::common::splice::{self, Cancel, In, Out, OutFor, Segmentation};
+use super::*;
+
+const VIDEO: u16 = 0x100;
+const CUES: u16 = 0x102;
+const SECOND: u64 = 90_000;
+
+/// Twelve seconds of five pictures each with an access point in each second, and these sections in
+/// front of the second of their number.
+fn package(options: &[&str], sections: &[(u64, Vec<u8>)]) -> String {
+    let mut muxer = Muxer::default();
+    muxer.pat(0, &[(1, 0x1000)]);
+    let streams = [Stream::new(H264, VIDEO), Stream::new(0x86, CUES)];
+    muxer.cueing_pmt(0x1000, 1, &streams);
+    for index in 0..60 {
+        let is_second = index % 5 == 0;
+        for (_, section) in sections.iter().filter(|it| is_second && it.0 == index / 5) {
+            muxer.section(CUES, section);
+        }
+        muxer.pes(&Pes {
+            pid: VIDEO,
+            presented: Some(index * SECOND / 5),
+            content: if is_second {
+                picture::h264_idr()
+            } else {
+                picture::h264_other()
+            },
+            ..Pes::default()
+        });
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("input"), folder.path().join("out"));
+    fs::write(&input, &muxer.bytes).unwrap();
+    let packaged = output(packager().args(options).args([&input, &out]));
+    let said = text(&packaged.stderr);
+    assert!(
+        packaged.status.success() && !said.contains("refused"),
+        "{said}"
+    );
+    fs::read_to_string(out.join(LIVE)).unwrap()
+}
+
+/// The lines of splices and of segments, the latter by their lengths in seconds.
+fn outline(playlist: &str) -> Vec<String> {
+    let line = |line: &str| match line.strip_prefix("#EXTINF:") {
+        Some(length) => Some(length[..3].to_owned()),
+        None if line.starts_with("#EXT-X-CUE") => Some(line.to_owned()),
+        None if line.starts_with("#EXT-X-DATERANGE") => {
+            let has = |name: &str| line.contains(name);
+            let kind = ["SCTE35-OUT", "SCTE35-IN", "SCTE35-CMD"];
+            let kind = kind.into_iter().find(|name| has(name));
+            Some(kind.unwrap_or("closed").to_owned())
+        }
+        None => None,
+    };
+    playlist.lines().filter_map(line).collect()
+}
+
+/// The attributes of each date range.
+fn ranges(playlist: &str) -> Vec<BTreeMap<String, String>> {
+    let lines = playlist.lines();
+    let ranges = lines.filter_map(|line| line.strip_prefix("#EXT-X-DATERANGE:"));
+    let attributes = |range: &str| {
+        let pairs = range.split(',').map(|pair| pair.split_once('=').unwrap());
+        pairs
+            .map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned()))
+            .collect()
+    };
+    ranges.map(attributes).collect()
+}
+
+/// Milliseconds from the first segment to a date.
+fn since_start(playlist: &str, date: &str) -> i64 {
+    let first = playlist
+        .lines()
+        .find_map(|line| line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:"));
+    let millis = |date: &str| {
+        let number = |range: std::ops::Range<usize>| date[range].parse::<i64>().unwrap();
+        let of_day = number(11..13) * 3600 + number(14..16) * 60 + number(17..19);
+        of_day * 1000 + number(20..23)
+    };
+    // Across midnight as well.
+    (millis(date) - millis(first.unwrap())).rem_euclid(86_400_000)
+}
+
+fn stamp(second: u64) -> u64 {
+    second * SECOND
+}
+
+#[test]
+fn out_and_in_share_an_id_and_come_before_their_time() {
+    let out = splice::insert(7, OutFor(Some(stamp(6)), 3 * SECOND, false), 0);
+    let back = splice::insert(7, In(Some(stamp(9))), 0);
+    let sections = [(1, out.clone()), (7, back.clone())];
+    let playlist = package(&[], &sections);
+    assert_eq!(
+        outline(&playlist),
+        ["SCTE35-OUT", "4.0", "2.0", "SCTE35-IN", "3.0", "3.0"]
+    );
+    let ranges = ranges(&playlist);
+    let [first, second] = &ranges[..] else {
+        panic!("{playlist}");
+    };
+    assert_eq!(first["ID"], second["ID"]);
+    assert_eq!(first["START-DATE"], second["START-DATE"]);
+    assert_eq!(since_start(&playlist, &first["START-DATE"]), 6000);
+    assert_eq!(first["PLANNED-DURATION"], "3.000");
+    assert!(!first.contains_key("DURATION"), "not known yet");
+    assert_eq!(second["DURATION"], "3.000");
+    let hexadecimal = |section: &[u8]| {
+        let digits = section.iter().map(|byte| format!("{byte:02X}"));
+        format!("0x{}", digits.collect::<Vec<_>>().concat())
+    };
+    assert_eq!(first["SCTE35-OUT"], hexadecimal(&out));
+    assert_eq!(second["SCTE35-IN"], hexadecimal(&back));
+}
+
+#[test]
+fn inserters_that_know_no_date_ranges_get_cues() {
+    let sections = [(
+        1,
+        splice::insert(7, OutFor(Some(stamp(6)), 3 * SECOND, true), 0),
+    )];
+    let out = "#EXT-X-CUE-OUT:3.000";
+    let back = "#EXT-X-CUE-IN";
+    assert_eq!(
+        outline(&package(&["--ad-markers", "cue"], &sections)),
+        ["4.0", "2.0", out, "3.0", back, "3.0"]
+    );
+    assert_eq!(
+        outline(&package(&["--ad-markers", "both"], &sections)),
+        [
+            "SCTE35-OUT",
+            "4.0",
+            "2.0",
+            "closed",
+            out,
+            "3.0",
+            back,
+            "3.0"
+        ]
+    );
+    assert_eq!(
+        outline(&package(&["--no-dates"], &sections)),
+        ["4.0", "2.0", "3.0", "3.0"]
+    );
+}
+
+/// Only its planned duration says when the program resumes.
+#[test]
+fn a_break_that_ends_by_itself_is_closed_under_its_id() {
+    let sections = [(
+        1,
+        splice::insert(7, OutFor(Some(stamp(6)), 3 * SECOND, true), 0),
+    )];
+    let ranges = ranges(&package(&[], &sections));
+    assert_eq!(ranges.len(), 2);
+    assert_eq!(ranges[0]["ID"], ranges[1]["ID"]);
+    assert_eq!(ranges[1]["DURATION"], "3.000");
+}
+
+#[test]
+fn each_type_of_segmentation_has_a_tag_of_its_own() {
+    let signal = |second, kinds: &[Segmentation]| splice::time_signal(Some(stamp(second)), kinds);
+    let start = [
+        Segmentation::new(3, 0x30, None),
+        Segmentation::new(3, 0x34, Some(4 * SECOND)),
+        Segmentation::new(4, 0x10, None),
+    ];
+    let end = [
+        Segmentation::new(3, 0x35, None),
+        Segmentation::new(3, 0x31, None),
+    ];
+    let playlist = package(&[], &[(1, signal(4, &start)), (5, signal(8, &end))]);
+    assert_eq!(
+        outline(&playlist),
+        [
+            "SCTE35-OUT",
+            "SCTE35-OUT",
+            "SCTE35-CMD",
+            "4.0",
+            "SCTE35-IN",
+            "SCTE35-IN",
+            "4.0",
+            "4.0"
+        ]
+    );
+    let ranges = ranges(&playlist);
+    let ids: Vec<_> = ranges.iter().map(|range| &range["ID"]).collect();
+    assert_eq!((ids[0], ids[1]), (ids[4], ids[3]));
+    assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2]);
+    assert!(ranges[3..].iter().all(|range| range["DURATION"] == "4.000"));
+}
+
+#[test]
+fn cancelled_and_repeated_sections() {
+    let out = || splice::insert(7, Out(Some(stamp(6))), 0);
+    let cancelled = [(1, out()), (2, splice::insert(7, Cancel, 0))];
+    assert_eq!(outline(&package(&[], &cancelled)), ["4.0"; 3]);
+    // It was told already, and is closed.
+    let late = [(1, out()), (5, splice::insert(7, Cancel, 0))];
+    let playlist = package(&[], &late);
+    assert_eq!(
+        outline(&playlist),
+        ["SCTE35-OUT", "4.0", "closed", "4.0", "4.0"]
+    );
+    assert_eq!(ranges(&playlist)[1]["DURATION"], "0.000");
+    // Another section of the same event, as encoders send it towards the splice.
+    let again = [
+        (1, out()),
+        (
+            3,
+            splice::insert(7, OutFor(Some(stamp(6)), SECOND, false), 0),
+        ),
+    ];
+    assert_eq!(
+        outline(&package(&[], &again)),
+        ["SCTE35-OUT", "4.0", "2.0", "4.0", "2.0"]
+    );
+}
+
+#[test]
+fn what_is_no_splice_is_a_command() {
+    let private = splice::section(0, 0xFF, b"CUEIprivate", &[]);
+    let playlist = package(&[], &[(1, private), (2, splice::section(0, 0, &[], &[]))]);
+    assert_eq!(outline(&playlist), ["SCTE35-CMD", "4.0", "4.0", "4.0"]);
+    let range = &ranges(&playlist)[0];
+    assert!(since_start(&playlist, &range["START-DATE"]) <= 1000);
+}
