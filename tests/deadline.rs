@@ -319,6 +319,9 @@ fn a_sink_that_hangs_in_its_own_finish_keeps_nobody_either() {
         let (stream, sender) =
             SegmentStream::with_sink(config, NeverEnding(Some(gate.clone()))).unwrap();
         sender.send(segment(0)).unwrap();
+        while stream.stats().queued.segments + stream.stats().writing > 0 {
+            thread::yield_now();
+        }
         let error = stream.finish_timeout(BRIEF).unwrap_err();
         assert!(error.is_timeout());
         let report = error.into_report();

@@ -47,7 +47,7 @@ pub struct Clipped {
     /// The path hints of its playlists: one for each rendition that lists a part of it, and the
     /// multivariant one.
     pub paths: Vec<PathBuf>,
-    /// The media sequence numbers of its segments.
+    /// The media sequence numbers of its segments in the playlist that it is a part of.
     pub numbers: Range<u64>,
 }
 
@@ -111,8 +111,10 @@ impl Clip {
         }
     }
 
-    /// Releases the clip with the first push after this date, in whole seconds. By default it stays
-    /// until it is released.
+    /// Releases the clip with the first push or
+    /// [`delete_due`](super::MediaPlaylistPublisher::delete_due) at or after this date. By default
+    /// it stays until it is released. A session that resumes the playlist knows the date in whole
+    /// seconds, rounded up.
     pub fn until(mut self, date: SystemTime) -> Self {
         self.until = Some(date);
         self
@@ -177,7 +179,8 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     ///
     /// # Errors
     ///
-    /// See [`ClipErrorKind`]. Nothing was written, unless the sink failed.
+    /// See [`ClipErrorKind`]. Nothing was written, unless the sink failed
+    /// ([`Sink`](ClipErrorKind::Sink)).
     pub fn clip(&mut self, clip: &Clip) -> Result<Clipped, ClipError> {
         clip.check()?;
         let made = self.handle.clip(&clip.section, &clip.name, clip.until);
@@ -185,9 +188,9 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
         Ok(Clipped::of(made))
     }
 
-    /// Deletes the playlists of a clip. Its segments that have left the playlist wait anew, each for
-    /// its own duration and that of the longest playlist that listed it, as clients of the clip
-    /// may need them (RFC 8216 §6.2.2). Then they are deleted.
+    /// Deletes the playlists of a clip. Its segments that have left the playlist wait anew, because
+    /// clients of the clip may need them: each for its own duration and that of the longest
+    /// playlist that listed it (RFC 8216 §6.2.2). Then they are deleted.
     ///
     /// A playlist that cannot be deleted is reported as
     /// [`Notice::NotDeleted`](super::Notice::NotDeleted). The segments stay pinned then, and the

@@ -128,8 +128,8 @@ impl MediaPlaylist {
     /// the longest duration that the target allows, and reported as
     /// [`Notice::TooLong`](crate::hls::Notice::TooLong).
     ///
-    /// A live or EVENT playlist needs one: no default can be right for segments that are still to
-    /// come. Give no more than the longest segment needs, because a viewer is about three target
+    /// Every playlist but a VOD one needs one: no default can be right for segments that are still
+    /// to come. Give no more than the longest segment needs, because a viewer is about three target
     /// durations behind the live edge. [`resume`](crate::hls::MediaPlaylistPublisher::resume) needs
     /// none, because the existing playlist has one. The default of a VOD playlist is its longest
     /// segment.
@@ -139,8 +139,8 @@ impl MediaPlaylist {
     }
 
     /// The media sequence number of the first segment, for receivers that want it to be 0. By
-    /// default it is the `sequence` of the first media segment. A resumed playlist goes on with its
-    /// own numbers.
+    /// default it is the `sequence` of the first media segment. A resumed playlist continues with
+    /// its own numbers.
     pub fn first_sequence(mut self, number: u64) -> Self {
         self.first_sequence = Some(number);
         self
@@ -171,15 +171,16 @@ impl MediaPlaylist {
         self
     }
 
-    /// Dates every segment by the wall clock, so that dates do not drift with the clock of the encoder.
-    /// The first segment begins its duration before it is pushed; each later date adds the durations
-    /// before it, and is corrected as the policy says.
+    /// Dates every segment by the wall clock, so that dates do not drift with the clock of the
+    /// encoder. The first date is the time of the push, less the duration of the segment. Each
+    /// later date adds the durations before it, and is corrected as the policy says.
     ///
-    /// Dates that are listed never change, and one decision holds for all renditions. Small
-    /// corrections need no discontinuity; a jump forward has one
-    /// ([`Notice::ClockAhead`](crate::hls::Notice::ClockAhead)). Dates never jump back, because no date
-    /// may be that of two segments (draft-pantos-hls-rfc8216bis §6.2.1). After a resume, and after
-    /// any other discontinuity, dates that are behind the clock jump to it.
+    /// Listed dates never change, and one decision holds for all renditions. Small corrections need
+    /// no discontinuity; a jump forward has one
+    /// ([`Notice::ClockAhead`](crate::hls::Notice::ClockAhead)). Dates never jump back, because no
+    /// date may be that of two segments (draft-pantos-hls-rfc8216bis §6.2.1). After a resume, and
+    /// after any other discontinuity, dates that are behind the clock by more than the tolerance
+    /// jump to it.
     ///
     /// A date that the producer sends with a segment wins for that segment, unless it is before the
     /// end of the last one.
@@ -198,9 +199,9 @@ impl MediaPlaylist {
     /// Where players begin (EXT-X-START). By default a player begins three target durations before
     /// the live edge, or at the beginning.
     ///
-    /// A start before the end of a live or EVENT playlist is at least three target durations before
-    /// it (RFC 8216 §4.3.5.2). The start never changes: a resumed playlist keeps its own, and
-    /// refuses another one. Give a start here or in the multivariant playlist, not in both
+    /// A start before the end is at least three target durations before it, unless the playlist is
+    /// a VOD one (RFC 8216 §4.3.5.2). The start never changes: a resumed playlist keeps its own,
+    /// and refuses another one. Give a start here or in the multivariant playlist, not in both
     /// (draft-pantos-hls-rfc8216bis §4.4.2).
     pub fn start(mut self, start: Start) -> Self {
         self.start = Some(start);
@@ -208,8 +209,8 @@ impl MediaPlaylist {
     }
 
     /// Whether segments that have left the playlist are kept or deleted. The default is
-    /// [`Retention::Delete`] without a margin for a live playlist, and [`Retention::Keep`] for the
-    /// others.
+    /// [`Retention::Delete`] without a margin for a live playlist and a recording, and
+    /// [`Retention::Keep`] for the others.
     pub fn retention(mut self, retention: Retention) -> Self {
         self.retention = retention;
         self
@@ -240,9 +241,9 @@ impl MediaPlaylist {
     }
 
     /// The path hint of the side file: `.NAME.state` beside the playlist. The publisher of a
-    /// playlist with [`Retention::Delete`] keeps the pending deletions in it. Objects with this path
-    /// and one more word behind it are its parts, if many files wait, and the lists of what clips
-    /// pin.
+    /// playlist with [`Retention::Delete`] keeps the pending deletions in it. Objects with this
+    /// path and a further suffix are its parts, if many files wait, and the lists of the files that
+    /// clips pin.
     #[must_use]
     pub fn state_path(&self) -> PathBuf {
         let mut name = std::ffi::OsString::from(".");

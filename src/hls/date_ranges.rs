@@ -14,16 +14,18 @@ use crate::presentation::driver::inline::Shared;
 ///
 /// - All renditions list a range, in front of the number that settles next, with the same text. It
 ///   is published with the next version of each playlist.
-/// - A range that gains attributes, or its end, is listed once more under its id, because a playlist
-///   may only be appended to (draft-pantos-hls-rfc8216bis §6.2.1).
-/// - A range stays listed while any of its dates maps to a listed segment (bis §6.2.1), and while its
-///   end is not known. A range with [`Cue::Pre`](super::Cue::Pre) or
+/// - A range that gains attributes, or its end, is listed once more under its id, because a
+///   playlist may only be appended to (draft-pantos-hls-rfc8216bis §6.2.1).
+/// - A range stays listed while any of its dates maps to a listed segment (bis §6.2.1), and while
+///   its end is not known. A range with [`Cue::Pre`](super::Cue::Pre) or
 ///   [`Cue::Post`](super::Cue::Post) stays for good. EVENT and VOD playlists keep all.
 /// - Ranges that were published are known again after a resume.
 ///
 /// Ranges wait for the first segment with a date
-/// ([`Notice::RangeNotListed`](super::Notice::RangeNotListed) if none comes). [`tag_next`](super::MediaPlaylistPublisher::tag_next)
-/// and [`event_line`](crate::SegmentInfo::event_line) refuse a line that contradicts a range.
+/// ([`Notice::RangeNotListed`](super::Notice::RangeNotListed) if none comes). A line that
+/// contradicts a range is an error of [`tag_next`](super::MediaPlaylistPublisher::tag_next). If it
+/// came with a segment ([`event_line`](crate::SegmentInfo::event_line)), it is not listed
+/// ([`Notice::LineRefused`](super::Notice::LineRefused)).
 ///
 /// ```
 /// use segment_stream::hls::{DateRange, MediaPlaylist, MediaPlaylistPublisher};
@@ -62,15 +64,19 @@ impl DateRanges {
         Self(shared)
     }
 
-    /// Lists a range, or what it says besides the range of the same id. Returns whether that is
-    /// anything, so several threads may announce the same.
+    /// Lists a range. If its id is known, adds the attributes that are new. Returns whether
+    /// anything was new, so several threads may announce the same range.
     ///
     /// # Errors
     ///
     /// - An attribute of the range of the same id would change, also one that a line of a listed
-    ///   segment gives.
-    /// - The range overlaps another one of a class whose ranges end on the next.
-    /// - The presentation has no dates, or has ended.
+    ///   segment gives ([`Changed`](super::DateRangeErrorKind::Changed)).
+    /// - The two contradict each other ([`End`](super::DateRangeErrorKind::End),
+    ///   [`Cue`](super::DateRangeErrorKind::Cue)).
+    /// - The range overlaps another one of a class whose ranges end on the next
+    ///   ([`Overlap`](super::DateRangeErrorKind::Overlap)).
+    /// - The presentation has no dates ([`Undated`](super::DateRangeErrorKind::Undated)), or has
+    ///   ended ([`Ended`](super::DateRangeErrorKind::Ended)).
     ///
     /// Nothing changes then.
     pub fn announce(&self, range: &DateRange) -> Result<bool, DateRangeError> {
@@ -81,9 +87,16 @@ impl DateRanges {
     ///
     /// # Errors
     ///
-    /// - No range of this id is listed.
-    /// - The date is before its start or after 9999, it has another end, or it ends on the next one.
-    /// - The presentation has ended.
+    /// - No range of this id is known ([`Unknown`](super::DateRangeErrorKind::Unknown)).
+    /// - The date is before the start, or the range ends on the next one
+    ///   ([`End`](super::DateRangeErrorKind::End)).
+    /// - The date is before 1970 or after 9999 ([`Date`](super::DateRangeErrorKind::Date)).
+    /// - The range has another end, or a line of a listed segment gives one
+    ///   ([`Changed`](super::DateRangeErrorKind::Changed)).
+    /// - The range would overlap another one of a class whose ranges end on the next
+    ///   ([`Overlap`](super::DateRangeErrorKind::Overlap)).
+    /// - The presentation has no dates ([`Undated`](super::DateRangeErrorKind::Undated)), or has
+    ///   ended ([`Ended`](super::DateRangeErrorKind::Ended)).
     ///
     /// Nothing changes then.
     pub fn close(&self, id: &str, end: SystemTime) -> Result<bool, DateRangeError> {

@@ -80,9 +80,10 @@ impl Presentation {
     ///
     /// # Errors
     ///
-    /// The base URL is invalid, or a live or EVENT playlist has no
-    /// [`target_duration`](MediaPlaylist::target_duration), or a limit does not fit its kind
-    /// ([`InvalidInput`](io::ErrorKind::InvalidInput)).
+    /// A playlist other than VOD has no [`target_duration`](MediaPlaylist::target_duration), its
+    /// [start](MediaPlaylist::start) is within three target durations of its end, or a limit does
+    /// not fit its kind ([`InvalidInput`](io::ErrorKind::InvalidInput)). An invalid base URL is an
+    /// error of [`rendition`](Presentation::rendition).
     pub fn new(playlist: MediaPlaylist) -> io::Result<Self> {
         playlist.check_target_duration()?;
         playlist.check_limits()?;
@@ -93,9 +94,9 @@ impl Presentation {
     ///
     /// # Errors
     ///
-    /// There is one already, or a rendition was added before it, or its path is invalid, or its
-    /// groups, codecs or scores contradict each other (as
-    /// [`publish`](MultivariantPlaylist::publish) refuses them).
+    /// There is one already, a rendition was added before it, its path is invalid, it has no
+    /// variant, or its groups, codecs or scores contradict each other, as in
+    /// [`publish`](MultivariantPlaylist::publish) ([`InvalidInput`](io::ErrorKind::InvalidInput)).
     pub fn multivariant(self, playlist: MultivariantPlaylist) -> io::Result<Self> {
         uri::plain(playlist.path())?;
         playlist.check_itself()?;
@@ -176,8 +177,12 @@ impl Presentation {
     ///
     /// # Errors
     ///
-    /// The path is invalid or that of another playlist, or something was pushed already: all
-    /// renditions must be known before.
+    /// - The path is invalid or that of another playlist, or the base URL is invalid
+    ///   ([`InvalidInput`](io::ErrorKind::InvalidInput), as the next two).
+    /// - Something was pushed already: all renditions must be known before.
+    /// - The destination is an [`Origin`](super::Origin) and that of the first rendition is not, or
+    ///   the other way round. The presentation is of no use then.
+    /// - The thread of an origin cannot be started. The presentation is of no use then.
     pub fn rendition<D: Destination>(
         &self,
         path: impl Into<PathBuf>,
@@ -191,11 +196,13 @@ impl Presentation {
     /// Adds a rendition that resumes its media playlist.
     ///
     /// If a process died between two playlists, one lists more than the other. The shorter one then
-    /// lists gaps for the rest, so that all go on with the same number.
+    /// lists gaps for the rest, so that all continue with the same number.
     ///
     /// # Errors
     ///
-    /// As [`MediaPlaylistPublisher::resume`], and those of [`rendition`](Presentation::rendition).
+    /// As [`MediaPlaylistPublisher::resume`]. The errors of [`rendition`](Presentation::rendition),
+    /// a target duration other than that of the other playlists, and date ranges that contradict
+    /// theirs are of the kind [`Configuration`](super::ResumeErrorKind::Configuration).
     pub fn resume<D: Destination>(
         &self,
         path: impl Into<PathBuf>,

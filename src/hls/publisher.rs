@@ -92,9 +92,12 @@ impl<D: Destination> MediaPlaylistPublisher<D> {
     ///
     /// # Errors
     ///
-    /// The playlist's path or base URL is invalid, or a live or EVENT playlist has no
-    /// [`target_duration`](MediaPlaylist::target_duration), or a limit does not fit its kind
-    /// ([`InvalidInput`](io::ErrorKind::InvalidInput)).
+    /// - The playlist's path or base URL is invalid ([`InvalidInput`](io::ErrorKind::InvalidInput),
+    ///   as the next two).
+    /// - A playlist other than VOD has no [`target_duration`](MediaPlaylist::target_duration), or
+    ///   its [start](MediaPlaylist::start) is within three target durations of its end.
+    /// - A limit does not fit its kind.
+    /// - The thread of an [`Origin`] cannot be started.
     pub fn new(playlist: MediaPlaylist, destination: D) -> io::Result<Self> {
         playlist.check_target_duration()?;
         let handle = Setup::new(playlist.clone()).rendition(playlist, destination.route())?;
@@ -116,7 +119,8 @@ impl<D: Destination> MediaPlaylistPublisher<D> {
     /// # Errors
     ///
     /// The playlist is empty, truncated, ended, of another publisher, or contradicts the
-    /// configuration; or its side file cannot be read. Nothing was changed.
+    /// configuration; or its side file cannot be read; or the thread of an [`Origin`] cannot be
+    /// started. [`ResumeErrorKind`](super::ResumeErrorKind) has the kinds. Nothing was changed.
     pub fn resume(
         playlist: MediaPlaylist,
         destination: D,
@@ -128,7 +132,7 @@ impl<D: Destination> MediaPlaylistPublisher<D> {
     }
 
     /// Takes over the pending deletions of an earlier playlist of the same name that has ended or
-    /// was given up. For a new playlist that replaces one that cannot be resumed.
+    /// cannot be resumed.
     ///
     /// The segments that the old playlist lists are kept. If [`SegmentNames`](super::SegmentNames)
     /// named them in the same directories, a later [`Previous::with_orphans`] would take them for
@@ -136,7 +140,7 @@ impl<D: Destination> MediaPlaylistPublisher<D> {
     ///
     /// # Errors
     ///
-    /// The side file cannot be read.
+    /// The side file cannot be read ([`State`](super::ResumeErrorKind::State)).
     pub fn take_over(self, previous: &Previous) -> Result<Self, ResumeError> {
         let Some(text) = &previous.state else {
             return Ok(self);
@@ -163,9 +167,8 @@ impl<D: Destination> MediaPlaylistPublisher<D> {
     }
 
     /// Uses this wall clock for dates that
-    /// [follow it](MediaPlaylist::program_date_time_by_clock), and for the times until which clips
-    /// are kept: for tests, simulations, and clocks that are better than the system's, which is the
-    /// default.
+    /// [follow it](MediaPlaylist::program_date_time_by_clock), and for the dates until which clips
+    /// are kept. The default is the system's clock.
     pub fn with_wall_clock(
         mut self,
         clock: impl Fn() -> SystemTime + Send + Sync + 'static,
@@ -279,9 +282,10 @@ impl<D: Destination> MediaPlaylistPublisher<D> {
 
     /// Ends the playlist (EXT-X-ENDLIST) and publishes it. After an error it may be called again.
     ///
-    /// In a [`Presentation`](super::Presentation) the playlist ends when all that was pushed to it is listed. If other
-    /// renditions have not told about it yet, the thread of one of them publishes the end. If
-    /// another thread publishes this playlist just now, the call waits for that.
+    /// In a [`Presentation`](super::Presentation) the playlist ends when all that was pushed to it
+    /// is listed. If other renditions have not told about it yet, the thread of one of them
+    /// publishes the end. If another thread publishes this playlist just now, the call waits for
+    /// that.
     ///
     /// At an [`Origin`] it waits until the playlist is published and no earlier version can take
     /// its place, or the last retry has failed. [`finish_timeout`](Self::finish_timeout) bounds
@@ -292,17 +296,22 @@ impl<D: Destination> MediaPlaylistPublisher<D> {
     ///
     /// # Errors
     ///
-    /// The playlist was not written, or no segment was ever pushed.
+    /// - The playlist was not written ([`Sink`](super::PublishErrorKind::Sink)).
+    /// - At an [`Origin`]: the publisher thread ended before the playlist was published for certain
+    ///   ([`TimedOut`](super::PublishErrorKind::TimedOut)).
+    /// - No segment was ever pushed ([`Invalid`](super::PublishErrorKind::Invalid)).
     pub fn finish(&mut self) -> Result<Pushed, PublishError> {
         self.handle.finish()
     }
 
     /// Publishes pending changes without ending the playlist, so that another session can
-    /// [`resume`](MediaPlaylistPublisher::resume) it.
+    /// [`resume`](MediaPlaylistPublisher::resume) it. At an [`Origin`] it waits as
+    /// [`finish`](MediaPlaylistPublisher::finish) does. Without a pushed segment it does nothing.
     ///
     /// # Errors
     ///
-    /// The errors of [`push`](MediaPlaylistPublisher::push). A VOD playlist cannot be suspended.
+    /// - The playlist or its side file was not written.
+    /// - A VOD playlist cannot be suspended ([`Invalid`](super::PublishErrorKind::Invalid)).
     pub fn suspend(self) -> Result<Pushed, PublishError> {
         self.handle.suspend()
     }
@@ -334,8 +343,8 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
     /// Writes the side file through a sink of its own, so that a server need not store it. By
     /// default it is written through the publisher's sink.
     ///
-    /// In a [`Presentation`](super::Presentation) of several renditions give each one such a sink, because any of them
-    /// may write the side files of the others.
+    /// In a [`Presentation`](super::Presentation) of several renditions give each one such a sink,
+    /// because any of them may write the side files of the others.
     pub fn with_state_sink(mut self, sink: impl SegmentSink + 'static) -> Self {
         self.handle.set_state_sink(Box::new(sink));
         self
@@ -351,7 +360,7 @@ impl<S: SegmentSink> MediaPlaylistPublisher<S> {
 }
 
 impl<S: SegmentSink + 'static> MediaPlaylistPublisher<Origin<S>> {
-    /// A view of the publisher thread, for health checks on any thread.
+    /// The publisher thread, for health checks on any thread.
     ///
     /// ```
     /// use segment_stream::hls::{MediaPlaylist, MediaPlaylistPublisher, Origin};
@@ -380,18 +389,19 @@ impl<S: SegmentSink + 'static> MediaPlaylistPublisher<Origin<S>> {
     /// Ends the playlist (EXT-X-ENDLIST), publishes it, ends the publisher thread, and blocks no
     /// longer than `timeout`.
     ///
-    /// Pauses that would outlast the time are cut short. In the last tenth of it, and in 250 ms at
-    /// most, the sink sees a [shutdown](crate::WriteContext::is_shutting_down). A sink that still
-    /// hangs at the end is left to itself: its thread ends when it returns. Pending deletions stay
-    /// in the side file, for a later session to [take over](Self::take_over).
+    /// Pauses that would outlast the time are cut short. In the last tenth of it, at most 250 ms,
+    /// the sink sees a [shutdown](crate::WriteContext::is_shutting_down). A sink that still hangs
+    /// at the end is left to itself: its thread ends when it returns. Pending deletions stay in the
+    /// side file, for a later session to [take over](Self::take_over).
     ///
     /// In a [`Presentation`](super::Presentation) whose other renditions have not told about the
     /// end yet, it does not wait: one of them publishes the end.
     ///
     /// # Errors
     ///
-    /// - No segment was ever pushed.
-    /// - The playlist was not published, or its sink did not end well.
+    /// - No segment was ever pushed ([`Invalid`](super::PublishErrorKind::Invalid)).
+    /// - The playlist was not published, or the [`finish`](SegmentSink::finish) of its sink failed
+    ///   ([`Sink`](super::PublishErrorKind::Sink)).
     /// - The time was over before that was certain
     ///   ([`TimedOut`](super::PublishErrorKind::TimedOut)). The playlist may be published all the
     ///   same, or an earlier version may still take its place.

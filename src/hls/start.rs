@@ -9,7 +9,7 @@ const TAG: &str = "#EXT-X-START";
 
 /// Where a player begins, unless its viewer chose another point (EXT-X-START).
 ///
-/// An offset is rounded to milliseconds.
+/// An offset is rounded to the nearest millisecond, and is 10,000 days at most.
 ///
 /// ```
 /// use segment_stream::hls::Start;
@@ -49,7 +49,7 @@ pub struct StartError {
 pub enum StartErrorKind {
     /// The offset exceeds 10,000 days.
     TooLong,
-    /// The offset before the end is less than a millisecond: nothing would be left to play.
+    /// The offset before the end rounds to 0 ms: nothing would be left to play.
     AtTheEnd,
     /// The offset is within three target durations of the end of a playlist that grows.
     NearTheLiveEdge,
@@ -91,7 +91,7 @@ impl Start {
     ///
     /// # Errors
     ///
-    /// The offset is too long.
+    /// The offset exceeds 10,000 days ([`TooLong`](StartErrorKind::TooLong)).
     pub fn after_the_beginning(offset: Duration) -> Result<Self, StartError> {
         Self::new(From::Beginning, offset)
     }
@@ -100,7 +100,9 @@ impl Start {
     ///
     /// # Errors
     ///
-    /// The offset is too long, or less than a millisecond.
+    /// The offset exceeds 10,000 days ([`TooLong`](StartErrorKind::TooLong)), or rounds to 0 ms
+    /// ([`AtTheEnd`](StartErrorKind::AtTheEnd)). Publishers of other playlists than VOD refuse less
+    /// than three target durations.
     pub fn before_the_end(offset: Duration) -> Result<Self, StartError> {
         Self::new(From::End, offset)
     }

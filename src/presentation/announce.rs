@@ -132,9 +132,10 @@ impl<F: Format> Core<F> {
 
     /// Drops the ranges that are over, in the manifests and then in the presentation.
     pub(super) fn discard_ranges(&mut self) {
-        if !matches!(self.settings.extent, Extent::Window(_)) {
+        match self.settings.extent {
+            Extent::Window(_) | Extent::Recording => {}
             // Such a manifest only grows.
-            return;
+            Extent::Growing | Extent::AtTheEnd => return,
         }
         let mut are_any = false;
         for it in &mut self.renditions {

@@ -37,8 +37,8 @@ const OVERLAPS_END: Duration = Duration::from_millis(999);
 /// How dates follow the wall clock.
 ///
 /// The default tolerates an error of 500 ms. It corrects a larger one by at most 20 ms with each
-/// segment, which is less than a frame. Dates that are behind the clock by more than 1 s jump, with a
-/// discontinuity. Dates never jump back: if the clock was set back, small steps make up for it.
+/// segment, which is less than a frame. Dates that are behind the clock by more than 1 s jump, with
+/// a discontinuity. Dates never jump back: if the clock was set back, small steps make up for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct ClockPolicy {
@@ -78,8 +78,9 @@ impl ClockPolicy {
         self
     }
 
-    /// How far behind the clock dates are corrected at once, with a discontinuity. The default is 1 s. A value
-    /// below the tolerance counts as the tolerance.
+    /// The error up to which dates that are behind the clock are corrected by small steps. A larger
+    /// one is corrected at once, with a discontinuity. The default is 1 s. A value below the
+    /// tolerance counts as the tolerance.
     pub fn jump(mut self, jump: Duration) -> Self {
         self.jump = jump;
         self
@@ -178,7 +179,8 @@ impl ClockFollower {
         }
     }
 
-    /// There the wall clock is taken at its word, unless it agrees with the durations.
+    /// The correction at a discontinuity: dates that are behind the clock by more than the
+    /// tolerance jump to it.
     fn at_a_discontinuity(&mut self, late: Nanos, duration: Duration) -> Nanos {
         let error = late - self.latency.value();
         let tolerance = nanos(self.policy.tolerance);

@@ -237,7 +237,7 @@ impl DateRange {
         self.checked()
     }
 
-    /// Adds what `update` knows besides. Returns whether that was anything.
+    /// Adds the attributes of `update` that are new. Returns whether there were any.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The errors of publishing and of resuming a playlist.
+//! The errors of publishing and of resuming a manifest.
 
 use std::error::Error;
 use std::fmt;

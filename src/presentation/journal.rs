@@ -108,13 +108,15 @@ pub(crate) fn render_pins(header: &str, pins: &Pins) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// `clip UNTIL STAYS NAME`, in seconds since 1970
+/// `clip UNTIL STAYS NAME`, in seconds since 1970 and in microseconds.
 fn clip_line(clip: &Pins) -> String {
     let Pins { name, stays, .. } = clip;
     let until = clip
         .until
         .map(|it| it.duration_since(UNIX_EPOCH).unwrap_or_default());
-    let until = until.map_or_else(|| "-".to_owned(), |it| it.as_secs().to_string());
+    // Rounded up, so that no later session releases it earlier.
+    let until = until.map(|it| it.as_secs() + u64::from(it.subsec_nanos() > 0));
+    let until = until.map_or_else(|| "-".to_owned(), |it| it.to_string());
     format!("clip {until} {stays} {name}\n")
 }
 

@@ -15,8 +15,8 @@ use crate::internal::rate_limit::{RateLimit, and_more};
 /// An irregularity of a push that the publisher handled, and that the producer should know of.
 ///
 /// Notices are logged as well: of each kind the first, and then one every ten seconds with the
-/// number of those in between. [`Lost`](Notice::Lost) is not logged, because the stream logged it
-/// already.
+/// number of those in between. [`Lost`](Notice::Lost) and [`NotPublished`](Notice::NotPublished)
+/// are not, because the stream and the publisher thread logged them already.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Notice {
@@ -156,7 +156,8 @@ pub enum Notice {
         /// The segment's number.
         sequence: u64,
     },
-    /// A date range is not listed, because the presentation ended before a segment with a date came.
+    /// A date range is not listed, because the presentation ended before a segment with a date
+    /// came.
     RangeNotListed {
         /// The id of the range.
         id: String,
@@ -166,17 +167,17 @@ pub enum Notice {
         /// The segment's number.
         sequence: u64,
     },
-    /// The stored segments of a rendition take more bits a second than is declared of it. Players
-    /// choose by that, and stall if it is too low.
+    /// The stored segments of a rendition take more bits a second than the declared bandwidth.
+    /// Players choose by the bandwidth, and stall if it is too low.
     BandwidthTooLow {
         /// The path of the rendition's manifest.
         rendition: PathBuf,
-        /// The name of what was declared, in the words of the format.
+        /// The attribute of the manifest that declares it.
         attribute: &'static str,
-        /// What was declared, in bits per second.
+        /// The declared bandwidth, in bits per second.
         declared: u64,
-        /// What the stored segments take, with those of the renditions that are played beside
-        /// them, in bits per second.
+        /// The bandwidth of the stored segments, with those of the renditions that are played
+        /// beside them, in bits per second.
         measured: u64,
     },
     /// A rendition lists a gap, because it is behind the others by more than the maximum lag.

@@ -29,8 +29,9 @@ impl<S: SegmentSink + 'static> Destination for Origin<S> {}
 ///
 /// - **The latest version wins.** While a put is under way, newer versions replace one another; the
 ///   last one is put next. With [`in_order`](Origin::in_order) every version is put.
-/// - **Retries.** A version is retried until a newer one comes, for two target durations, or as
-///   [`retry`](Origin::retry) says. Each call has a deadline one target duration after it began.
+/// - **Retries.** A version is retried for two target durations, or as [`retry`](Origin::retry)
+///   says. A newer version takes its place at the next attempt. Each call has a deadline one target
+///   duration after it began.
 /// - **Unknown outcomes.** After a put whose outcome is
 ///   [unknown](SinkError::has_unknown_outcome), such as a time-out, the current version is put
 ///   again at once and once more after one target duration. So the newest version is the last one
@@ -40,11 +41,14 @@ impl<S: SegmentSink + 'static> Destination for Origin<S> {}
 /// - **The alarm.** If nothing was published for 1.5 target durations, that is logged as an error
 ///   and shown by [`OriginHealth::is_overdue`].
 ///
+/// For a VOD playlist without a target duration these times count with 10 s.
+///
 /// Segments are uploaded by the stream, through a sink of its own; one whose upload failed is a gap
 /// in the playlist.
 ///
-/// A publisher that is dropped without a `finish` discards the versions that wait, and waits for
-/// the call that its sink is in.
+/// A publisher that is dropped without a `finish` discards the versions that wait, logs that, and
+/// waits for the call that its sink is in. In a [`Presentation`](crate::hls::Presentation) the drop
+/// of the last publisher does this for all.
 ///
 /// # Two origins
 ///
@@ -137,8 +141,8 @@ impl<S: SegmentSink + 'static> Origin<S> {
     }
 
     /// Puts every version, in order, for a receiver that wants each. At most `versions` wait behind
-    /// the one that is being put, and at least one. A push whose version finds no room is an error,
-    /// and the next push publishes what it entered.
+    /// the one that is being put; 0 counts as 1. By default the latest version wins. A push whose
+    /// version finds no room is an error, and the next push publishes what it entered.
     pub fn in_order(mut self, versions: usize) -> Self {
         self.versions = Some(versions);
         self
@@ -153,8 +157,8 @@ impl<S: fmt::Debug> fmt::Debug for Origin<S> {
     }
 }
 
-/// A view of the publisher thread of an [`Origin`], for health checks on any thread. It does not
-/// keep the thread running.
+/// The publisher thread of an [`Origin`], for health checks on any thread. A handle does not keep
+/// the thread running.
 #[derive(Debug, Clone)]
 pub struct OriginHandle {
     /// `None` would be a publisher without an origin, which has no such handle.

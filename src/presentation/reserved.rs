@@ -1,4 +1,4 @@
-//! Reserves the playlist's own names.
+//! Reserves the manifest's own names.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,8 @@ use crate::sink::{SegmentSink, WriteContext};
 use crate::uri;
 
 /// A sink for segments that refuses the names of a playlist and its side file, and those of the
-/// parts of the side file, before anything is written. Made by [`MediaPlaylist::reserve`](crate::hls::MediaPlaylist::reserve).
+/// parts of the side file, before anything is written. Made by
+/// [`MediaPlaylist::reserve`](crate::hls::MediaPlaylist::reserve).
 ///
 /// It refuses every name that a file system may take for one of these. FAT, exFAT, NTFS and APFS
 /// ignore the case of a name, and some of them dots and spaces at its end. So `LIVE.m3u8` and

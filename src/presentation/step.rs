@@ -285,7 +285,7 @@ impl<F: Format> Core<F> {
         for it in &mut self.renditions {
             it.slide(&self.settings, longest);
         }
-        self.discard_ranges();
         self.limit(longest);
+        self.discard_ranges();
     }
 }

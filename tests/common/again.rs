@@ -11,6 +11,11 @@ const FOLDER: &str = "SEGMENT_STREAM_TEST_FOLDER";
 /// A command that runs a program of another machine, if the system cannot do so by itself.
 const EMULATOR: &str = "SEGMENT_STREAM_EMULATOR";
 
+/// Whether an emulator runs this test.
+pub fn is_emulated() -> bool {
+    env::var_os(EMULATOR).is_some()
+}
+
 /// A command that runs the ignored test `test` behind `prefix`, such as `["nice"]`, and tells it
 /// the folder to work in.
 pub fn again(prefix: &[&str], test: &str, folder: impl Into<OsString>) -> Command {

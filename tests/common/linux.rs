@@ -3,6 +3,8 @@
 use std::fs;
 use std::thread;
 
+use super::again::is_emulated;
+
 /// The kernel's number of the calling thread.
 pub fn thread_number() -> String {
     let link = fs::read_link("/proc/thread-self").expect("/proc is mounted");
@@ -12,8 +14,12 @@ pub fn thread_number() -> String {
 
 /// Waits, without sleeping, until the kernel says that the thread sleeps. A thread that is known
 /// to be on its way into a blocking call has arrived there.
+///
+/// The threads of an emulator sleep for moments in locks of its own, so many looks must agree.
 pub fn wait_until_asleep(thread_number: &str) {
-    loop {
+    let looks = if is_emulated() { 100 } else { 1 };
+    let mut asleep = 0;
+    while asleep < looks {
         let stat = fs::read_to_string(format!("/proc/self/task/{thread_number}/stat"))
             .expect("the thread lives");
         // "pid (name) state …", and a name may have spaces and brackets in it.
@@ -21,10 +27,10 @@ pub fn wait_until_asleep(thread_number: &str) {
             .rsplit(')')
             .next()
             .and_then(|rest| rest.trim().chars().next());
-        if state == Some('S') {
-            return;
+        asleep = if state == Some('S') { asleep + 1 } else { 0 };
+        if asleep < looks {
+            thread::yield_now();
         }
-        thread::yield_now();
     }
 }
 

@@ -77,7 +77,17 @@ fn a_range_stands_in_front_of_the_number_that_comes_next() {
 /// to a Media Segment in the Playlist" (bis §6.2.1).
 #[test]
 fn a_range_stays_while_one_of_its_dates_is_listed() {
-    let mut bench = Bench::new(dated(live()));
+    stays_while_it_is_listed(live());
+}
+
+#[test]
+fn a_range_leaves_a_recording_whose_oldest_segments_leave() {
+    let recording = MediaPlaylist::recording("live.m3u8").target_duration(Duration::from_secs(2));
+    stays_while_it_is_listed(recording.max_age(Duration::ZERO));
+}
+
+fn stays_while_it_is_listed(playlist: MediaPlaylist) {
+    let mut bench = Bench::new(dated(playlist));
     let ranges = bench.publisher.date_ranges();
     for it in [
         range("short", 0).end(date(3)).expect("an end"),

@@ -8,19 +8,22 @@ use crate::presentation::config::{Extent, Limits, Quota, Retention};
 use crate::presentation::time::from_duration;
 
 impl MediaPlaylist {
-    /// The longest age of a listed segment. An older one leaves a live playlist or a recording with
-    /// the next push, unless less than three target durations would stay (RFC 8216 §6.2.2).
+    /// The longest age of a listed segment; none by default. An older one leaves a live playlist or
+    /// a recording with the next push, unless less than three target durations would stay (RFC 8216
+    /// §6.2.2).
     ///
     /// The age of a segment is the duration of the media behind it, or the time on the publisher's
     /// clock since this session listed it if that is longer, as in an outage. A session that
     /// resumes the playlist counts the time anew.
+    ///
+    /// For an EVENT or VOD playlist a limit is an error of the publisher's constructor.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.limits.age = Some(from_duration(age));
         self
     }
 
-    /// The number of bytes of the segments that a live playlist or a recording lists, of those
-    /// that left it and wait for their deletion, and of those that
+    /// The most bytes of a live playlist or a recording; no limit by default. They are those of the
+    /// segments that it lists, of those that left it and wait for their deletion, and of those that
     /// [`resume`](crate::hls::MediaPlaylistPublisher::resume) found waiting. The oldest segments
     /// leave in time, unless less than three target durations would stay (RFC 8216 §6.2.2).
     /// [`quota`](MediaPlaylist::quota) says how strictly the limit is kept.
@@ -28,11 +31,12 @@ impl MediaPlaylist {
     /// It is the limit of all renditions of a presentation together. The oldest number leaves all
     /// of them at once, so a rendition of a higher bitrate takes a larger share.
     ///
-    /// Playlists, side files, segments that are not pushed yet, and segments whose length nobody
-    /// noted do not count. The side file notes lengths if there is a limit, so those of a session
+    /// Playlists, side files, segments that are not pushed yet, and segments of unknown length do
+    /// not count. The side file notes lengths only if there is a limit, so those of a session
     /// without one are unknown. A segment counts for `max_bytes` with the length that was pushed.
     ///
-    /// It needs [`Retention::Delete`].
+    /// It needs [`Retention::Delete`]. Otherwise, and for an EVENT or VOD playlist, it is an error
+    /// of the publisher's constructor.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.limits.bytes = Some(bytes);
         self

@@ -141,8 +141,8 @@ fn too_low(
         })
 }
 
-/// "The largest sum … that is produced by any playable combination of Renditions": the variant's own
-/// playlist and one member of each group. The error is a playlist that nothing is known of.
+/// "The largest sum … that is produced by any playable combination of Renditions": the variant's
+/// own playlist and one member of each group. The error is a playlist that nothing is known of.
 fn of_combination<'a>(
     variant: &'a Variant,
     media: &'a [Media],

@@ -7,6 +7,10 @@ use super::{Bandwidths, checked_codecs, quotable, quoted, refuse, stable_id};
 use crate::hls::attributes::TagLine;
 
 /// One version of the presentation (EXT-X-STREAM-INF, RFC 8216 §4.3.4.2).
+///
+/// No attribute but the bandwidth has a default: one that is not set is not written. Values are
+/// checked when the multivariant playlist is
+/// [published](crate::hls::MultivariantPlaylist::publish).
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct Variant {
@@ -55,8 +59,8 @@ impl Variant {
     /// A variant with the media playlist of this path hint. Its segments take at most `bandwidth`
     /// bits a second, those of its groups included.
     ///
-    /// It is the peak of any playable combination of its renditions. A live presentation takes it
-    /// from similar content with the same settings.
+    /// The bandwidth is the peak of any playable combination of its renditions. For live content,
+    /// take it from similar content with the same settings.
     pub fn new(playlist: impl Into<PathBuf>, bandwidth: u64) -> Self {
         Self {
             bandwidth: Some(bandwidth),
@@ -67,9 +71,9 @@ impl Variant {
     /// A variant whose bandwidths are measured from the segments that its media playlist and those
     /// of its groups have stored so far.
     ///
-    /// In a [`Presentation`](crate::hls::Presentation) the multivariant playlist waits until each of
-    /// these has stored a segment; at the end one that has stored none is an error. It is published
-    /// again when a bandwidth has moved by more than a
+    /// In a [`Presentation`](crate::hls::Presentation) the multivariant playlist waits until each
+    /// of these has stored a segment. At the end, one that has stored none is an error. The
+    /// multivariant playlist is published again when a bandwidth has moved by more than a
     /// twentieth, and at the end. After a resume the measurement begins anew.
     pub fn measured(playlist: impl Into<PathBuf>) -> Self {
         Self {
@@ -110,8 +114,8 @@ impl Variant {
         self
     }
 
-    /// How desirable the variant is: a player prefers a higher score. If one variant has a score,
-    /// all have.
+    /// How desirable the variant is, above 0 and below 10^15: a player prefers a higher score. If
+    /// one variant has a score, all must have one.
     pub fn score(mut self, score: f64) -> Self {
         self.score = Some(score);
         self
@@ -123,7 +127,7 @@ impl Variant {
         self
     }
 
-    /// The highest number of frames a second, rounded to three decimals.
+    /// The highest number of frames a second, from 0 to below a million, rounded to three decimals.
     pub fn frame_rate(mut self, frames_a_second: f64) -> Self {
         self.frame_rate = Some(frames_a_second);
         self

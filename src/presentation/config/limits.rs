@@ -2,7 +2,7 @@
 
 use crate::presentation::time::Micros;
 
-/// Limits that let the oldest segments leave a live playlist or a recording.
+/// Limits that let the oldest segments leave a manifest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Limits {
     pub(crate) age: Option<Micros>,

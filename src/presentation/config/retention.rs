@@ -30,8 +30,8 @@ pub enum Retention {
     ///
     /// A push with a name that is still needed returns
     /// [`Notice::NameReused`](crate::hls::Notice::NameReused). It cancels the pending deletion, and
-    /// the name waits anew once the new segment has slid out. From then on deletions are held back for
-    /// eight pushes, the default `channel_depth`, so that a new file that is stored and not yet
+    /// the name waits anew once the new segment has slid out. From then on deletions are held back
+    /// for eight pushes, the default `channel_depth`, so that a new file that is stored and not yet
     /// pushed is not deleted. Up to eight files may be lost before the first reuse is pushed, and
     /// more if the stream is deeper.
     ///

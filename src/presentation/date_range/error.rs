@@ -16,7 +16,7 @@ pub struct DateRangeError {
 pub enum DateRangeErrorKind {
     /// An id or a class is empty, or has a quotation mark or a control character.
     Text,
-    /// The name of an attribute is none.
+    /// The name of an attribute is not `X-` with `A`–`Z`, `0`–`9` and `-` behind it.
     Name,
     /// The value of an attribute cannot be written.
     Value,

@@ -6,10 +6,10 @@
 //! manifests of renditions, and these before the manifest that names them. What fails is retried
 //! for the version's time, and a newer version takes the place of the text at the next attempt.
 //!
-//! **Unknown outcomes.** After a put whose outcome is unknown
-//! ([`SinkError::has_unknown_outcome`]) the current text is put again at once, as a retry, and again
-//! one target duration after that put has ended. So the newest text is the last one at a destination
-//! that carries an abandoned request out up to one target duration later.
+//! **Unknown outcomes.** After a put whose outcome is unknown ([`SinkError::has_unknown_outcome`])
+//! the current text is put again at once, as a retry, and again one target duration after that put
+//! has ended. So the newest text is the last one at a destination that carries an abandoned request
+//! out up to one target duration later.
 //!
 //! **Reports** go to the owner of the thread after each call to the sink, so that files are deleted
 //! only once a manifest without them has landed and cannot be replaced by an older one.
@@ -105,8 +105,8 @@ impl OriginDriver {
     ///
     /// Pauses that would outlast the time are cut short. In the last tenth of it, and in 250 ms at
     /// most, the sink sees a [shutdown](crate::WriteContext::is_shutting_down). At the end a sink
-    /// that still hangs is left to itself: its document is [in doubt](Fate::InDoubt), and its thread
-    /// ends when the sink returns.
+    /// that still hangs is left to itself: its document is [in doubt](Fate::InDoubt), and its
+    /// thread ends when the sink returns.
     pub(crate) fn finish(mut self, timeout: Duration) -> Finished {
         let is_inside = self.is_own_thread();
         let deadline = match Deadline::after(timeout) {

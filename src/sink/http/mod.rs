@@ -41,9 +41,9 @@ use crate::sink::{ObjectKind, SegmentSink, WriteContext};
 
 /// A sink that uploads each segment to an HTTP origin, under the URL and the path hint.
 ///
-/// **Stored.** A write is `Ok` only if the server replied with a status from 200 to 299 after it had
-/// the whole object. `Content-Length` is always sent; requests are never chunked. A redirect is not
-/// followed.
+/// **Stored.** A write is `Ok` only if the server replied with a status from 200 to 299 after it
+/// had the whole object. `Content-Length` is always sent; requests are never chunked. A redirect is
+/// not followed.
 ///
 /// **Never half.** An upload that is cut short leaves the old object or none if the server stores
 /// whole requests only, as nginx and object stores do.
@@ -58,7 +58,7 @@ use crate::sink::{ObjectKind, SegmentSink, WriteContext};
 /// | Reply | Meaning |
 /// |---|---|
 /// | 2xx | success |
-/// | 408, 425, 429, 5xx, a failed or garbled connection, a time-out | transient; `Retry-After` counts; the next attempt resolves the name again and has a new connection |
+/// | 408, 425, 429, 5xx (not 501, 505), a failed or garbled connection, a time-out | transient; `Retry-After` counts; the next attempt resolves the name again and has a new connection |
 /// | 507 | transient: the disk of the server is full |
 /// | 401, 403 | new headers [from the callback](HttpOptions::headers_from), once; then permanent |
 /// | 413 | permanent: [`TooLarge`](crate::SinkErrorKind::TooLarge) |
@@ -67,16 +67,17 @@ use crate::sink::{ObjectKind, SegmentSink, WriteContext};
 /// | 3xx | permanent; the error names the target |
 /// | any other, a refused certificate | permanent |
 ///
-/// After the request began to be sent, a failed connection has an
-/// [unknown outcome](SinkError::has_unknown_outcome). A DELETE that succeeds is no proof that the
-/// object is gone, as some servers accept and ignore it.
+/// After the request began to be sent, a failed connection has an [unknown
+/// outcome](SinkError::has_unknown_outcome), and so has a 408, 500, 502 or 504. A DELETE that
+/// succeeds is no proof that the object is gone, as some servers accept and ignore it.
 ///
-/// **Time.** Every call ends by its [deadline](WriteContext::deadline), and by
-/// [`HttpOptions::timeout`] without one. While the stream shuts down, a call that has stalled is cut
-/// short ([`HttpOptions::shutdown_grace`]).
+/// **Time.** Every call ends by its [deadline](WriteContext::deadline), and within
+/// [`HttpOptions::timeout`] (30 s by default). A callback's own time is not limited. While the
+/// stream shuts down, a call that has stalled is cut short ([`HttpOptions::shutdown_grace`]).
 ///
-/// **Size.** At most 64 KiB of a reply are read. [`read`](SegmentSink::read) reads an object of up to
-/// [`WriteContext::read_limit`] bytes, and only if the reply says how long it is.
+/// **Size.** At most 64 KiB of a reply are read, except for an object. [`read`](SegmentSink::read)
+/// reads an object of up to [`WriteContext::read_limit`] bytes, and only if the reply says how long
+/// it is.
 ///
 /// **Secrets.** Errors, log lines and [`Debug`](fmt::Debug) have the scheme, host and port of the
 /// URL, path hints and statuses. They never have the rest of the URL, the value of a header or text
@@ -131,7 +132,7 @@ impl HttpSink {
     ///
     /// # Errors
     ///
-    /// The URL cannot be used. The message has no part of it.
+    /// The URL cannot be used. The error is permanent, and its message has no part of the URL.
     pub fn new(url: &str) -> Result<Self, SinkError> {
         Self::with_options(url, HttpOptions::default())
     }

@@ -1,8 +1,8 @@
 //! The S3 sink: objects in a bucket, by the connections of the HTTP sink.
 //!
 //! A [`bucket`] makes a key of a name, and an [`exchange`] signs a request with [`credentials`] and
-//! sends it. [`fault`] says what a refusal means, [`multipart`] uploads large objects, and [`sweep`]
-//! aborts uploads that were left. `rusty-s3` makes the signatures.
+//! sends it. [`fault`] says what a refusal means, [`multipart`] uploads large objects, and
+//! [`sweep`] aborts uploads that were left. `rusty-s3` makes the signatures.
 
 mod bucket;
 mod credentials;
@@ -39,19 +39,19 @@ use crate::sink::{SegmentSink, WriteContext};
 
 /// A sink that uploads each segment to a bucket of an object store with the interface of Amazon S3.
 ///
-/// **Stored.** A write is `Ok` only if the store replied with success after it had the whole object.
-/// An object is visible as a whole or not at all.
+/// **Stored.** A write is `Ok` only if the store replied with success after it had the whole
+/// object. An object is visible as a whole or not at all.
 ///
 /// **Integrity.** Each upload has a digest of its payload, which the store compares
 /// ([`S3Integrity`]). The digest, the content type and the caching rules are part of the signature.
 ///
-/// **Large objects** go in [parts](S3Options::part_size). If a part fails, the upload is aborted, at
-/// the latest by [`finish`](SegmentSink::finish). If the reply to the last request was lost, the
-/// sink looks at the object: it carries its digest. A process that is killed leaves its upload, which
-/// [`sweep`](S3Sink::sweep) aborts.
+/// **Large objects**, of more than 64 MiB by default, go in [parts](S3Options::part_size). If a
+/// part fails, the upload is aborted, at the latest by [`finish`](SegmentSink::finish). If the
+/// reply to the last request was lost, the sink looks at the object: it carries its digest. A
+/// process that is killed leaves its upload, which [`sweep`](S3Sink::sweep) aborts.
 ///
-/// **Names** are those of [`HttpSink`](crate::HttpSink), below the prefix of the bucket. A key has at
-/// most 1,024 bytes.
+/// **Names** are those of [`HttpSink`](crate::HttpSink), below the prefix of the bucket. A key has
+/// at most 1,024 bytes.
 ///
 /// **Errors.** The sink makes one attempt, and the stream retries as its
 /// [`RetryPolicy`](crate::RetryPolicy) says. An error has the status, the code of the store, and a
@@ -60,12 +60,12 @@ use crate::sink::{SegmentSink, WriteContext};
 /// | Reply | Meaning |
 /// |---|---|
 /// | 2xx | success; an error in the text of a completed upload counts as that error |
-/// | 400 `RequestTimeout`, 503 `SlowDown`, 408, 425, 429, 5xx, a failed connection, a time-out | transient; `Retry-After` counts; the next attempt resolves the name again and has a new connection |
+/// | 400 `RequestTimeout`, 503 `SlowDown`, 408, 425, 429, 5xx (not 501, 505), a failed connection, a time-out | transient; `Retry-After` counts; the next attempt resolves the name again and has a new connection |
 /// | 401, 403, 400 `ExpiredToken` and the like | other keys, once, if [the source](S3Credentials) has some; then permanent |
 /// | 404 `NoSuchKey` | to `read` no object, to `remove` a success |
 /// | 301, 307, 400 with another region | permanent; the error names the endpoint or the region |
 /// | `EntityTooLarge`, 413 | permanent: [`TooLarge`](crate::SinkErrorKind::TooLarge) |
-/// | 405, 501 | permanent: [`Unsupported`](crate::SinkErrorKind::Unsupported) |
+/// | 405, 415, 501 | permanent: [`Unsupported`](crate::SinkErrorKind::Unsupported) |
 /// | any other | permanent |
 ///
 /// If the clock of the machine and the `Date` of a refusal differ by five minutes, the error says
@@ -142,9 +142,9 @@ impl S3Sink {
         })
     }
 
-    /// Aborts the unfinished uploads below the prefix that began at least `age` ago, for which most
-    /// stores ask money. Uploads of processes that are alive must be younger, and `Duration::ZERO` is
-    /// right if there is none.
+    /// Aborts the unfinished uploads below the prefix that began at least `age` ago. Most stores
+    /// charge for them. The uploads of running processes must be younger; `Duration::ZERO` is right
+    /// if no process runs.
     ///
     /// # Errors
     ///
