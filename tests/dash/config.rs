@@ -1,7 +1,7 @@
 //! What a configuration may say.
 
 use segment_stream::dash::{AdaptationSet, Mpd, Representation, UtcTiming, XmlElement};
-use segment_stream::hls::{MediaPlaylist, MultivariantPlaylist, Presentation};
+use segment_stream::hls::{MediaPlaylist, MultivariantPlaylist, Presentation, Variant};
 
 use super::bench::{Bench, Shape, mpd, playlist};
 
@@ -79,7 +79,8 @@ fn a_dynamic_mpd_needs_dates() {
 #[test]
 fn its_path_is_its_own_and_it_comes_before_the_renditions() {
     let new = || Presentation::new(playlist(Shape::Live)).expect("it is valid");
-    let main = MultivariantPlaylist::new("live.mpd");
+    let variant = Variant::new("video.m3u8", 3_000_000);
+    let main = MultivariantPlaylist::new("live.mpd").variant(variant);
     let presentation = new().multivariant(main).expect("it is valid");
     assert!(presentation.mpd(mpd()).is_err());
     let presentation = new().mpd(mpd()).expect("it is valid");

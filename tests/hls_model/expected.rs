@@ -383,7 +383,10 @@ impl What {
             Self::Gap { micros: Some(0) } => vec![0],
             Self::Gap { micros: Some(all) } => {
                 let mut pieces = vec![most; usize::try_from(all / most).expect("a few thousand")];
-                pieces.extend((all % most > 0).then_some(all % most));
+                // A microsecond beyond whole pieces comes from the rounding of floating-point sums
+                // here.
+                let none = u64::from(*all > most);
+                pieces.extend((all % most > none).then_some(all % most));
                 pieces
             }
         }

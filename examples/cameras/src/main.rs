@@ -48,7 +48,7 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// Publishes one camera for ever.
+/// Publishes one camera without end.
 fn publish(name: &str, input: &[&str], folder: &Path) -> Outcome<()> {
     fs::create_dir_all(folder)?;
     DiskSink::sweep(folder)?;
