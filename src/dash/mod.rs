@@ -2,7 +2,7 @@
 //!
 //! One set of fragmented MP4 segments serves players of both formats. An [`Mpd`] is the
 //! configuration; [`hls::Presentation::mpd`](crate::hls::Presentation::mpd) has it published
-//! through the same sinks, atomically and after its segments.
+//! through the same sinks or origins, atomically and after its segments.
 //!
 //! ```
 //! use segment_stream::dash::{AdaptationSet, Mpd, Representation};

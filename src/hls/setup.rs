@@ -242,9 +242,6 @@ impl Setup {
         if index > 0 && !is_like_the_first {
             return refuse("of a presentation all playlists go to origins, or none");
         }
-        if !self.beside.is_empty() && matches!(route, Route::Origin(_)) {
-            return refuse("an MPD is published through sinks, and not to origins");
-        }
         let shared = Arc::clone(&self.shared);
         let clock = Arc::clone(&self.clock);
         let mut handle = Handle::new(shared, index, route, clock)?;

@@ -19,8 +19,8 @@ impl<F: Format> Core<F> {
     }
 
     /// The files that its last text named wait from now on.
-    pub(super) fn beside_landed(&mut self, p: usize, now: Duration) {
-        let gone = self.publications[p].standing.has_landed();
+    pub(super) fn beside_landed(&mut self, p: usize, version: u64, now: Duration) {
+        let gone = self.publications[p].standing.has_landed(version);
         for it in &mut self.publications {
             let Some(retention) = &mut it.retention else {
                 continue;

@@ -430,8 +430,14 @@ impl<F: Format> Core<F> {
         }
     }
 
+    /// The notices of a manifest, and of those that no rendition keeps.
     pub(crate) fn take_notices(&mut self, p: usize) -> Vec<Notice> {
-        std::mem::take(&mut self.publications[p].submissions.notices)
+        let mut notices = std::mem::take(&mut self.publications[p].submissions.notices);
+        let all = self.publications.iter_mut();
+        for it in all.filter(|it| it.manifest.state().is_none()) {
+            notices.append(&mut it.submissions.notices);
+        }
+        notices
     }
 }
 

@@ -200,7 +200,7 @@ impl<F: Format> Core<F> {
         let it = &mut self.publications[p];
         it.tried = it.version;
         it.is_refused = text.is_err();
-        it.standing.is_replaced();
+        it.standing.is_replaced(it.version);
         let text = text?;
         let fingerprint = Fingerprints::of(it.rolling.next(&text.bytes, text.kept));
         it.texts.add(&fingerprint);
@@ -288,7 +288,7 @@ impl<F: Format> Core<F> {
         let it = &mut self.publications[p];
         it.published.number = number;
         if it.manifest.is_beside() {
-            return self.beside_landed(p, now);
+            return self.beside_landed(p, version, now);
         }
         if it.manifest.state().is_none() {
             return;
