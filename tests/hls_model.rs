@@ -50,7 +50,7 @@ fn cases(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(cases(700))]
+    #![proptest_config(cases(400))]
 
     #[test]
     fn a_live_playlist_keeps_the_clauses(
@@ -62,7 +62,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(350))]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn an_event_or_vod_playlist_keeps_the_clauses(
