@@ -29,6 +29,11 @@ use segment_stream::{
 use segmenter::Segmenter;
 
 mod dates;
+#[cfg(feature = "dash")]
+mod mpd;
+#[cfg(not(feature = "dash"))]
+#[path = "no_mpd.rs"]
+mod mpd;
 mod options;
 mod packager;
 mod player;
@@ -152,7 +157,8 @@ fn package(
     }
     publication.end()?;
     if *source == Source::Sample && display.has_stored() {
-        player::explain(folder.path(), display)?;
+        player::write_page(folder.path(), options.formats)?;
+        player::explain(folder.path(), display);
     }
     delete_old_segments(&mut publication, &interrupt, display);
     Ok(outcome)
