@@ -72,3 +72,39 @@ proptest! {
         case::run(&setup, &steps).map_err(TestCaseError::fail)?;
     }
 }
+
+/// The exact sum of these durations is below half a microsecond, and that of floating point is not.
+#[test]
+fn the_model_adds_durations_exactly() {
+    let setup = setup::Setup {
+        kind: Kind::Live,
+        path: "live/video.m3u8",
+        window_secs: 0,
+        target: Some(3),
+        base: None,
+        is_dated: false,
+        is_independent: false,
+        deletes: Some(0),
+        first_number: 0,
+        never_removes: false,
+        clock_secs: 0,
+        side_file_lines: 2,
+    };
+    let media = |number, secs| steps::Step {
+        act: steps::Act::Media {
+            name: steps::Name::Fresh,
+            number,
+            secs,
+            is_lost: false,
+        },
+        faults: folder::Faults::default(),
+        wait: 0,
+    };
+    let steps = [
+        media(steps::Number::Next, 59.94),
+        media(steps::Number::Hole(2), 2.0),
+        media(steps::Number::Next, 1e-7),
+        media(steps::Number::Hole(4), 2.0),
+    ];
+    assert_eq!(case::run(&setup, &steps), Ok(()));
+}

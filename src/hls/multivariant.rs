@@ -1,6 +1,7 @@
 //! The multivariant playlist: it names the media playlists and describes each of them.
 
 mod bandwidth;
+mod formats;
 mod groups;
 mod media;
 mod variant;
@@ -155,6 +156,8 @@ impl MultivariantPlaylist {
     /// - Two groups of a type have different members, or members of one name that differ in more
     ///   than they may (bis §4.4.6.1.1).
     /// - A variant does not name all codecs that the renditions of its groups have.
+    /// - The codecs of a variant cannot be all of its media: see [`codecs`](Variant::codecs).
+    /// - A declared bandwidth is 0, or an average is above its peak.
     /// - Some variants have a score, and others have none.
     /// - There are closed captions, and [none](MultivariantPlaylist::no_closed_captions) are
     ///   declared.
@@ -201,7 +204,6 @@ impl MultivariantPlaylist {
         renamed
     }
 
-    /// The text for the media playlists of a presentation, and what is to be noticed about it.
     /// The text for the media playlists of a presentation.
     pub(crate) fn text(
         &self,
@@ -297,6 +299,10 @@ impl MultivariantPlaylist {
         groups::check_members(&self.media)?;
         groups::check_groups(&self.media)?;
         groups::check_codecs(&self.variants, &self.media)?;
+        for variant in &self.variants {
+            formats::check(variant)?;
+            variant.check_bandwidths()?;
+        }
         self.check_captions()?;
         self.check_scores()
     }

@@ -133,8 +133,8 @@ mod tests {
         let names = SegmentNames::new("", "m4s").with_session("a");
         let mut names = names.unwrap().starting_at(41);
         let given = [(); 2].map(|()| {
-            let named = names.name(ProducedSegment::media(0, Vec::new(), 2.0));
-            named.path_hint.unwrap()
+            let segment = ProducedSegment::media(0, Vec::new(), 2.0);
+            names.name(segment).path_hint.unwrap()
         });
         assert_eq!(
             given,

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use super::bitrate::Bitrate;
 use super::date_range::ListedRanges;
 use super::entry::{Content, Entry, Initialisation, Map, Size};
+use super::fingerprint::Reach;
 use super::listings::Listings;
 use super::notice::Notice;
 use super::reserved::is_of_side_file;
@@ -126,6 +127,13 @@ impl Rendition {
     /// The number after the last entry.
     pub(crate) fn end(&self) -> u64 {
         self.media_sequence + self.entries.len() as u64
+    }
+
+    /// How far its manifest goes.
+    pub(crate) fn reach(&self) -> Reach {
+        let number = self.end();
+        let ranges = self.ranges.within(number..).len();
+        Reach { number, ranges }
     }
 
     /// Lists an entry, and measures its segment once the target duration is known.

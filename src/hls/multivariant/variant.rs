@@ -59,7 +59,7 @@ impl Variant {
     /// A variant with the media playlist of this path hint. Its segments take at most `bandwidth`
     /// bits a second, those of its groups included.
     ///
-    /// The bandwidth is the peak of any playable combination of its renditions. For live content,
+    /// The bandwidth is above 0, and is the peak of any playable combination of its renditions. For live content,
     /// take it from similar content with the same settings.
     pub fn new(playlist: impl Into<PathBuf>, bandwidth: u64) -> Self {
         Self {
@@ -94,7 +94,8 @@ impl Variant {
         }
     }
 
-    /// The average bandwidth in bits a second, that of its groups included.
+    /// The average bandwidth in bits a second, that of its groups included. It is above 0, and not
+    /// above the declared peak.
     pub fn average_bandwidth(mut self, bandwidth: u64) -> Self {
         self.average_bandwidth = Some(bandwidth);
         self
@@ -102,6 +103,10 @@ impl Variant {
 
     /// The codecs in the notation of RFC 6381: `avc1.64001f,mp4a.40.2`. Every variant should name
     /// them. They include the codecs of every rendition of its groups (bis §4.4.6.1.1).
+    ///
+    /// The formats inside the segments are not looked at. These omissions are refused: a codec of a
+    /// rendition of its groups; an audio codec if it has an audio group; a video codec if it has a
+    /// resolution, a frame rate, a range or captions.
     pub fn codecs(mut self, codecs: impl Into<String>) -> Self {
         self.codecs = Some(codecs.into());
         self
@@ -212,6 +217,36 @@ impl Variant {
         Ok(line
             .maybe_plain("CLOSED-CAPTIONS", has_no_captions.then_some("NONE"))
             .finish())
+    }
+
+    /// The first property of pictures that it has.
+    pub(super) fn of_pictures(&self) -> Option<&'static str> {
+        let has = [
+            ("RESOLUTION", self.resolution.is_some()),
+            ("FRAME-RATE", self.frame_rate.is_some()),
+            ("VIDEO-RANGE", self.video_range.is_some()),
+            ("CLOSED-CAPTIONS", self.closed_captions.is_some()),
+        ];
+        has.into_iter().find_map(|(name, has)| has.then_some(name))
+    }
+
+    /// The declared bandwidths are above 0, and the average is not above the peak.
+    pub(super) fn check_bandwidths(&self) -> io::Result<()> {
+        let shown = quoted(&self.playlist);
+        for (attribute, declared) in [
+            ("BANDWIDTH", self.bandwidth),
+            ("AVERAGE-BANDWIDTH", self.average_bandwidth),
+        ] {
+            if declared == Some(0) {
+                return refuse(format!("the {attribute} of {shown} is 0"));
+            }
+        }
+        match (self.bandwidth, self.average_bandwidth) {
+            (Some(peak), Some(average)) if average > peak => refuse(format!(
+                "the AVERAGE-BANDWIDTH of {shown}, {average}, is above its BANDWIDTH, {peak}"
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn checked_score(&self, shown: &str) -> io::Result<Option<f64>> {
