@@ -17,12 +17,12 @@ use support::producer;
 /// Cuts the input, and names and numbers the segments.
 pub(crate) struct Packager {
     segmenter: Segmenter,
-    formats: Formats,
     labels: Labels,
 }
 
 struct Labels {
     next_sequence: u64,
+    formats: Formats,
     /// Once the format is known.
     names: Option<SegmentNames>,
     target: Duration,
@@ -89,9 +89,9 @@ impl Packager {
     ) -> Self {
         Self {
             segmenter,
-            formats: options.formats,
             labels: Labels {
                 next_sequence: first_sequence,
+                formats: options.formats,
                 names: None,
                 target: options.target,
                 dates: Dates::new(),
@@ -118,7 +118,7 @@ impl Packager {
 
     /// The tracks of a transport stream are in no form that an MPD can list.
     fn check_format(&self) -> Result<(), String> {
-        match (self.formats, self.segmenter.format()) {
+        match (self.labels.formats, self.segmenter.format()) {
             (Formats::HlsAndDash, Some(Format::TransportStream)) => Err(
                 "it is a transport stream, and an MPD (--dash) lists fragmented MP4 only".into(),
             ),
@@ -153,9 +153,14 @@ impl Labels {
                 told = told.program_date_time(date.start);
             }
         }
+        // An MPD finds segments by their numbers.
+        let first = match self.formats {
+            Formats::Hls => 0,
+            Formats::HlsAndDash => number,
+        };
         let names = self
             .names
-            .get_or_insert_with(|| SegmentNames::new("", extension).starting_at(number));
+            .get_or_insert_with(|| SegmentNames::new("", extension).starting_at(first));
         let name = |segment| names.name(segment);
         submission(cut, &mut self.next_sequence, told, name)
     }
