@@ -64,6 +64,7 @@
 //!
 //! - `hls`: publishes HLS playlists of what the iterator yields (`hls::MediaPlaylistPublisher`),
 //!   through a sink or to an origin (`hls::Origin`).
+//! - `dash`: publishes an MPD of the same segments beside the HLS playlists (`dash::Mpd`).
 //! - `confined`: every rooted [`DiskSink`] reaches its directories by handle, so that a directory that
 //!   is replaced by a link meanwhile leads nowhere. Needs Linux 5.6 or later; see
 //!   [`DiskSink::rooted`].
@@ -76,9 +77,13 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
+#[cfg(feature = "dash")]
+pub mod dash;
 mod error;
 #[cfg(feature = "hls")]
 pub mod hls;
+#[cfg(feature = "dash")]
+mod hls_with_dash;
 mod internal;
 #[cfg(feature = "hls")]
 mod presentation;

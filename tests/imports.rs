@@ -93,6 +93,7 @@ const ORDER: &[&str] = &[
     "presentation::date_range::listed",
     "presentation::time",
     "presentation::visits",
+    "presentation::calendar",
     "presentation::config",
     "presentation::fingerprint",
     "presentation::notice",
@@ -115,6 +116,7 @@ const ORDER: &[&str] = &[
     "presentation::journal",
     "presentation::reuse",
     "presentation::format",
+    "presentation::beside",
     "presentation::driver",
     "presentation::driver::document",
     "presentation::driver::origin::options",
@@ -138,9 +140,11 @@ const ORDER: &[&str] = &[
     "presentation::deletion",
     "presentation::job",
     "presentation::submission",
+    "presentation::standing",
     "presentation::publication",
     "presentation::common",
     "presentation::core",
+    "presentation::deferral",
     "presentation::announce",
     "presentation::catch_up",
     "presentation::limit",
@@ -182,6 +186,20 @@ const ORDER: &[&str] = &[
     "hls::cost",
     "hls::origin_model",
     "hls",
+    "dash::date",
+    "dash::error",
+    "dash::xml",
+    "dash::sets",
+    "dash::template",
+    "dash::config",
+    "dash::period",
+    "dash::model",
+    "dash::render",
+    "dash::parse",
+    "dash::format",
+    "dash::previous",
+    "dash",
+    "hls_with_dash",
 ];
 
 const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
@@ -305,6 +323,20 @@ fn no_module_imports_from_below_itself() {
         checked += 1;
     }
     assert!(checked >= ORDER.len(), "only {checked} modules found");
+}
+
+/// Each alone could be left out, and a module below both brings them together.
+#[test]
+fn no_format_imports_the_other() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for (format, other) in [("hls", "dash"), ("dash", "hls")] {
+        for path in sources(&source.join(format)) {
+            let named = named_in(&module(&source, &path), &fs::read_to_string(&path).unwrap());
+            let of_other = |path: &String| path.split("::").next() == Some(other);
+            let found: Vec<_> = named.into_iter().filter(of_other).collect();
+            assert!(found.is_empty(), "{} uses {found:?}", path.display());
+        }
+    }
 }
 
 /// The targets in the list, each with its systems.
