@@ -15,6 +15,8 @@ mod full_disk;
 #[cfg(unix)]
 #[path = "live_hls/interrupted.rs"]
 mod interrupted;
+#[path = "live_hls/keep.rs"]
+mod keep;
 #[path = "live_hls/live.rs"]
 mod live;
 #[path = "live_hls/plays.rs"]

@@ -5,6 +5,7 @@
 //! live_hls                                   # the sample, and how to play it
 //! live_hls --realtime in.mp4 out/
 //! ffmpeg … -f mpegts - | live_hls - out/
+//! ffmpeg … -f mpegts - | live_hls --resume --keep 12h --keep 200GB - out/
 //! ```
 //!
 //! One thread reads, cuts and sends; the stream's thread writes; the main thread iterates and
@@ -29,6 +30,7 @@ use segment_stream::{
 use segmenter::Segmenter;
 
 mod dates;
+mod keep;
 mod options;
 mod packager;
 mod player;

@@ -6,6 +6,7 @@ use segment_stream::Durability;
 
 use support::arguments::{self, Value};
 
+use crate::keep::Keep;
 use crate::splices::Markers;
 
 pub(crate) const HELP: &str = "\
@@ -32,7 +33,11 @@ Options:
       --program NUMBER     The program to package, of a transport stream with several. The others
                            are dropped [default: the first with video, or else with audio]
       --window SECONDS     The duration that the playlist lists, at least three target durations
-                           [default: 60]. Older segments are deleted when no player can need them
+                           [default: 60, or no limit with --keep]. Older segments are deleted when
+                           no player can need them
+      --keep SIZE|TIME     List as much as this: 500MB, 20GB (old segments that wait for their deletion
+                           count), 90s, 30min, 12h, 7d. Given twice, for a size and a time, both
+                           limits hold. At least three target durations stay
       --no-dates           Without the dates of the segments (EXT-X-PROGRAM-DATE-TIME). The first
                            segment, and each one behind a discontinuity, is dated by the clock
       --independent        Declare that every segment can be decoded by itself
@@ -54,10 +59,10 @@ Options:
 
 Standard output gets one line for each file that is stored and listed: name, duration, size.
 
-At the end of the input the playlist ends (EXT-X-ENDLIST). The program then waits for about a window, until
-the last old segments may be deleted. Ctrl-C stores and lists everything that was read, and ends the playlist
-unless --resume is given. It does not wait, and old segments are kept. A second Ctrl-C ends the program at
-once.
+At the end of the input the playlist ends (EXT-X-ENDLIST). The program then waits until the last old segments
+may be deleted, for about the duration of the playlist. Ctrl-C stores and lists everything that was read, and
+ends the playlist unless --resume is given. It does not wait, and old segments are kept. A second Ctrl-C ends
+the program at once.
 
 Exit status: 0 if everything was packaged, 1 if the input or a write failed (listed segments are whole), 2 if
 the command line is wrong, 130 after a second Ctrl-C.
@@ -109,7 +114,9 @@ pub(crate) struct Options {
     pub(crate) claim: Claim,
     pub(crate) ad_markers: Markers,
     pub(crate) program: Option<u16>,
-    pub(crate) window: Duration,
+    /// `None`: the default, or all that is kept.
+    pub(crate) window: Option<Duration>,
+    pub(crate) keep: Keep,
     pub(crate) speed: Speed,
     pub(crate) restart: Restart,
     pub(crate) playlists: Playlists,
@@ -126,7 +133,8 @@ impl Default for Options {
             claim: Claim::None,
             ad_markers: Markers::DateRange,
             program: None,
-            window: Duration::from_secs(60),
+            window: None,
+            keep: Keep::default(),
             speed: Speed::Full,
             restart: Restart::Refuse,
             playlists: Playlists::Live,
@@ -151,7 +159,11 @@ impl arguments::Options for Options {
             }
             "--ad-markers" => self.ad_markers = markers(name, &value.text()?)?,
             "--program" => self.program = Some(value.program()?),
-            "--window" => self.window = value.seconds()?,
+            "--window" => self.window = Some(value.seconds()?),
+            "--keep" => {
+                self.keep.add(name, &value.text()?)?;
+                self.check_keep()?;
+            }
             "--realtime" => {
                 value.none()?;
                 self.speed = Speed::Realtime;
@@ -163,12 +175,22 @@ impl arguments::Options for Options {
             "--record" => {
                 value.none()?;
                 self.playlists = Playlists::LiveAndRecording;
+                self.check_keep()?;
             }
             "--depth" => self.depth = value.count()?,
             "--durability" => self.durability = value.durability()?,
             _ => return Err(format!("unknown option {name}")),
         }
         Ok(())
+    }
+}
+
+impl Options {
+    fn check_keep(&self) -> Result<(), String> {
+        if self.playlists == Playlists::Live || self.keep.is_all() {
+            return Ok(());
+        }
+        Err("--record keeps everything, so --keep cannot limit it".into())
     }
 }
 

@@ -10,12 +10,15 @@ use segment_stream::hls::{
 };
 use segment_stream::{DiskSink, Durability, Existing, ProducedSegment, SegmentSink, WriteError};
 
+use crate::keep::Keep;
 use crate::options::{Claim, Dating, Options, Playlists, Restart};
 use crate::packager::Bound;
 use support::display::Display;
 
 pub(crate) const LIVE: &str = "live.m3u8";
 const RECORDING: &str = "recording.m3u8";
+/// The window, unless another one or `--keep` is given.
+const WINDOW: Duration = Duration::from_secs(60);
 
 type Publisher = MediaPlaylistPublisher<DiskSink>;
 
@@ -36,6 +39,14 @@ pub(crate) struct Publication {
     publishers: Vec<Publisher>,
     /// Whether any of them has an entry.
     content: Content,
+    limit: Limit,
+}
+
+/// The limit of bytes, as it was displayed last.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Limit {
+    Kept,
+    Exceeded,
 }
 
 /// What the playlists have in common.
@@ -46,7 +57,9 @@ struct Terms {
     bound: Duration,
     /// The user has said so.
     is_bound_given: bool,
-    window: Duration,
+    /// `None`: the default, or all that is kept.
+    window: Option<Duration>,
+    keep: Keep,
     dates: Dating,
     claim: Claim,
 }
@@ -74,6 +87,7 @@ impl Publication {
             bound,
             is_bound_given: options.max_segment.is_some(),
             window: options.window,
+            keep: options.keep,
             dates: options.dates,
             claim: options.claim,
         };
@@ -125,6 +139,7 @@ impl Publication {
             initial: Vec::new(),
             publishers,
             content,
+            limit: Limit::Kept,
         })
     }
 
@@ -191,15 +206,21 @@ impl Publication {
 
     fn enter(&mut self, item: &impl Item, display: &mut Display) {
         let mut said = Vec::new();
+        let mut limit = Limit::Kept;
         for publisher in &mut self.publishers {
             match publisher.push(item) {
-                Ok(pushed) => tell(&pushed.notices, &mut said, display),
+                Ok(pushed) => {
+                    let notices = self.limit.news(pushed.notices, &mut limit);
+                    tell(&notices, &mut said, display);
+                }
                 Err(error) => {
-                    tell(error.notices(), &mut said, display);
+                    let notices = self.limit.news(error.notices().to_vec(), &mut limit);
+                    tell(&notices, &mut said, display);
                     display.complain(error);
                 }
             }
         }
+        self.limit = limit;
     }
 
     /// Suspends the playlists, so that they can be resumed.
@@ -236,7 +257,10 @@ impl Publication {
     pub(crate) fn delete_due(&mut self, display: &mut Display) -> Deletion {
         let mut said = Vec::new();
         for publisher in &mut self.publishers {
-            tell(&publisher.delete_due().notices, &mut said, display);
+            let mut notices = publisher.delete_due().notices;
+            // The files that wait are less with each call.
+            notices.retain(|notice| !is_over_quota(notice));
+            tell(&notices, &mut said, display);
         }
         if said.is_empty() {
             Deletion::Fine
@@ -244,6 +268,23 @@ impl Publication {
             Deletion::Failed
         }
     }
+}
+
+impl Limit {
+    /// The notices that are new: an exceeded limit comes with each push.
+    fn news(self, mut notices: Vec<Notice>, now: &mut Self) -> Vec<Notice> {
+        if notices.iter().any(is_over_quota) {
+            *now = Self::Exceeded;
+        }
+        if self == Self::Exceeded {
+            notices.retain(|notice| !is_over_quota(notice));
+        }
+        notices
+    }
+}
+
+fn is_over_quota(notice: &Notice) -> bool {
+    matches!(notice, Notice::OverQuota { .. })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -273,7 +314,11 @@ fn playlists(terms: Terms) -> Vec<MediaPlaylist> {
         }
         playlist
     };
-    let mut live = with_terms(MediaPlaylist::live(LIVE, terms.window));
+    let live = match terms.window {
+        None if !terms.keep.is_all() => MediaPlaylist::recording(LIVE),
+        window => MediaPlaylist::live(LIVE, window.unwrap_or(WINDOW)),
+    };
+    let mut live = with_terms(terms.keep.limit(live));
     // For the tests, in which few files wait: the lines in each part of the side file.
     if let Some(lines) = std::env::var("SIDE_FILE_LINES")
         .ok()

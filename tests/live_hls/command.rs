@@ -35,6 +35,18 @@ fn wrong_command_lines() {
             &["--ad-markers=all"],
             "--ad-markers is daterange, cue or both, not \"all\"",
         ),
+        (
+            &["--keep", "20"],
+            "--keep needs a size (500MB, 20GB) or a time (90s, 30min, 12h, 7d), not \"20\"",
+        ),
+        (
+            &["--keep=0GB"],
+            "--keep needs a size (500MB, 20GB) or a time (90s, 30min, 12h, 7d), not \"0GB\"",
+        ),
+        (
+            &["--record", "--keep=1d"],
+            "--record keeps everything, so --keep cannot limit it",
+        ),
         (&["--no-dates=1"], "--no-dates takes no value"),
         (&["--independent=1"], "--independent takes no value"),
         (
