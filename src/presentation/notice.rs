@@ -35,8 +35,10 @@ pub enum Notice {
         /// The segment's number.
         sequence: u64,
     },
-    /// A segment's duration is NaN, negative, infinite or above an hour. It is listed as a gap of
-    /// one target duration. If there is none yet, the gap has the duration of the last segment.
+    /// The duration of a segment, or of one or more lost ones, is NaN, negative, infinite or above
+    /// an hour; or a [loss that the producer has told](crate::SegmentSender::lost) lasts more than a
+    /// week. Each is listed as a gap of one target duration, so later dates may be wrong. If there
+    /// is no target duration yet, the gap has the duration of the last segment.
     UnusableDuration {
         /// The segment's number.
         sequence: u64,
