@@ -10,6 +10,7 @@ use std::time::Duration;
 ///
 /// // Retention may wait for the origin with 50 GB.
 /// let options = BackfillOptions::holding(50_000_000_000).time_limit(Duration::from_secs(60));
+/// # drop(options);
 /// ```
 #[derive(Debug, Clone)]
 #[must_use]
