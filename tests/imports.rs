@@ -391,6 +391,8 @@ const OF_FORMATS: &[&str] = &[
     "ext-x-",
     "extinf",
     "hls",
+    "mpd",
+    "adaptationset",
 ];
 
 /// The words of formats in a module of the presentation. The examples of its documentation, the
