@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::mem::{self, Discriminant};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use log::Level;
 
@@ -152,6 +152,17 @@ pub enum Notice {
     RangeNotListed {
         /// The id of the range.
         id: String,
+    },
+    /// A segment came with a date that is earlier than the end of the segment before it, by more
+    /// than a frame (40 ms). Dates never go back, so the segment has the date of that end. If one
+    /// wrong date was far in the future, every later one is too early.
+    DateTooEarly {
+        /// The segment's number.
+        sequence: u64,
+        /// The date that came with it.
+        date: SystemTime,
+        /// The date that it has.
+        listed: SystemTime,
     },
     /// A segment came with a date, but the manifest is configured to have none.
     DateIgnored {
@@ -310,6 +321,18 @@ impl fmt::Display for Notice {
                 f,
                 "segment {sequence} and all later ones have no date, because it would be after the year 9999"
             ),
+            Self::DateTooEarly {
+                sequence,
+                date,
+                listed,
+            } => {
+                let by = listed.duration_since(*date).unwrap_or_default();
+                write!(
+                    f,
+                    "segment {sequence} came with a date that is {by:?} before the end of the segment \
+                     before it, and has that one"
+                )
+            }
             Self::DurationDiffers {
                 sequence,
                 media_time,

@@ -12,9 +12,10 @@ use super::common::Arrived;
 use super::core::Core;
 use super::entry::{Content, Entry};
 use super::format::Format;
+use super::measure::FRAME;
 use super::notice::Notice;
 use super::rendition::{Imposed, Life, NUMBERS_END, Rendition};
-use super::time::{Micros, Time, is_expressible, to_duration};
+use super::time::{Micros, Time, from_duration, is_expressible, to_duration};
 use super::told::Told;
 use crate::segment::LONGEST_SECS;
 
@@ -85,6 +86,7 @@ impl<F: Format> Core<F> {
             .iter()
             .flatten()
             .any(|it| it.own.as_ref().is_some_and(|own| own.date.is_some()));
+        let too_early = self.too_early(&told);
         let facts = self.facts(lead, &told, start);
         if facts.dates.first().is_some_and(Option::is_some) {
             self.place_first_ranges(&told);
@@ -104,6 +106,7 @@ impl<F: Format> Core<F> {
         if facts.dates.iter().any(Option::is_some) {
             self.common.earliest = self.common.next_date();
         }
+        notices.extend(too_early);
         if facts.is_clock_ahead {
             notices.push(Notice::ClockAhead { sequence });
         }
@@ -119,6 +122,19 @@ impl<F: Format> Core<F> {
             // A live manifest lists only the end of a stall of days.
             self.slide();
         }
+    }
+
+    /// Whether the date that came with the number is before the end of the last one.
+    fn too_early(&self, told: &[Option<Told>]) -> Option<Notice> {
+        let dated = |it: &Told| Some((it.sequence, it.own.as_ref()?.date?));
+        let (sequence, date) = told.iter().flatten().find_map(dated)?;
+        let listed = self.common.earliest?;
+        let by = listed.duration_since(date).ok()?;
+        (from_duration(by) > FRAME).then_some(Notice::DateTooEarly {
+            sequence,
+            date,
+            listed,
+        })
     }
 
     /// Fixes what the renditions share, by the first one that has something to say.
