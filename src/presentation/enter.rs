@@ -12,6 +12,7 @@ use super::time::{Time, to_duration};
 use super::told::{Own, Told};
 use crate::error::WriteError;
 use crate::segment::{ProducedSegment, SegmentInfo};
+use crate::uri;
 
 /// Why a line about a date range is refused.
 pub(crate) const OTHER_RANGE: &str = "it contradicts the date range of the same id";
@@ -72,7 +73,16 @@ impl<F: Format> Core<F> {
         notices: &mut Vec<Notice>,
     ) {
         let sequence = segment.sequence;
+        let hint = segment.path_hint.as_deref();
+        let named = hint.and_then(|hint| uri::plain(hint).ok());
+        // Missing numbers may let an entry with the same name slide out. Its file is the new one.
+        if let Some(file) = &named {
+            self.renditions[r].entries.expect(file);
+        }
         self.number(r, sequence, info.time(), notices);
+        if let Some(file) = &named {
+            self.renditions[r].entries.came(file);
+        }
         self.take_info(r, sequence, info, notices);
         let it = &mut self.renditions[r];
         let measured = measured(segment, info);
