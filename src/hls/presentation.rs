@@ -37,7 +37,7 @@ use crate::uri;
 /// - A discontinuity or a date that one rendition tells belongs to its number, in all renditions.
 /// - [Date ranges](Presentation::date_ranges) are listed in all renditions.
 /// - Renditions meet by the `sequence` of their segments. The number that is pushed first begins
-///   the presentation.
+///   the presentation. A segment that repeats the number before it is not listed.
 /// - A rendition that ended holds up nobody, nor does one whose publisher was dropped.
 ///
 /// ```

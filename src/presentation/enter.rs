@@ -269,6 +269,9 @@ impl<F: Format> Core<F> {
         let horizon = self.common.horizon;
         let it = &mut self.renditions[r];
         let step = it.next.step;
+        if std::mem::take(&mut it.next.is_repeated) {
+            return self.too_late(r, step - 1, told, notices);
+        }
         it.next.step += 1;
         it.next.last_duration = Some(told.duration);
         if step >= horizon {
@@ -280,7 +283,7 @@ impl<F: Format> Core<F> {
         self.too_late(r, step, told, notices);
     }
 
-    /// The number has settled without this rendition, and does not change. The state of the segment
+    /// The number has settled without this rendition, or the rendition has told about it. The state of the segment
     /// holds for the next one.
     fn too_late(&mut self, r: usize, step: i64, told: Told, notices: &mut Vec<Notice>) {
         let it = &mut self.renditions[r];

@@ -85,7 +85,9 @@ pub enum Notice {
     /// Up to 1,024 missing numbers are listed as gaps, each of the duration of the last segment, or
     /// together of the time that the [media times](crate::SegmentInfo::media_time) leave. More are
     /// not listed, and a discontinuity marks the jump. A repeated or lower number counts as the
-    /// next one, because the manifest counts by itself.
+    /// next one, because the manifest counts by itself. In a presentation of several renditions a
+    /// number that is repeated at once is [too late](Notice::TooLate): the others would be behind
+    /// from then on.
     UnexpectedNumber {
         /// The number after the last one.
         expected: u64,
@@ -189,7 +191,8 @@ pub enum Notice {
         /// The number of the gap in the manifest.
         number: u64,
     },
-    /// A segment came after its number had settled without this rendition. It is not listed, and
+    /// A segment came after its number had settled without this rendition, or in a presentation of
+    /// several renditions repeated the last number of its own. It is not listed, and
     /// its file is deleted later, unless everything is kept. Its keys, its discontinuity and its
     /// date hold for the next segment.
     TooLate {
@@ -391,7 +394,7 @@ impl fmt::Display for Notice {
             ),
             Self::TooLate { sequence } => write!(
                 f,
-                "segment {sequence} came too late: its number is listed as a gap already"
+                "segment {sequence} came too late: its number is listed already"
             ),
             Self::TooLateForInitialisation => f.write_str(
                 "the first initialisation segment came after media without one: all later media is \

@@ -75,6 +75,56 @@ fn its_state_holds_for_the_next_segment_and_its_file_is_deleted() {
     assert!(!memory.has("b-0.ts") && !memory.has("b-1.ts"));
 }
 
+/// A producer sends a segment twice. If it counted as the next number, all segments of the other
+/// rendition would be late from then on.
+#[test]
+fn a_number_that_is_repeated_leaves_the_renditions_in_step() {
+    let memory = Memory::default();
+    let shared = MediaPlaylist::event("").target_duration(Duration::from_secs(2));
+    let presentation = Presentation::new(shared).expect("a presentation");
+    let [mut a, mut b] =
+        ["a.m3u8", "b.m3u8"].map(|path| presentation.rendition(path, memory.clone()).expect("one"));
+    let lists = |memory: &Memory, path: &str| -> Vec<String> {
+        let text = text(memory, path);
+        let names = text.lines().filter(|line| !line.starts_with('#'));
+        names.map(str::to_owned).collect()
+    };
+    for number in 0..6 {
+        let _ = a.push(&Ok(segment("a", number))).expect("published");
+        if number % 2 == 1 {
+            let again = segment("again", number);
+            let pushed = a.push(&Ok(again)).expect("published");
+            assert!(
+                matches!(
+                    pushed.notices[..],
+                    [
+                        Notice::UnexpectedNumber { found, .. },
+                        Notice::TooLate { sequence }
+                    ] if found == number && sequence == number
+                ),
+                "{pushed:?}"
+            );
+        }
+        let pushed = b.push(&Ok(segment("b", number))).expect("published");
+        assert!(pushed.notices.is_empty(), "{pushed:?}");
+    }
+    for rendition in ["a", "b"] {
+        let expected: Vec<_> = (0..6)
+            .map(|number| format!("{rendition}-{number}.ts"))
+            .collect();
+        assert_eq!(lists(&memory, &format!("{rendition}.m3u8")), expected);
+    }
+    // An encoder that begins anew at a lower number is in step by the order of its segments.
+    let pushed = a.push(&Ok(segment("a", 0))).expect("published");
+    assert!(matches!(
+        pushed.notices[..],
+        [Notice::NameReused { .. }, Notice::UnexpectedNumber { .. }]
+    ));
+    let pushed = b.push(&Ok(segment("b", 6))).expect("published");
+    assert!(pushed.notices.is_empty(), "{pushed:?}");
+    assert_eq!(lists(&memory, "a.m3u8").len(), 7);
+}
+
 /// It is the one that the others told of.
 #[test]
 fn a_discontinuity_that_is_listed_already_is_not_listed_again() {
