@@ -113,8 +113,8 @@ impl Presentation {
         Ok(self)
     }
 
-    /// The media time by which a rendition may be behind the furthest one. The default is one
-    /// target duration. A VOD playlist waits for every rendition.
+    /// The media time by which a rendition may be behind the furthest one, and no more than 1,000
+    /// numbers for each second of it. The default is one target duration. A VOD playlist waits for every rendition.
     pub fn max_lag(self, lag: Duration) -> Self {
         self.0.core().settings.max_lag = Some(from_duration(lag));
         self

@@ -17,6 +17,7 @@ use super::notice::Notice;
 use super::rendition::{Imposed, Life, NUMBERS_END, Rendition};
 use super::time::{Micros, Time, from_duration, is_expressible, to_duration};
 use super::told::Told;
+use super::window::SHORTEST;
 use crate::segment::LONGEST_SECS;
 
 /// The number of settled numbers of one push after which the window slides.
@@ -58,10 +59,13 @@ impl<F: Format> Core<F> {
             return false;
         }
         let furthest = self.renditions.iter().map(|it| it.told_time).max();
+        let longest_row = self.renditions.iter().map(|it| it.told.len()).max();
         let lags = || {
-            let most = self.settings.max_lag();
-            most.zip(furthest)
-                .is_some_and(|(most, furthest)| furthest > Time::from_micros(most))
+            self.settings.max_lag().is_some_and(|most| {
+                // Segments without a duration would wait for ever.
+                let count = usize::try_from(most / SHORTEST).unwrap_or(usize::MAX);
+                furthest > Some(Time::from_micros(most)) || longest_row > Some(count)
+            })
         };
         let mut open = self.renditions.iter().filter(|it| it.life == Life::Open);
         open.all(told) || lags()

@@ -7,8 +7,8 @@ use super::entry::{Content, Initialisation};
 use super::rendition::Rendition;
 use super::time::{Micros, SECOND};
 
-/// The mean duration below which a window is limited by the number of its entries.
-const SHORTEST: Micros = 1_000;
+/// The mean duration below which the number of entries counts, and not their duration.
+pub(super) const SHORTEST: Micros = 1_000;
 
 impl Rendition {
     /// Lets the entries beyond the window slide out. No segment is declared longer than `longest`.

@@ -125,6 +125,28 @@ fn a_number_that_is_repeated_leaves_the_renditions_in_step() {
     assert_eq!(lists(&memory, "a.m3u8").len(), 7);
 }
 
+/// A rendition is silent, and the segments of the other one say no duration. They do not wait for
+/// ever.
+#[test]
+fn segments_of_no_duration_do_not_wait_for_a_silent_rendition() {
+    let memory = Memory::default();
+    let shared = MediaPlaylist::live("", Duration::ZERO).target_duration(Duration::from_secs(2));
+    let presentation = Presentation::new(shared).expect("a presentation");
+    let [mut a, _b] =
+        ["a.m3u8", "b.m3u8"].map(|path| presentation.rendition(path, memory.clone()).expect("one"));
+    // A lag of 2 s, with a thousand segments a second.
+    for number in 0..2_000 {
+        let segment = ProducedSegment::media(number, vec![1], 0.0);
+        let _ = a.push(&Ok(segment.with_path("a.ts"))).expect("entered");
+    }
+    assert!(!memory.has("a.m3u8"));
+    let segment = ProducedSegment::media(2_000, vec![1], 0.0);
+    let pushed = a.push(&Ok(segment.with_path("a.ts"))).expect("entered");
+    let is_told = |it: &Notice| matches!(it, Notice::OutOfStep { number: 0, .. });
+    assert!(pushed.notices.iter().any(is_told), "{pushed:?}");
+    assert!(memory.has("a.m3u8"));
+}
+
 /// It is the one that the others told of.
 #[test]
 fn a_discontinuity_that_is_listed_already_is_not_listed_again() {
