@@ -83,6 +83,15 @@ const ORDER: &[&str] = &[
     "stream",
     "stream::start",
     "stream::end",
+    "backfill::object",
+    "backfill::options",
+    "backfill::stats",
+    "backfill::journal",
+    "backfill::ledger",
+    "backfill::shared",
+    "backfill::recorder",
+    "backfill::worker",
+    "backfill",
     "uri",
     "presentation::bitrate",
     "presentation::clock",
@@ -93,6 +102,7 @@ const ORDER: &[&str] = &[
     "presentation::date_range::listed",
     "presentation::time",
     "presentation::visits",
+    "presentation::calendar",
     "presentation::config",
     "presentation::fingerprint",
     "presentation::notice",
@@ -115,6 +125,7 @@ const ORDER: &[&str] = &[
     "presentation::journal",
     "presentation::reuse",
     "presentation::format",
+    "presentation::beside",
     "presentation::driver",
     "presentation::driver::document",
     "presentation::driver::origin::options",
@@ -138,9 +149,11 @@ const ORDER: &[&str] = &[
     "presentation::deletion",
     "presentation::job",
     "presentation::submission",
+    "presentation::standing",
     "presentation::publication",
     "presentation::common",
     "presentation::core",
+    "presentation::deferral",
     "presentation::announce",
     "presentation::catch_up",
     "presentation::limit",
@@ -182,6 +195,20 @@ const ORDER: &[&str] = &[
     "hls::cost",
     "hls::origin_model",
     "hls",
+    "dash::date",
+    "dash::error",
+    "dash::xml",
+    "dash::sets",
+    "dash::template",
+    "dash::config",
+    "dash::period",
+    "dash::model",
+    "dash::render",
+    "dash::parse",
+    "dash::format",
+    "dash::previous",
+    "dash",
+    "hls_with_dash",
 ];
 
 const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
@@ -307,6 +334,20 @@ fn no_module_imports_from_below_itself() {
     assert!(checked >= ORDER.len(), "only {checked} modules found");
 }
 
+/// Each alone could be left out, and a module below both brings them together.
+#[test]
+fn no_format_imports_the_other() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for (format, other) in [("hls", "dash"), ("dash", "hls")] {
+        for path in sources(&source.join(format)) {
+            let named = named_in(&module(&source, &path), &fs::read_to_string(&path).unwrap());
+            let of_other = |path: &String| path.split("::").next() == Some(other);
+            let found: Vec<_> = named.into_iter().filter(of_other).collect();
+            assert!(found.is_empty(), "{} uses {found:?}", path.display());
+        }
+    }
+}
+
 /// The targets in the list, each with its systems.
 fn listed() -> Vec<(String, String)> {
     let list = fs::read_to_string(Path::new(TESTS).join("systems.txt")).unwrap();
@@ -350,6 +391,8 @@ const OF_FORMATS: &[&str] = &[
     "ext-x-",
     "extinf",
     "hls",
+    "mpd",
+    "adaptationset",
 ];
 
 /// The words of formats in a module of the presentation. The examples of its documentation, the

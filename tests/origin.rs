@@ -7,6 +7,9 @@ mod common;
 mod ends;
 #[path = "hls_model/lost.rs"]
 mod lost;
+#[cfg(feature = "dash")]
+#[path = "origin/mpd.rs"]
+mod mpd;
 #[path = "origin/server.rs"]
 mod server;
 #[path = "origin/several.rs"]

@@ -1,8 +1,8 @@
-"""Plays a playlist in Chromium, with hls.js or Shaka Player, and prints what happened as JSON.
+"""Plays a playlist or an MPD in Chromium, with hls.js, dash.js or Shaka Player, and prints what happened as JSON.
 
 play.py ROOT PLAYERS PATH PLAYER RATE SECONDS
 
-ROOT is served, with PLAYERS (hls.js, shaka.js) below /players. PATH is the playlist below ROOT. SECONDS is how long
+ROOT is served, with PLAYERS (hls.js, dash.js, shaka.js) below /players. PATH is the manifest below ROOT. SECONDS is how long
 the player has. Exits with 1 if it did not reach the end, had a fatal error, or stalled.
 """
 import functools
@@ -27,6 +27,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         ".js": "text/javascript",
         ".m3u8": "application/vnd.apple.mpegurl",
         ".ts": "video/mp2t",
+        ".mpd": "application/dash+xml",
         ".m4s": "video/mp4",
         ".mp4": "video/mp4",
         "": "application/octet-stream",

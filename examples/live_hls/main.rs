@@ -31,6 +31,11 @@ use segmenter::Segmenter;
 
 mod dates;
 mod keep;
+#[cfg(feature = "dash")]
+mod mpd;
+#[cfg(not(feature = "dash"))]
+#[path = "no_mpd.rs"]
+mod mpd;
 mod options;
 mod packager;
 mod player;
@@ -154,7 +159,8 @@ fn package(
     }
     publication.end()?;
     if *source == Source::Sample && display.has_stored() {
-        player::explain(folder.path(), display)?;
+        player::write_page(folder.path(), options.formats)?;
+        player::explain(folder.path(), display);
     }
     delete_old_segments(&mut publication, &interrupt, display);
     Ok(outcome)

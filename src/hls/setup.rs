@@ -33,6 +33,8 @@ use crate::sink::{SegmentSink, WriteContext};
 /// A presentation whose renditions are not all known yet.
 pub(super) struct Setup {
     pub(super) shared: Arc<Shared<Hls>>,
+    /// The names of the manifests beside the playlists.
+    pub(crate) beside: Vec<PathBuf>,
     pub(super) playlist: MediaPlaylist,
     pub(super) clock: Clock,
     pub(super) wall_clock: WallClock,
@@ -44,6 +46,7 @@ impl Setup {
         let core = Core::new(Hls::default(), playlist.settings());
         Self {
             shared: Arc::new(Shared::new(core)),
+            beside: Vec::new(),
             playlist,
             clock: Arc::new(move || start.elapsed()),
             wall_clock: Arc::new(SystemTime::now),
@@ -57,6 +60,7 @@ impl Setup {
         let main = core.format.multivariant.iter();
         main.map(|it| it.path().to_path_buf())
             .chain(media)
+            .chain(self.beside.iter().cloned())
             .collect()
     }
 
@@ -154,8 +158,9 @@ impl Setup {
                 state_header: STATE_HEADER,
             },
         });
-        if core.format.multivariant.is_some() {
-            core.publications[0].manifest.covers.push(index);
+        let others = core.publications.iter_mut();
+        for it in others.filter(|it| it.manifest.state().is_none()) {
+            it.manifest.covers.push(index);
         }
         core.format.playlists.push(Playlist::new(playlist, version));
         core.renditions.push(rendition);
@@ -193,6 +198,9 @@ impl Setup {
             retention.spare(|file| rendition.names(file));
         }
         it.resumed(end, ranges);
+        let files: Vec<_> = it.files_waiting().map(Path::to_path_buf).collect();
+        // The text of an earlier session may name them.
+        core.stand_beside(&files);
     }
 
     /// Makes a clip through a sink of its own.

@@ -75,6 +75,10 @@ impl<F: Format> Core<F> {
         let mut planned = Vec::new();
         for p in 0..self.publications.len() {
             let manifest = &self.publications[p].manifest;
+            if manifest.is_beside() {
+                // A clip is for players of the format that keeps the segments.
+                continue;
+            }
             let path = clip_path(&manifest.path, name);
             let exists = |it: &Pins| it.name == name && it.has_landed;
             if self.publications[p].clips.iter().any(exists) {

@@ -1,11 +1,12 @@
 //! What a pushed item tells about the numbers of its rendition.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::config::Dates;
 use super::core::Core;
 use super::entry::{Content, Initialisation};
-use super::format::{Format, Refused};
+use super::format::{Format, Refused, Stored};
 use super::measure::{LONGEST_JUMP, compare, exact, measured};
 use super::notice::Notice;
 use super::time::{Time, to_duration};
@@ -100,6 +101,7 @@ impl<F: Format> Core<F> {
             return self.renditions[r].retire(file, 0, segment.byte_len() as u64);
         }
         compare(segment, info, notices);
+        self.check_listable(r, &file, sequence, info, notices);
         let skip = self.skip(r, sequence, info.time(), notices);
         self.check_length(r, sequence, skip, duration, notices);
         let told = Told {
@@ -107,10 +109,38 @@ impl<F: Format> Core<F> {
             bytes: segment.byte_len() as u64,
             sequence,
             duration,
+            time: info.time(),
             skip,
             own: Some(self.own(r)),
         };
         self.tell(r, told, notices);
+    }
+
+    /// Reports a segment that some manifest will leave out.
+    fn check_listable(
+        &self,
+        r: usize,
+        file: &Path,
+        sequence: u64,
+        info: &SegmentInfo,
+        notices: &mut Vec<Notice>,
+    ) {
+        let it = &self.renditions[r];
+        let has_landed = matches!(it.next.initialisation, Initialisation::Landed { .. });
+        let stored = Stored {
+            file,
+            sequence,
+            time: info.time(),
+            has_initialisation: has_landed || it.last_map().is_some(),
+        };
+        if let Some(unlistable) = self.format.unlistable(&it.path, &stored) {
+            notices.push(Notice::Unlistable {
+                sequence,
+                path: file.to_path_buf(),
+                manifest: unlistable.manifest,
+                reason: unlistable.why,
+            });
+        }
     }
 
     /// Tells about a segment that cannot be listed. Without a valid duration it counts as one target
@@ -133,6 +163,7 @@ impl<F: Format> Core<F> {
             bytes: 0,
             sequence: segment.sequence,
             duration,
+            time: None,
             skip: self.skip(r, segment.sequence, info.time(), notices),
             own: Some(self.own(r)),
         };
@@ -182,6 +213,7 @@ impl<F: Format> Core<F> {
                 bytes: 0,
                 sequence: error.sequence(),
                 duration,
+                time: None,
                 skip: Time::ZERO,
                 own: Some(self.own(r)),
             };

@@ -2,7 +2,9 @@
 //! deletion, and the publisher.
 
 mod announce;
+pub(crate) mod beside;
 pub(crate) mod bitrate;
+pub(crate) mod calendar;
 mod catch_up;
 pub(crate) mod clip;
 pub(crate) mod clipping;
@@ -11,6 +13,7 @@ pub(crate) mod common;
 pub(crate) mod config;
 pub(crate) mod core;
 pub(crate) mod date_range;
+mod deferral;
 pub(crate) mod deletion;
 pub(crate) mod driver;
 pub(crate) mod enter;
@@ -47,6 +50,7 @@ pub(crate) mod retiring;
 pub(crate) mod reuse;
 mod room;
 mod side_file;
+pub(crate) mod standing;
 mod step;
 pub(crate) mod submission;
 pub(crate) mod time;

@@ -125,6 +125,17 @@ pub enum Notice {
         /// The media time of the segment.
         found: Duration,
     },
+    /// A stored segment is left out of one manifest, which lists it as if it were lost.
+    Unlistable {
+        /// The segment's number.
+        sequence: u64,
+        /// The path of the segment.
+        path: PathBuf,
+        /// The path of the manifest.
+        manifest: PathBuf,
+        /// Why the manifest cannot list the segment.
+        reason: &'static str,
+    },
     /// A line that came with a segment is not listed, because the format does not allow it there.
     /// Of several keys none is taken.
     LineRefused {
@@ -352,6 +363,15 @@ impl fmt::Display for Notice {
                 f,
                 "segment {sequence} begins at {found:?}, but the one before it ends at {expected:?}, \
                  and no discontinuity was told"
+            ),
+            Self::Unlistable {
+                sequence,
+                path,
+                manifest,
+                reason,
+            } => write!(
+                f,
+                "segment {sequence} ({path:?}) is not in {manifest:?}: {reason}"
             ),
             Self::LineRefused {
                 sequence,

@@ -113,6 +113,7 @@ impl<F: Format> Core<F> {
                 bytes: 0,
                 sequence: sequence.wrapping_sub(number + 2),
                 duration: share,
+                time: None,
                 skip: Time::ZERO,
                 own: None,
             };

@@ -229,6 +229,7 @@ impl<F: Format> Core<F> {
         });
         let skip = told.as_ref().map_or(Time::ZERO, |told| told.skip);
         let mut bytes = 0;
+        let time = told.as_ref().and_then(|told| told.time);
         let (content, duration, own) = match told {
             Some(told) => {
                 let duration = if told.is_stored() {
@@ -276,6 +277,7 @@ impl<F: Format> Core<F> {
                 content: content.clone(),
                 start,
                 end: piece_end,
+                time,
                 micros: if facts.is_stored {
                     real.min(longest)
                 } else {

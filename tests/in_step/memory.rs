@@ -37,6 +37,12 @@ impl Memory {
         self.inner().files.insert(path.into(), Vec::new());
     }
 
+    /// Puts a text there, as somebody else would.
+    #[allow(dead_code, reason = "other tests use it")]
+    pub(crate) fn put(&self, path: impl Into<PathBuf>, content: &[u8]) {
+        self.inner().files.insert(path.into(), content.to_vec());
+    }
+
     pub(crate) fn wait(&self, time: Duration) {
         self.inner().clock += time;
     }
