@@ -168,7 +168,8 @@ pub enum Notice {
     },
     /// A segment came with a date that is earlier than the end of the segment before it, by more
     /// than a frame (40 ms). Dates never go back, so the segment has the date of that end. If one
-    /// wrong date was far in the future, every later one is too early.
+    /// wrong date was far in the future, every later one is too early. The first segment after a
+    /// resume is not reported.
     DateTooEarly {
         /// The segment's number.
         sequence: u64,
