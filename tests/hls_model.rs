@@ -31,6 +31,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use setup::Kind;
+use steps::{Act, Name, Number, Step};
 
 /// As many cases as `PROPTEST_CASES` says, else so many, and ten times as many with
 /// `SEGMENT_STREAM_THOROUGH=1`. They are the same on every run, so that what fails is what was
@@ -73,13 +74,12 @@ proptest! {
     }
 }
 
-/// The exact sum of these durations is below half a microsecond, and that of floating point is not.
-#[test]
-fn the_model_adds_durations_exactly() {
-    let setup = setup::Setup {
+/// A live playlist whose side file has parts of two lines.
+fn live(window_secs: u64) -> setup::Setup {
+    setup::Setup {
         kind: Kind::Live,
         path: "live/video.m3u8",
-        window_secs: 0,
+        window_secs,
         target: Some(3),
         base: None,
         is_dated: false,
@@ -89,22 +89,44 @@ fn the_model_adds_durations_exactly() {
         never_removes: false,
         clock_secs: 0,
         side_file_lines: 2,
-    };
-    let media = |number, secs| steps::Step {
-        act: steps::Act::Media {
-            name: steps::Name::Fresh,
-            number,
-            secs,
-            is_lost: false,
-        },
+    }
+}
+
+fn step(act: Act) -> Step {
+    Step {
+        act,
         faults: folder::Faults::default(),
         wait: 0,
-    };
+    }
+}
+
+fn media(name: Name, number: Number, secs: f64) -> Step {
+    step(Act::Media {
+        name,
+        number,
+        secs,
+        is_lost: false,
+    })
+}
+
+/// The exact sum of these durations is below half a microsecond, and that of floating point is not.
+#[test]
+fn the_model_adds_durations_exactly() {
     let steps = [
-        media(steps::Number::Next, 59.94),
-        media(steps::Number::Hole(2), 2.0),
-        media(steps::Number::Next, 1e-7),
-        media(steps::Number::Hole(4), 2.0),
+        media(Name::Fresh, Number::Next, 59.94),
+        media(Name::Fresh, Number::Hole(2), 2.0),
+        media(Name::Fresh, Number::Next, 1e-7),
+        media(Name::Fresh, Number::Hole(4), 2.0),
     ];
-    assert_eq!(case::run(&setup, &steps), Ok(()));
+    assert_eq!(case::run(&live(0), &steps), Ok(()));
+}
+
+/// The name of a file that is to be deleted comes again, and the playlist ends.
+#[test]
+fn the_side_file_goes_after_a_name_was_reused_at_the_end() {
+    let mut steps = vec![media(Name::Fresh, Number::Next, 2.0); 5];
+    steps.push(media(Name::Fresh, Number::Next, 3600.0));
+    steps.push(media(Name::Again(0), Number::Hole(1), 2.0));
+    steps.push(step(Act::Finish));
+    assert_eq!(case::run(&live(20), &steps), Ok(()));
 }

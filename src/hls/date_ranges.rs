@@ -76,7 +76,7 @@ impl DateRanges {
     ///   [`Cue`](super::DateRangeErrorKind::Cue)).
     /// - The range overlaps another one of a class whose ranges end on the next
     ///   ([`Overlap`](super::DateRangeErrorKind::Overlap)).
-    /// - There are too many ranges that never leave
+    /// - There are too many ranges that never leave, or that wait for a date
     ///   ([`TooMany`](super::DateRangeErrorKind::TooMany)).
     /// - The presentation has no dates ([`Undated`](super::DateRangeErrorKind::Undated)), or has
     ///   ended ([`Ended`](super::DateRangeErrorKind::Ended)).

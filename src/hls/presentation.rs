@@ -39,7 +39,7 @@ use crate::uri;
 /// - A discontinuity or a date that one rendition tells belongs to its number, in all renditions.
 /// - [Date ranges](Presentation::date_ranges) are listed in all renditions.
 /// - Renditions meet by the `sequence` of their segments. The number that is pushed first begins
-///   the presentation.
+///   the presentation. A segment that repeats the number before it is not listed.
 /// - A rendition that ended holds up nobody, nor does one whose publisher was dropped.
 ///
 /// ```
@@ -149,8 +149,9 @@ impl Presentation {
         self.0.core().settings.clone()
     }
 
-    /// The media time by which a rendition may be behind the furthest one. The default is one
-    /// target duration. A VOD playlist waits for every rendition.
+    /// The media time by which a rendition may be behind the furthest one, and no more than 1,000
+    /// numbers for each second of it. The default is one target duration. A VOD playlist waits for
+    /// every rendition.
     pub fn max_lag(self, lag: Duration) -> Self {
         self.0.core().settings.max_lag = Some(from_duration(lag));
         self

@@ -13,6 +13,7 @@ use super::time::{Time, to_duration};
 use super::told::{Own, Told};
 use crate::error::WriteError;
 use crate::segment::{ProducedSegment, SegmentInfo};
+use crate::uri;
 
 /// Why a line about a date range is refused.
 pub(crate) const OTHER_RANGE: &str = "it contradicts the date range of the same id";
@@ -73,7 +74,16 @@ impl<F: Format> Core<F> {
         notices: &mut Vec<Notice>,
     ) {
         let sequence = segment.sequence;
+        let hint = segment.path_hint.as_deref();
+        let named = hint.and_then(|hint| uri::plain(hint).ok());
+        // Missing numbers may let an entry with the same name slide out. Its file is the new one.
+        if let Some(file) = &named {
+            self.renditions[r].entries.expect(file);
+        }
         self.number(r, sequence, info.time(), notices);
+        if let Some(file) = &named {
+            self.renditions[r].entries.came(file);
+        }
         self.take_info(r, sequence, info, notices);
         let it = &mut self.renditions[r];
         let measured = measured(segment, info);
@@ -291,6 +301,9 @@ impl<F: Format> Core<F> {
         let horizon = self.common.horizon;
         let it = &mut self.renditions[r];
         let step = it.next.step;
+        if std::mem::take(&mut it.next.is_repeated) {
+            return self.too_late(r, step - 1, told, notices);
+        }
         it.next.step += 1;
         it.next.last_duration = Some(told.duration);
         if step >= horizon {
@@ -302,7 +315,7 @@ impl<F: Format> Core<F> {
         self.too_late(r, step, told, notices);
     }
 
-    /// The number has settled without this rendition, and does not change. The state of the segment
+    /// The number has settled without this rendition, or the rendition has told about it. The state of the segment
     /// holds for the next one.
     fn too_late(&mut self, r: usize, step: i64, told: Told, notices: &mut Vec<Notice>) {
         let it = &mut self.renditions[r];

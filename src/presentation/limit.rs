@@ -73,7 +73,7 @@ impl<F: Format> Core<F> {
         };
         let least = target.saturating_mul(3 * SECOND);
         let mut first = self.first_of(number);
-        first.all(|(it, micros)| it.total() - micros >= least)
+        first.all(|(it, _)| it.may_do_without_the_first(least))
     }
 
     /// The age of a segment is the media behind it, or the time for which this session knows it if

@@ -12,7 +12,7 @@ use crate::segment::{LONGEST_SECS, MediaTime, ProducedSegment, SegmentInfo, usab
 pub(super) const LONGEST_JUMP: u64 = 1024;
 
 /// Two times of the producer agree up to this: one frame at 25 frames a second.
-const FRAME: Micros = 40_000;
+pub(super) const FRAME: Micros = 40_000;
 
 impl<F: Format> Core<F> {
     /// Whether the next entry has a date.

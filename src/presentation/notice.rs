@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::mem::{self, Discriminant};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use log::Level;
 
@@ -85,7 +85,9 @@ pub enum Notice {
     /// Up to 1,024 missing numbers are listed as gaps, each of the duration of the last segment, or
     /// together of the time that the [media times](crate::SegmentInfo::media_time) leave. More are
     /// not listed, and a discontinuity marks the jump. A repeated or lower number counts as the
-    /// next one, because the manifest counts by itself.
+    /// next one, because the manifest counts by itself. In a presentation of several renditions a
+    /// number that is repeated at once is [too late](Notice::TooLate): the others would be behind
+    /// from then on.
     UnexpectedNumber {
         /// The number after the last one.
         expected: u64,
@@ -164,6 +166,18 @@ pub enum Notice {
         /// The id of the range.
         id: String,
     },
+    /// A segment came with a date that is earlier than the end of the segment before it, by more
+    /// than a frame (40 ms). Dates never go back, so the segment has the date of that end. If one
+    /// wrong date was far in the future, every later one is too early. The first segment after a
+    /// resume is not reported.
+    DateTooEarly {
+        /// The segment's number.
+        sequence: u64,
+        /// The date that came with it.
+        date: SystemTime,
+        /// The date that it has.
+        listed: SystemTime,
+    },
     /// A segment came with a date, but the manifest is configured to have none.
     DateIgnored {
         /// The segment's number.
@@ -189,7 +203,8 @@ pub enum Notice {
         /// The number of the gap in the manifest.
         number: u64,
     },
-    /// A segment came after its number had settled without this rendition. It is not listed, and
+    /// A segment came after its number had settled without this rendition, or in a presentation of
+    /// several renditions repeated the last number of its own. It is not listed, and
     /// its file is deleted later, unless everything is kept. Its keys, its discontinuity and its
     /// date hold for the next segment.
     TooLate {
@@ -321,6 +336,18 @@ impl fmt::Display for Notice {
                 f,
                 "segment {sequence} and all later ones have no date, because it would be after the year 9999"
             ),
+            Self::DateTooEarly {
+                sequence,
+                date,
+                listed,
+            } => {
+                let by = listed.duration_since(*date).unwrap_or_default();
+                write!(
+                    f,
+                    "segment {sequence} came with a date that is {by:?} before the end of the segment \
+                     before it, and has that one"
+                )
+            }
             Self::DurationDiffers {
                 sequence,
                 media_time,
@@ -388,7 +415,7 @@ impl fmt::Display for Notice {
             ),
             Self::TooLate { sequence } => write!(
                 f,
-                "segment {sequence} came too late: its number is listed as a gap already"
+                "segment {sequence} came too late: its number is listed already"
             ),
             Self::TooLateForInitialisation => f.write_str(
                 "the first initialisation segment came after media without one: all later media is \

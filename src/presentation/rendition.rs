@@ -101,6 +101,8 @@ pub(crate) struct Next {
     pub(crate) expected: Option<u64>,
     /// The step that the next segment is about.
     pub(crate) step: i64,
+    /// Whether it is about the step before that again.
+    pub(crate) is_repeated: bool,
     pub(crate) starts_discontinuity: bool,
     /// The key lines as they were given.
     pub(crate) keys: Arc<Vec<String>>,

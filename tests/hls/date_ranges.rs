@@ -85,6 +85,27 @@ fn of_the_ranges_that_do_not_end_no_more_than_a_thousand_are_listed() {
     assert_eq!(error.kind(), DateRangeErrorKind::TooMany, "{error}");
 }
 
+/// The dates that a producer was to send never come.
+#[test]
+fn no_more_than_a_thousand_ranges_wait_for_a_date() {
+    let mut bench = Bench::new(live().program_date_time_in_band());
+    let ranges = bench.publisher.date_ranges();
+    let ending = |number: u64| {
+        let range = range(&format!("{number}"), number);
+        range.end(date(number + 1)).expect("an end")
+    };
+    for number in 0..1_024 {
+        assert_eq!(ranges.announce(&ending(number)), Ok(true));
+    }
+    let _ = bench.push(0, 2.0);
+    let error = ranges.announce(&ending(1_024)).expect_err("it is refused");
+    assert_eq!(error.kind(), DateRangeErrorKind::TooMany, "{error}");
+    assert!(error.to_string().contains("no date"), "{error}");
+    let dated = SegmentInfo::new().program_date_time(date(0));
+    let _ = bench.publisher.push(&stored((media(1, 2.0), dated)));
+    assert_eq!(ranges.announce(&ending(1_024)), Ok(true));
+}
+
 #[test]
 fn a_range_stands_in_front_of_the_number_that_comes_next() {
     let mut bench = Bench::new(dated(event()));
