@@ -8,8 +8,17 @@ mod chained;
 mod journal;
 #[path = "backfill/origin.rs"]
 mod origin;
+#[cfg(feature = "hls")]
+#[path = "backfill/playlists.rs"]
+mod playlists;
+#[cfg(all(feature = "hls", feature = "http"))]
+#[path = "backfill/restarts.rs"]
+mod restarts;
 #[path = "backfill/retention.rs"]
 mod retention;
+#[cfg(all(feature = "hls", feature = "http"))]
+#[path = "backfill/server.rs"]
+mod server;
 
 use std::path::Path;
 use std::thread;
