@@ -6,6 +6,9 @@ mod common;
 mod chained;
 #[path = "backfill/journal.rs"]
 mod journal;
+#[cfg(target_os = "linux")]
+#[path = "backfill/live_first.rs"]
+mod live_first;
 #[path = "backfill/origin.rs"]
 mod origin;
 #[cfg(feature = "hls")]
