@@ -4,6 +4,8 @@ mod common;
 
 #[path = "backfill/chained.rs"]
 mod chained;
+#[path = "backfill/ends.rs"]
+mod ends;
 #[path = "backfill/journal.rs"]
 mod journal;
 #[cfg(target_os = "linux")]

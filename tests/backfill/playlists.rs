@@ -234,3 +234,61 @@ fn a_playlist_that_names_a_lost_segment_is_not_uploaded_and_one_that_does_not_is
         assert_eq!(origin.named_and_missing(), [""; 0]);
     });
 }
+
+/// Players would be lost between two origins that number differently.
+#[test]
+fn a_redundant_variant_whose_publishers_differ_is_refused() {
+    must_end(|| {
+        let (one, other) = (Origin::default(), Origin::default());
+        let publisher = |origin: &Origin| {
+            let live = MediaPlaylist::event("live.m3u8").target_duration(Duration::from_secs(2));
+            MediaPlaylistPublisher::new(live, origin.sink()).unwrap()
+        };
+        let (mut first, mut second) = (publisher(&one), publisher(&other));
+        first.push(&Ok(media(0))).unwrap();
+        second.push(&Ok(media(0))).unwrap();
+        second.discontinuity();
+        second.push(&Ok(media(1))).unwrap();
+        let publish = |base: &str| {
+            let variant = Variant::new("live.m3u8", 4_000_000);
+            let main = MultivariantPlaylist::new("main.m3u8")
+                .variant(variant.clone())
+                .variant(variant.base_url(base));
+            let error = main
+                .publish(&mut one.sink(), &[&first, &second])
+                .unwrap_err();
+            error.to_string()
+        };
+        let error = publish("https://other.example/");
+        assert!(
+            error.ends_with("their numbers of discontinuities are 1 and 0"),
+            "{error}"
+        );
+        let second = publisher(&other);
+        let publish = |base: &str| {
+            let variant = Variant::new("live.m3u8", 4_000_000).base_url(base);
+            let main = MultivariantPlaylist::new("main.m3u8").variant(variant);
+            main.publish(&mut one.sink(), &[&first, &second])
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(publish("https://other.example/").ends_with("was not published yet"));
+        drop(second);
+        let main = |base: &str| {
+            let variant = Variant::new("live.m3u8", 4_000_000).base_url(base);
+            let main = MultivariantPlaylist::new("main.m3u8").variant(variant);
+            main.publish(&mut one.sink(), &[&first])
+        };
+        let error = main("https://x y/").unwrap_err().to_string();
+        assert!(
+            error.contains("a character that a URL cannot have"),
+            "{error}"
+        );
+        main("https://other.example").unwrap();
+        let text = one.text("main.m3u8").unwrap();
+        assert!(
+            text.ends_with("\nhttps://other.example/live.m3u8\n"),
+            "{text}"
+        );
+    });
+}
