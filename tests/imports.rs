@@ -26,6 +26,7 @@ const ORDER: &[&str] = &[
     "error::write",
     "error",
     "sink::context",
+    "sink::hint",
     "sink",
     "sink::disk::options",
     "sink::disk::allocate",
