@@ -39,6 +39,7 @@
 //! | write files, confined and durable | [`DiskSink`], [`Durability`], [`Existing`] |
 //! | clean up after a killed process | [`DiskSink::sweep`] |
 //! | send segments elsewhere | [`SegmentSink`], [`sink::from_fn`] |
+//! | record to disk, and upload what an origin missed | [`Backfill`] |
 //! | have a failed segment back | [`WriteError`], [`SendError`], [`FinishError`] |
 //!
 //! # Promises
@@ -77,6 +78,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
+mod backfill;
 #[cfg(feature = "dash")]
 pub mod dash;
 mod error;
@@ -93,6 +95,7 @@ mod stream;
 #[cfg(feature = "hls")]
 mod uri;
 
+pub use backfill::{Backfill, BackfillOptions, BackfillStats, Recorder};
 pub use error::{
     Recovery, SendError, SendErrorKind, SinkError, SinkErrorKind, WriteError, WriteErrorKind,
 };

@@ -16,6 +16,7 @@ impl<F: Format> Core<F> {
     /// anything.
     pub(crate) fn announce(&mut self, range: &DateRange) -> Result<bool, DateRangeError> {
         self.check_dates(range.id())?;
+        self.common.ranges.check_room(range)?;
         let merged = self.common.ranges.merged(range)?;
         self.put_range(merged)
     }

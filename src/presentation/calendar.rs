@@ -23,7 +23,7 @@ pub(crate) fn civil(days: u64) -> (u64, u64, u64) {
 /// such day.
 #[cfg_attr(
     not(feature = "dash"),
-    expect(dead_code, reason = "HLS counts otherwise")
+    expect(dead_code, reason = "some formats count otherwise")
 )]
 pub(crate) fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {

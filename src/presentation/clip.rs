@@ -1,6 +1,6 @@
 //! Clips: manifests of a part of the timeline, which name its files and pin them.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -147,7 +147,7 @@ impl<F: Format> Core<F> {
             name: cut.name.clone(),
             until,
             stays: 0,
-            files: HashSet::new(),
+            files: BTreeSet::new(),
             has_landed: false,
             is_gone: false,
         };

@@ -7,7 +7,7 @@ use super::config::Dates;
 use super::core::Core;
 use super::entry::{Content, Initialisation};
 use super::format::{Format, Refused, Stored};
-use super::measure::{LONGEST_JUMP, compare, measured};
+use super::measure::{LONGEST_JUMP, compare, exact, measured};
 use super::notice::Notice;
 use super::time::{Time, to_duration};
 use super::told::{Own, Told};
@@ -55,7 +55,11 @@ impl<F: Format> Core<F> {
                     self.take_info(r, error.last_sequence(), info, notices);
                 } else {
                     self.take_info(r, error.sequence(), info, notices);
-                    self.missing(r, error.segment(), info, notices);
+                    // A loss that the producer has told may be longer than a segment.
+                    let told = (error.unusable_durations() == 0).then(|| error.duration_secs());
+                    let told = told.map(Time::from_secs);
+                    let duration = exact(info).or(told);
+                    self.missing(r, error.segment(), duration, info, notices);
                 }
             }
         }
@@ -72,18 +76,18 @@ impl<F: Format> Core<F> {
         self.number(r, sequence, info.time(), notices);
         self.take_info(r, sequence, info, notices);
         let it = &mut self.renditions[r];
+        let measured = measured(segment, info);
         let Some(file) = it.name(segment, notices) else {
-            return self.missing(r, segment, info, notices);
+            return self.missing(r, segment, measured, info, notices);
         };
         it.overwritten_by_media(&file);
-        let Some(duration) = measured(segment, info) else {
-            notices.push(Notice::UnusableDuration { sequence });
-            self.missing(r, segment, info, notices);
+        let Some(duration) = measured else {
+            self.missing(r, segment, None, info, notices);
             return self.renditions[r].retire(file, 0, segment.byte_len() as u64);
         };
         if let Initialisation::Lost { .. } = it.next.initialisation {
             notices.push(Notice::Undecodable { sequence });
-            self.missing(r, segment, info, notices);
+            self.missing(r, segment, measured, info, notices);
             return self.renditions[r].retire(file, 0, segment.byte_len() as u64);
         }
         compare(segment, info, notices);
@@ -129,16 +133,21 @@ impl<F: Format> Core<F> {
         }
     }
 
-    /// Tells about a segment that cannot be listed. An invalid duration counts as one target
+    /// Tells about a segment that cannot be listed. Without a valid duration it counts as one target
     /// duration.
     fn missing(
         &mut self,
         r: usize,
         segment: &ProducedSegment,
+        duration: Option<Time>,
         info: &SegmentInfo,
         notices: &mut Vec<Notice>,
     ) {
-        let duration = measured(segment, info).unwrap_or_else(|| self.usual_duration(r));
+        let duration = duration.unwrap_or_else(|| {
+            let sequence = segment.sequence;
+            notices.push(Notice::UnusableDuration { sequence });
+            self.usual_duration(r)
+        });
         let told = Told {
             content: self.renditions[r].missing(segment),
             bytes: 0,
@@ -163,7 +172,11 @@ impl<F: Format> Core<F> {
         it.longest_lost = it.longest_lost.max(longest);
         let segments = error.segments();
         let mut time = Time::from_secs(error.duration_secs());
-        time = time + usual.times(error.unusable_durations());
+        if error.unusable_durations() > 0 {
+            let sequence = error.sequence();
+            notices.push(Notice::UnusableDuration { sequence });
+            time = time + usual.times(error.unusable_durations());
+        }
         // Numbers that were missing between them were lost as well.
         let numbers = error.last_sequence().checked_sub(error.sequence());
         let count = numbers

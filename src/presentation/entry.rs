@@ -15,7 +15,10 @@ pub(crate) struct Entry {
     pub(crate) start: Time,
     pub(crate) end: Time,
     /// The producer's own media time; `None` if it gave none, or if a manifest was read back.
-    #[cfg_attr(not(feature = "dash"), expect(dead_code, reason = "HLS has durations"))]
+    #[cfg_attr(
+        not(feature = "dash"),
+        expect(dead_code, reason = "some formats need no media time")
+    )]
     pub(crate) time: Option<MediaTime>,
     /// The declared duration: the rounded end less the rounded start, and no more than the target
     /// duration allows.

@@ -91,7 +91,7 @@ pub(crate) struct Refused {
 #[derive(Debug)]
 #[cfg_attr(
     not(feature = "dash"),
-    expect(dead_code, reason = "HLS lists all of them")
+    expect(dead_code, reason = "some formats list all of them")
 )]
 pub(crate) struct Stored<'a> {
     pub(crate) file: &'a Path,

@@ -11,7 +11,7 @@ use super::retention::Retention;
 use super::retired::Retired;
 use super::time::{Micros, SECOND, from_duration};
 
-/// The bytes that the playlists of a presentation have at their destination. Only those count
+/// The bytes that the manifests of a presentation have at their destination. Only those count
 /// that [`max_bytes`](crate::hls::MediaPlaylist::max_bytes) counts, and only if there is such a
 /// limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,7 +19,7 @@ use super::time::{Micros, SECOND, from_duration};
 pub struct Usage {
     /// The bytes of the listed segments.
     pub listed_bytes: u64,
-    /// The bytes of the segments that no playlist lists, and that wait for their deletion.
+    /// The bytes of the segments that no manifest lists, and that wait for their deletion.
     pub waiting_bytes: u64,
     /// Of the waiting bytes, those that clips pin: they stay until the clips are released.
     pub pinned_bytes: u64,

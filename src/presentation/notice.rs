@@ -35,8 +35,10 @@ pub enum Notice {
         /// The segment's number.
         sequence: u64,
     },
-    /// A segment's duration is NaN, negative, infinite or above an hour. It is listed as a gap of
-    /// one target duration. If there is none yet, the gap has the duration of the last segment.
+    /// The duration of a segment, or of one or more lost ones, is NaN, negative, infinite or above
+    /// an hour; or a [loss that the producer has told](crate::SegmentSender::lost) lasts more than a
+    /// week. Each is listed as a gap of one target duration, so later dates may be wrong. If there
+    /// is no target duration yet, the gap has the duration of the last segment.
     UnusableDuration {
         /// The segment's number.
         sequence: u64,
@@ -48,23 +50,23 @@ pub enum Notice {
         sequence: u64,
         /// The segment's duration.
         duration: Duration,
-        /// The duration in the playlist.
+        /// The duration in the manifest.
         listed_as: Duration,
     },
     /// A segment is listed as a gap: it has no path hint, one that no URI can express, or that of
-    /// the playlist itself, in any case of letters.
+    /// the manifest itself, in any case of letters.
     NoName {
         /// The segment's number.
         sequence: u64,
     },
-    /// An initialisation segment has the name of another one that the playlist still needs. If its
+    /// An initialisation segment has the name of another one that the manifest still needs. If its
     /// bytes differ, the media listed with the other one can no longer be decoded. (After a
     /// restart the bytes of the other one are unknown.)
     NameInUse {
         /// The segment's number.
         sequence: u64,
     },
-    /// A segment has the name of an older one that is still needed: a playlist may list it, its
+    /// A segment has the name of an older one that is still needed: a manifest may list it, its
     /// deletion is pending, or it was deleted during the last eight pushes (the default
     /// `channel_depth`).
     ///
@@ -83,19 +85,19 @@ pub enum Notice {
     /// Up to 1,024 missing numbers are listed as gaps, each of the duration of the last segment, or
     /// together of the time that the [media times](crate::SegmentInfo::media_time) leave. More are
     /// not listed, and a discontinuity marks the jump. A repeated or lower number counts as the
-    /// next one, because the playlist counts by itself.
+    /// next one, because the manifest counts by itself.
     UnexpectedNumber {
         /// The number after the last one.
         expected: u64,
         /// The number of the pushed segment.
         found: u64,
     },
-    /// The first number is 2^53 or more, which players cannot represent. The playlist begins at 0.
+    /// The first number is 2^53 or more, which players cannot represent. The manifest begins at 0.
     NumberTooLarge {
         /// The number of the pushed segment.
         found: u64,
     },
-    /// A segment begins after the year 9999, which a date in a playlist cannot express. This
+    /// A segment begins after the year 9999, which a date in a manifest cannot express. This
     /// segment and all later ones have no date. Reported once.
     Undated {
         /// The segment's number.
@@ -162,7 +164,7 @@ pub enum Notice {
         /// The id of the range.
         id: String,
     },
-    /// A segment came with a date, but the playlist is configured to have none.
+    /// A segment came with a date, but the manifest is configured to have none.
     DateIgnored {
         /// The segment's number.
         sequence: u64,
@@ -182,9 +184,9 @@ pub enum Notice {
     },
     /// A rendition lists a gap, because it is behind the others by more than the maximum lag.
     OutOfStep {
-        /// The path of the rendition's playlist.
+        /// The path of the rendition's manifest.
         rendition: PathBuf,
-        /// The number of the gap in the playlist.
+        /// The number of the gap in the manifest.
         number: u64,
     },
     /// A segment came after its number had settled without this rendition. It is not listed, and
@@ -194,7 +196,7 @@ pub enum Notice {
         /// The segment's number.
         sequence: u64,
     },
-    /// The first initialisation segment came after media without one. The playlist's version never
+    /// The first initialisation segment came after media without one. The manifest's version never
     /// changes and does not allow it, so all later media is listed as gaps.
     TooLateForInitialisation,
     /// The segments have more bytes than [`max_bytes`](crate::hls::MediaPlaylist::max_bytes)
@@ -207,10 +209,10 @@ pub enum Notice {
         /// Of the bytes, those of segments that only clips keep.
         pinned_bytes: u64,
     },
-    /// A segment that no playlist names, or a side file that is not needed, could not be deleted.
+    /// A segment that no manifest names, or a side file that is not needed, could not be deleted.
     /// The deletion is retried later.
     NotDeleted(SinkError),
-    /// An earlier version of a playlist was not published at its origin. The next version takes its
+    /// An earlier version of a manifest was not published at its origin. The next version takes its
     /// place. Not logged again, because the publisher thread logged it.
     NotPublished(SinkError),
     /// The sink does not support deletion. Reported once; no further deletion is attempted.

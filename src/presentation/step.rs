@@ -16,6 +16,7 @@ use super::notice::Notice;
 use super::rendition::{Imposed, Life, NUMBERS_END, Rendition};
 use super::time::{Micros, Time, is_expressible, to_duration};
 use super::told::Told;
+use crate::segment::LONGEST_SECS;
 
 /// The number of settled numbers of one push after which the window slides.
 const SLID_AT_ONCE: u64 = 1024;
@@ -143,7 +144,9 @@ impl<F: Format> Core<F> {
         let mut pieces = Vec::new();
         let mut dates = Vec::new();
         let mut at = start;
-        let most = self.settings.target().unwrap_or(Micros::MAX);
+        // A told loss may be longer than any segment.
+        let longest = Time::from_secs(LONGEST_SECS).micros();
+        let most = self.settings.target().unwrap_or(Micros::MAX).min(longest);
         while self.common.number + (pieces.len() as u64) < NUMBERS_END {
             let piece = if lead.is_stored() {
                 left

@@ -182,20 +182,19 @@ impl Expected {
         }
         let micros = self.round(segment.duration_secs);
         self.last_secs = micros.map(|_| segment.duration_secs);
+        if is_lost {
+            told.push(Told::Lost(sequence));
+        } else if file.is_none() {
+            told.push(Told::NoName(sequence));
+        }
+        if micros.is_none() {
+            told.push(Told::UnusableDuration(sequence));
+        }
         let what = match file {
-            _ if is_lost => {
-                told.push(Told::Lost(sequence));
-                What::Gap { micros }
-            }
-            None => {
-                told.push(Told::NoName(sequence));
-                What::Gap { micros }
-            }
+            _ if is_lost => What::Gap { micros },
+            None => What::Gap { micros },
             Some(file) => match (micros, &self.initialisation) {
-                (None, _) => {
-                    told.push(Told::UnusableDuration(sequence));
-                    What::Gap { micros }
-                }
+                (None, _) => What::Gap { micros },
                 (_, Initialisation::Lost { .. }) => {
                     told.push(Told::Undecodable(sequence));
                     What::Gap { micros }
