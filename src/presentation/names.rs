@@ -70,8 +70,8 @@ impl SegmentNames {
         Ok(self)
     }
 
-    /// The number in the name of the first media segment. The default is 0. For an MPD it must be
-    /// the `sequence` of that segment.
+    /// The number in the name of the first media segment. The default is 0. A manifest that finds
+    /// segments by their numbers needs the `sequence` of that segment.
     #[must_use]
     pub fn starting_at(mut self, number: u64) -> Self {
         self.media = number;
