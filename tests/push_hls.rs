@@ -61,11 +61,11 @@ impl Served {
     fn nginx(test: &str) -> Option<Self> {
         have_tools(test, &["nginx"]).then(|| {
             Self::start(|directory, address| {
-                let text = fs::read_to_string(CONFIGURATION).unwrap();
-                assert_eq!(text.matches("listen 127.0.0.1:8080;").count(), 1);
-                let text = text.replace("127.0.0.1:8080", &address.to_string());
+                let written = fs::read_to_string(CONFIGURATION).unwrap();
+                assert_eq!(written.matches("listen 127.0.0.1:8080;").count(), 1);
+                let here = written.replace("127.0.0.1:8080", &address.to_string());
                 let file = directory.join("nginx.conf");
-                fs::write(&file, text).unwrap();
+                fs::write(&file, here).unwrap();
                 fs::create_dir(directory.join("root")).unwrap();
                 let mut nginx = Command::new("nginx");
                 nginx.arg("-p").arg(directory).arg("-c").arg(file);
@@ -96,7 +96,7 @@ impl Served {
     fn names(&self, directory: &str) -> Vec<String> {
         let entries = fs::read_dir(self.directory.path().join(directory)).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let mut names: Vec<_> = names.filter(|name| !name.ends_with(".json")).collect();
+        let mut names: Vec<_> = names.filter(|name| !name.ends_with("json")).collect();
         names.sort();
         names
     }
