@@ -4,12 +4,26 @@ mod common;
 
 #[path = "backfill/chained.rs"]
 mod chained;
+#[path = "backfill/ends.rs"]
+mod ends;
 #[path = "backfill/journal.rs"]
 mod journal;
+#[cfg(target_os = "linux")]
+#[path = "backfill/live_first.rs"]
+mod live_first;
 #[path = "backfill/origin.rs"]
 mod origin;
+#[cfg(feature = "hls")]
+#[path = "backfill/playlists.rs"]
+mod playlists;
+#[cfg(all(feature = "hls", feature = "http"))]
+#[path = "backfill/restarts.rs"]
+mod restarts;
 #[path = "backfill/retention.rs"]
 mod retention;
+#[cfg(all(feature = "hls", feature = "http"))]
+#[path = "backfill/server.rs"]
+mod server;
 
 use std::path::Path;
 use std::thread;

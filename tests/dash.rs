@@ -5,6 +5,8 @@
 mod bench;
 #[path = "dash/check.rs"]
 mod check;
+#[path = "dash/clips.rs"]
+mod clips;
 #[path = "dash/config.rs"]
 mod config;
 #[path = "dash/document.rs"]

@@ -7,6 +7,22 @@
 mod common;
 mod interposed;
 
+#[cfg(feature = "dash")]
+#[path = "power_cuts/both.rs"]
+mod both;
+#[cfg(feature = "dash")]
+#[path = "dash/check.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod check;
+#[cfg(feature = "dash")]
+#[path = "dash/document.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod document;
+#[cfg(feature = "dash")]
+#[path = "hls_model/lost.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod lost;
+
 #[cfg_attr(
     not(feature = "hls"),
     allow(

@@ -4,6 +4,7 @@
 //! alias live_hls='cargo run --features hls --example live_hls --'
 //! live_hls                                   # the sample, and how to play it
 //! live_hls --realtime in.mp4 out/
+//! live_hls --dash in.mp4 out/                # and live.mpd, with the feature dash
 //! ffmpeg … -f mpegts - | live_hls - out/
 //! ffmpeg … -f mpegts - | live_hls --resume --keep 12h --keep 200GB - out/
 //! ```

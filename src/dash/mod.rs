@@ -56,6 +56,7 @@
 //!   video, or without any audio, is in no Period, since players freeze in a Period without one of
 //!   them, and jump to the next Period. A rendition that was finished or dropped is not waited for.
 //! - A Period begins at the date of its first segment. So a live or EVENT presentation needs dates.
+//! - A [clip](crate::hls::Clip) has playlists and no MPD.
 //! - Less than a frame between two segments counts as part of the first one.
 //!
 //! # The end

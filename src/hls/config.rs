@@ -364,7 +364,7 @@ pub(crate) fn quoted(path: &Path) -> String {
 }
 
 /// Visible ASCII without the characters that RFC 3986 excludes, and with no query and no fragment.
-fn is_url(text: &str) -> bool {
+pub(crate) fn is_url(text: &str) -> bool {
     !text.is_empty()
         && text
             .bytes()

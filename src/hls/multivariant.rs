@@ -145,7 +145,8 @@ impl MultivariantPlaylist {
     ///
     /// # Errors
     ///
-    /// - A media playlist that it names is not among `publishers`, or is not published yet.
+    /// - A media playlist that it names is not among `publishers`, or is not published yet. At
+    ///   several [origins](Variant::base_url) it has a publisher for each.
     /// - A media playlist has the path of this one, or two of them have one path, on a file system
     ///   that ignores case, or dots and spaces at the end of a name.
     /// - The media playlists differ in their target duration, in whether they have dates, or in
@@ -256,10 +257,12 @@ impl MultivariantPlaylist {
                 return refuse(format!("it would replace its media playlist {shown}"));
             }
             let is_it = |it: &&&dyn Rendition| uri::plain(it.path()).is_ok_and(|it| it == plain);
-            let Some(publisher) = publishers.iter().find(is_it) else {
+            let mut found = publishers.iter().filter(is_it).peekable();
+            if found.peek().is_none() {
                 return refuse(format!("its media playlist {shown} has no publisher"));
-            };
-            let Some(shared) = publisher.shared() else {
+            }
+            // At several origins it has several publishers.
+            let Some(shared) = found.map(|it| it.shared()).collect::<Option<Vec<_>>>() else {
                 return refuse(format!("its media playlist {shown} was not published yet"));
             };
             for (other, _) in &known {
@@ -271,21 +274,23 @@ impl MultivariantPlaylist {
                     ));
                 }
             }
-            if let Some((first, of_first)) = known.first()
-                && let Some(how) = shared.differs_from(of_first)
-            {
-                return refuse(format!(
-                    "the media playlists {shown} and {} differ: {how}",
-                    quoted(first)
-                ));
+            for shared in shared {
+                if let Some((first, of_first)) = known.first()
+                    && let Some(how) = shared.differs_from(of_first)
+                {
+                    return refuse(format!(
+                        "the media playlists {shown} and {} differ: {how}",
+                        quoted(first)
+                    ));
+                }
+                // "A tag that appears in both MUST have the same value" (bis §4.4.2).
+                if self.start.is_some() && shared.start.is_some() && self.start != shared.start {
+                    return refuse(format!(
+                        "its EXT-X-START differs from that of its media playlist {shown}"
+                    ));
+                }
+                known.push((path, shared));
             }
-            // "A tag that appears in both MUST have the same value" (bis §4.4.2).
-            if self.start.is_some() && shared.start.is_some() && self.start != shared.start {
-                return refuse(format!(
-                    "its EXT-X-START differs from that of its media playlist {shown}"
-                ));
-            }
-            known.push((path, shared));
         }
         Ok(())
     }
@@ -368,7 +373,7 @@ impl MultivariantPlaylist {
         }
         for (variant, bandwidths) in self.variants.iter().zip(bandwidths) {
             lines.push(variant.tag(*bandwidths, self.has_no_closed_captions)?);
-            lines.push(uri::reference(folder, &variant.playlist)?);
+            lines.push(variant.uri(folder)?);
         }
         // The last line ends as well.
         lines.push(String::new());

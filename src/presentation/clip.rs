@@ -203,7 +203,7 @@ impl<F: Format> Core<F> {
                 });
             }
         }
-        let is_index = |it: &&mut Publication| it.manifest.state().is_none();
+        let is_index = |it: &&mut Publication| it.manifest.is_index();
         for it in self.publications.iter_mut().filter(is_index) {
             it.clips.extend(clips.iter().cloned());
         }
@@ -223,7 +223,7 @@ impl<F: Format> Core<F> {
     /// The manifest of a clip that is over: of this manifest, or of one that names others and has
     /// no side file.
     fn clip_that_is_over(&self, p: usize) -> Option<(usize, &Pins)> {
-        let is_index = |p: &usize| self.publications[*p].manifest.state().is_none();
+        let is_index = |p: &usize| self.publications[*p].manifest.is_index();
         let index = (0..self.publications.len()).find(is_index);
         let mut clips = index.into_iter().chain([p]).flat_map(|p| {
             let clips = self.publications[p].clips.iter();

@@ -261,7 +261,12 @@ impl Publication {
 impl Manifest {
     /// Whether it changes with what its renditions list.
     pub(crate) fn names_segments(&self) -> bool {
-        !matches!(self.kind, ManifestKind::Index)
+        !self.is_index()
+    }
+
+    /// Whether it names other manifests.
+    pub(crate) fn is_index(&self) -> bool {
+        matches!(self.kind, ManifestKind::Index)
     }
 
     /// Whether the files of its segments are retired with other manifests.

@@ -26,6 +26,22 @@ struct State {
     attempts: u64,
     is_down: bool,
     refused: Option<String>,
+    /// What a playlist named when it was stored, and was not there.
+    missing: Vec<String>,
+}
+
+/// The names in a playlist, without those of gaps.
+pub(crate) fn named(text: &str) -> Vec<String> {
+    let (mut is_gap, mut names) = (false, Vec::new());
+    for line in text.lines() {
+        match line {
+            "#EXT-X-GAP" => is_gap = true,
+            "" => {}
+            line if line.starts_with('#') => {}
+            name => names.extend((!std::mem::take(&mut is_gap)).then(|| name.to_owned())),
+        }
+    }
+    names
 }
 
 impl Origin {
@@ -53,6 +69,12 @@ impl Origin {
 
     pub(crate) fn stored(&self) -> Vec<String> {
         self.state.lock().unwrap().stored.clone()
+    }
+
+    /// What a playlist named when it was stored, and was not there.
+    #[cfg(feature = "hls")]
+    pub(crate) fn named_and_missing(&self) -> Vec<String> {
+        self.state.lock().unwrap().missing.clone()
     }
 
     pub(crate) fn attempts(&self) -> u64 {
@@ -96,6 +118,11 @@ impl SegmentSink for Origin {
         }
         if state.is_down {
             return Err(SinkError::transient("503"));
+        }
+        if segment.data.starts_with(b"#EXTM3U") && name != "main.m3u8" {
+            let mut names = named(&String::from_utf8_lossy(&segment.data));
+            names.retain(|it| !state.objects.contains_key(it));
+            state.missing.extend(names);
         }
         state.objects.insert(name.clone(), segment.data.clone());
         state.stored.push(name);

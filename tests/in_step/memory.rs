@@ -13,6 +13,7 @@ struct Inner {
     clock: Duration,
     calls_to_live: Option<u32>,
     refused: Option<PathBuf>,
+    removed: Vec<PathBuf>,
 }
 
 /// Clones are the same folder.
@@ -62,6 +63,12 @@ impl Memory {
         self.inner().refused = path.map(PathBuf::from);
     }
 
+    /// The paths whose removal was asked for, in order.
+    #[allow(dead_code, reason = "other tests use it")]
+    pub(crate) fn removed(&self) -> Vec<PathBuf> {
+        self.inner().removed.clone()
+    }
+
     pub(crate) fn is_dead(&self) -> bool {
         self.inner().calls_to_live == Some(0)
     }
@@ -97,6 +104,7 @@ impl SegmentSink for Memory {
     fn remove(&mut self, path: &Path, _: &WriteContext) -> Result<(), SinkError> {
         let mut inner = self.inner();
         inner.call()?;
+        inner.removed.push(path.to_path_buf());
         inner.files.remove(path);
         Ok(())
     }

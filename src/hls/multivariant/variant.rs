@@ -1,10 +1,12 @@
 //! One variant: EXT-X-STREAM-INF (RFC 8216 §4.3.4.2, draft-pantos-hls-rfc8216bis §4.4.6.2).
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Bandwidths, checked_codecs, quotable, quoted, refuse, stable_id};
 use crate::hls::attributes::TagLine;
+use crate::hls::config::is_url;
+use crate::uri;
 
 /// One version of the presentation (EXT-X-STREAM-INF, RFC 8216 §4.3.4.2).
 ///
@@ -15,6 +17,7 @@ use crate::hls::attributes::TagLine;
 #[must_use]
 pub struct Variant {
     pub(super) playlist: PathBuf,
+    base_url: Option<String>,
     /// `None` if it is to be measured.
     pub(super) bandwidth: Option<u64>,
     pub(super) average_bandwidth: Option<u64>,
@@ -78,6 +81,7 @@ impl Variant {
     pub fn measured(playlist: impl Into<PathBuf>) -> Self {
         Self {
             playlist: playlist.into(),
+            base_url: None,
             bandwidth: None,
             average_bandwidth: None,
             codecs: None,
@@ -92,6 +96,27 @@ impl Variant {
             subtitles: None,
             closed_captions: None,
         }
+    }
+
+    /// The URL of the directory of another origin that has the multivariant playlist as well. The
+    /// variant is the media playlist there. By default its URI is relative.
+    ///
+    /// Two variants of one playlist, one of them with another origin, are redundant: a player that
+    /// cannot reach one of them takes the other (bis §4.4.6.2). Its groups stay those of the first
+    /// origin.
+    ///
+    /// ```
+    /// use segment_stream::hls::{MultivariantPlaylist, Variant};
+    ///
+    /// let variant = Variant::new("live.m3u8", 4_000_000);
+    /// let playlist = MultivariantPlaylist::new("main.m3u8")
+    ///     .variant(variant.clone())
+    ///     .variant(variant.base_url("https://backup.example/live"));
+    /// # drop(playlist);
+    /// ```
+    pub fn base_url(mut self, base: impl Into<String>) -> Self {
+        self.base_url = Some(base.into());
+        self
     }
 
     /// The average bandwidth in bits a second, that of its groups included. It is above 0, and not
@@ -246,6 +271,19 @@ impl Variant {
                 "the AVERAGE-BANDWIDTH of {shown}, {average}, is above its BANDWIDTH, {peak}"
             )),
             _ => Ok(()),
+        }
+    }
+
+    /// The URI of its media playlist, in a multivariant playlist in this directory.
+    pub(super) fn uri(&self, folder: &Path) -> io::Result<String> {
+        let reference = uri::reference(folder, &self.playlist)?;
+        match &self.base_url {
+            None => Ok(reference),
+            Some(base) if is_url(base) => Ok(format!("{}/{reference}", base.trim_end_matches('/'))),
+            Some(base) => refuse(format!(
+                "the base URL of {} is empty or has a character that a URL cannot have: {base:?}",
+                quoted(&self.playlist)
+            )),
         }
     }
 
