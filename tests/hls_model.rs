@@ -130,3 +130,32 @@ fn the_side_file_goes_after_a_name_was_reused_at_the_end() {
     steps.push(step(Act::Finish));
     assert_eq!(case::run(&live(20), &steps), Ok(()));
 }
+
+/// An initialisation segment takes the name of a file that waits, and the next one is lost before
+/// any media needs it.
+#[test]
+fn a_file_is_deleted_whose_name_an_unused_initialisation_segment_took() {
+    let init = |name, content, is_lost| {
+        step(Act::Init {
+            name,
+            content,
+            is_lost,
+        })
+    };
+    let setup = setup::Setup {
+        first_number: u64::MAX,
+        ..live(0)
+    };
+    let steps = [
+        init(Name::Fresh, 0, false),
+        media(Name::Fresh, Number::Next, 2.0),
+        media(Name::Fresh, Number::Next, 2.0),
+        step(Act::Crash),
+        media(Name::Fresh, Number::Next, 6.4),
+        media(Name::Fresh, Number::Next, 2.0),
+        media(Name::Fresh, Number::Next, 2.0),
+        init(Name::Again(5), 1, false),
+        init(Name::Fresh, 0, true),
+    ];
+    assert_eq!(case::run(&setup, &steps), Ok(()));
+}
