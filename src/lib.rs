@@ -39,6 +39,7 @@
 //! | write files, confined and durable | [`DiskSink`], [`Durability`], [`Existing`] |
 //! | clean up after a killed process | [`DiskSink::sweep`] |
 //! | send segments elsewhere | [`SegmentSink`], [`sink::from_fn`] |
+//! | record to disk, and upload what an origin missed | [`Backfill`] |
 //! | have a failed segment back | [`WriteError`], [`SendError`], [`FinishError`] |
 //!
 //! # Promises
@@ -64,6 +65,7 @@
 //!
 //! - `hls`: publishes HLS playlists of what the iterator yields (`hls::MediaPlaylistPublisher`),
 //!   through a sink or to an origin (`hls::Origin`).
+//! - `dash`: publishes an MPD of the same segments beside the HLS playlists (`dash::Mpd`).
 //! - `confined`: every rooted [`DiskSink`] reaches its directories by handle, so that a directory that
 //!   is replaced by a link meanwhile leads nowhere. Needs Linux 5.6 or later; see
 //!   [`DiskSink::rooted`].
@@ -76,9 +78,14 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
+mod backfill;
+#[cfg(feature = "dash")]
+pub mod dash;
 mod error;
 #[cfg(feature = "hls")]
 pub mod hls;
+#[cfg(feature = "dash")]
+mod hls_with_dash;
 mod internal;
 #[cfg(feature = "hls")]
 mod presentation;
@@ -88,6 +95,7 @@ mod stream;
 #[cfg(feature = "hls")]
 mod uri;
 
+pub use backfill::{Backfill, BackfillOptions, BackfillStats, Recorder};
 pub use error::{
     Recovery, SendError, SendErrorKind, SinkError, SinkErrorKind, WriteError, WriteErrorKind,
 };

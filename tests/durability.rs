@@ -9,19 +9,21 @@ use std::env;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use common::again::{again, folder, must_pass};
 use common::config::once;
 use common::folder::{in_memory, temps};
 use common::means::{have_tools, skip};
 use common::segments::{segment, segment_at};
-use segment_stream::{DiskSink, Durability, SegmentStream, SegmentStreamConfig};
+use segment_stream::{DiskSink, Durability, RetryPolicy, SegmentStream, SegmentStreamConfig};
 use tempfile::{TempDir, tempdir};
 
 const DURABILITY: &str = "SEGMENT_STREAM_TEST_DURABILITY";
 const CALLS: &str = "openat,openat2,write,ftruncate,flock,fsync,fdatasync,mkdir,mkdirat,rmdir,rename,renameat,renameat2,link,linkat,unlink,unlinkat";
 
-/// Behind a durability: with the retries that a stream has by default.
+/// Behind a durability: with retries.
 const AGAIN: &str = " again";
 
 /// Two segments in a new folder, one in another: what is to be seen in the traces.
@@ -33,7 +35,15 @@ fn stores_three_segments() {
     let root = folder().join("root");
     let setting = env::var(DURABILITY).unwrap();
     let config = if setting.ends_with(AGAIN) {
-        SegmentStreamConfig::default()
+        // Long enough for some attempts.
+        let retry = RetryPolicy {
+            most: Duration::from_secs(1),
+            ..RetryPolicy::default()
+        };
+        SegmentStreamConfig {
+            retry,
+            ..SegmentStreamConfig::default()
+        }
     } else {
         once()
     };
@@ -328,7 +338,7 @@ fn a_failed_sync_of_a_file_is_tried_again_on_another_file_and_never_on_that_one(
     if !have_tools("a_failed_sync_of_a_file_is_…", &["strace"]) {
         return;
     }
-    for durability in ["file", "full"] {
+    let check = |durability: &str| {
         let traced = trace(&format!("{durability}{AGAIN}"), Some("fsync:error=EIO"));
         // For as long as the segments last, every sync fails, and every time it is a new file.
         let synced: Vec<_> = traced.injected.iter().map(|it| named(it)).collect();
@@ -342,7 +352,12 @@ fn a_failed_sync_of_a_file_is_tried_again_on_another_file_and_never_on_that_one(
         if durability == "file" {
             assert!(files.len() > 3 * 2, "no attempt but the first: {synced:?}");
         }
-    }
+    };
+    // Each lasts as long as its retries.
+    thread::scope(|scope| {
+        scope.spawn(|| check("file"));
+        check("full");
+    });
 }
 
 #[test]

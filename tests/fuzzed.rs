@@ -2,16 +2,42 @@
 //! the same checks, and `.ci/fuzz` runs them.
 #![cfg(all(unix, feature = "hls"))]
 
+#[cfg(feature = "dash")]
+#[path = "dash/bench.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod bench;
 #[path = "fuzzed/bytes.rs"]
 mod bytes;
+#[cfg(feature = "dash")]
+#[path = "dash/check.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod check;
+#[cfg(feature = "dash")]
+#[path = "dash/document.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod document;
 #[path = "fuzzed/listing.rs"]
 mod listing;
 #[path = "fuzzed/losses.rs"]
 mod losses;
+#[cfg(feature = "dash")]
+#[path = "hls_model/lost.rs"]
+mod lost;
+#[cfg(feature = "dash")]
+#[path = "in_step/memory.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod memory;
 #[path = "fuzzed/path_hints.rs"]
 mod path_hints;
+#[cfg(feature = "dash")]
+#[path = "fuzzed/previous_mpds.rs"]
+mod previous_mpds;
 #[path = "fuzzed/previous_playlists.rs"]
 mod previous_playlists;
+#[cfg(feature = "dash")]
+#[path = "dash/resume.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod resume;
 #[path = "fuzzed/sequences.rs"]
 mod sequences;
 #[path = "fuzzed/streams.rs"]
@@ -56,4 +82,10 @@ fn streams() {
 #[test]
 fn previous_playlists() {
     replay("previous_playlists", previous_playlists::check);
+}
+
+#[cfg(feature = "dash")]
+#[test]
+fn previous_mpds() {
+    replay("previous_mpds", previous_mpds::check);
 }

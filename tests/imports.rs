@@ -26,6 +26,7 @@ const ORDER: &[&str] = &[
     "error::write",
     "error",
     "sink::context",
+    "sink::hint",
     "sink",
     "sink::disk::options",
     "sink::disk::allocate",
@@ -82,6 +83,15 @@ const ORDER: &[&str] = &[
     "stream",
     "stream::start",
     "stream::end",
+    "backfill::object",
+    "backfill::options",
+    "backfill::stats",
+    "backfill::journal",
+    "backfill::ledger",
+    "backfill::shared",
+    "backfill::recorder",
+    "backfill::worker",
+    "backfill",
     "uri",
     "presentation::bitrate",
     "presentation::clock",
@@ -92,6 +102,7 @@ const ORDER: &[&str] = &[
     "presentation::date_range::listed",
     "presentation::time",
     "presentation::visits",
+    "presentation::calendar",
     "presentation::config",
     "presentation::fingerprint",
     "presentation::notice",
@@ -114,6 +125,7 @@ const ORDER: &[&str] = &[
     "presentation::journal",
     "presentation::reuse",
     "presentation::format",
+    "presentation::beside",
     "presentation::driver",
     "presentation::driver::document",
     "presentation::driver::origin::options",
@@ -137,9 +149,11 @@ const ORDER: &[&str] = &[
     "presentation::deletion",
     "presentation::job",
     "presentation::submission",
+    "presentation::standing",
     "presentation::publication",
     "presentation::common",
     "presentation::core",
+    "presentation::deferral",
     "presentation::announce",
     "presentation::catch_up",
     "presentation::limit",
@@ -156,7 +170,9 @@ const ORDER: &[&str] = &[
     "presentation::driver::inline",
     "presentation::clipping",
     "presentation::driver::link",
+    "presentation::outlet",
     "presentation::publisher",
+    "presentation::inline_publisher",
     "presentation::origin_publisher",
     "presentation",
     "hls::attributes",
@@ -179,6 +195,20 @@ const ORDER: &[&str] = &[
     "hls::cost",
     "hls::origin_model",
     "hls",
+    "dash::date",
+    "dash::error",
+    "dash::xml",
+    "dash::sets",
+    "dash::template",
+    "dash::config",
+    "dash::period",
+    "dash::model",
+    "dash::render",
+    "dash::parse",
+    "dash::format",
+    "dash::previous",
+    "dash",
+    "hls_with_dash",
 ];
 
 const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
@@ -304,6 +334,20 @@ fn no_module_imports_from_below_itself() {
     assert!(checked >= ORDER.len(), "only {checked} modules found");
 }
 
+/// Each alone could be left out, and a module below both brings them together.
+#[test]
+fn no_format_imports_the_other() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for (format, other) in [("hls", "dash"), ("dash", "hls")] {
+        for path in sources(&source.join(format)) {
+            let named = named_in(&module(&source, &path), &fs::read_to_string(&path).unwrap());
+            let of_other = |path: &String| path.split("::").next() == Some(other);
+            let found: Vec<_> = named.into_iter().filter(of_other).collect();
+            assert!(found.is_empty(), "{} uses {found:?}", path.display());
+        }
+    }
+}
+
 /// The targets in the list, each with its systems.
 fn listed() -> Vec<(String, String)> {
     let list = fs::read_to_string(Path::new(TESTS).join("systems.txt")).unwrap();
@@ -335,6 +379,89 @@ fn every_test_target_says_where_it_runs() {
             "any", "slow", "tools", "native", "unix", "linux", "windows", "build",
         ];
         assert!(known.contains(&systems.as_str()), "{target}: {systems}");
+    }
+}
+
+/// The words of single formats, in lower case.
+const OF_FORMATS: &[&str] = &[
+    "playlist",
+    "m3u8",
+    "multivariant",
+    "#ext",
+    "ext-x-",
+    "extinf",
+    "hls",
+    "mpd",
+    "adaptationset",
+];
+
+/// The words of formats in a module of the presentation. The examples of its documentation, the
+/// targets of links and the name of a standard may have some.
+fn words_of_formats(text: &str) -> Vec<String> {
+    let mut is_example = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        let is_documentation = line.trim().starts_with("//");
+        if is_documentation && line.contains("```") {
+            is_example = !is_example;
+        }
+        if is_documentation && is_example {
+            continue;
+        }
+        let mut line = line
+            .replace("draft-pantos-hls-rfc8216bis", "")
+            .to_lowercase();
+        while let Some(start) = line.find("](crate::") {
+            let length = line[start..].find(')').unwrap_or(line.len() - start);
+            line.replace_range(start..start + length, "");
+        }
+        let is_named = |word: &&&str| line.contains(**word);
+        let words = OF_FORMATS.iter().filter(is_named);
+        found.extend(words.map(|word| format!("{word}: {line}")));
+    }
+    found
+}
+
+#[test]
+fn the_presentation_has_no_word_of_a_format() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/presentation");
+    let files = sources(&source);
+    assert!(files.len() > 50, "only {} files found", files.len());
+    for path in files {
+        let found = words_of_formats(&fs::read_to_string(&path).unwrap());
+        assert!(found.is_empty(), "{}: {found:#?}", path.display());
+    }
+}
+
+#[test]
+fn a_word_of_a_format_is_found_wherever_it_stands() {
+    for text in [
+        "/// The playlist.",
+        "fn playlist() {}",
+        "use crate::hls::Hls;",
+        "// See `MediaPlaylist` in [this](crate::a).",
+        "let line = \"#EXT-X-GAP\";",
+        "/// ```\n/// x\n/// ```\n/// An HLS word.",
+    ] {
+        assert!(!words_of_formats(text).is_empty(), "{text}");
+    }
+    for text in [
+        "/// See [`max_bytes`](crate::hls::MediaPlaylist::max_bytes) and [`a`](crate::hls::A).",
+        "/// ```\n/// use segment_stream::hls::Origin;\n/// ```",
+        "//! (draft-pantos-hls-rfc8216bis §6.2.1)",
+        "/// The manifest.",
+    ] {
+        assert!(words_of_formats(text).is_empty(), "{text}");
+    }
+}
+
+/// The examples that a new user copies.
+#[test]
+fn the_examples_of_a_camera_and_of_a_packager_are_short() {
+    for name in ["nvr", "abr"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("examples/{name}.rs"));
+        let lines = fs::read_to_string(path).unwrap().lines().count();
+        assert!(lines <= 120, "{name} has {lines} lines");
     }
 }
 

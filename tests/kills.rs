@@ -9,8 +9,19 @@
 
 mod common;
 
+#[cfg(feature = "dash")]
+#[path = "kills/both.rs"]
+mod both;
+#[cfg(feature = "dash")]
+#[path = "dash/check.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod check;
 #[path = "kills/crash.rs"]
 mod crash;
+#[cfg(feature = "dash")]
+#[path = "dash/document.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod document;
 #[path = "kills/live.rs"]
 mod live;
 #[path = "kills/positions.rs"]
@@ -184,6 +195,22 @@ fn a_resumed_live_session_killed_before_each_call() {
         &start.path().join("out"),
         calls(),
     );
+}
+
+/// With an MPD beside the playlist, anew and resumed.
+#[cfg(feature = "dash")]
+#[test]
+fn a_session_of_both_formats_killed_before_each_call() {
+    let test = "a_session_of_both_formats_killed_before_each_call";
+    if !positions::can_trace(test) || !have_tools(test, &["ffmpeg"]) {
+        return;
+    }
+    let both = Arc::new(both::Both::new());
+    let nothing = Path::new("/nonexistent");
+    kill_before_calls("live_hls --dash, anew", &both, nothing, calls());
+    let start = left_by_a_killed_session(&*both, Watched::Main);
+    let start = start.path().join("out");
+    kill_before_calls("live_hls --dash, resumed", &both, &start, calls());
 }
 
 /// The call that deletes a file.

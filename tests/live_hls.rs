@@ -5,8 +5,19 @@ mod common;
 
 #[path = "live_hls/broadcaster.rs"]
 mod broadcaster;
+#[cfg(feature = "dash")]
+#[path = "dash/check.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod check;
 #[path = "live_hls/command.rs"]
 mod command;
+#[cfg(feature = "dash")]
+#[path = "live_hls/dash.rs"]
+mod dash;
+#[cfg(feature = "dash")]
+#[path = "dash/document.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod document;
 #[path = "live_hls/frames.rs"]
 mod frames;
 #[cfg(target_os = "linux")]

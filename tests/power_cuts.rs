@@ -7,6 +7,22 @@
 mod common;
 mod interposed;
 
+#[cfg(feature = "dash")]
+#[path = "power_cuts/both.rs"]
+mod both;
+#[cfg(feature = "dash")]
+#[path = "dash/check.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod check;
+#[cfg(feature = "dash")]
+#[path = "dash/document.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod document;
+#[cfg(feature = "dash")]
+#[path = "hls_model/lost.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod lost;
+
 #[cfg_attr(
     not(feature = "hls"),
     allow(
@@ -225,10 +241,12 @@ mod live {
     use super::common::again::beside_the_others;
     use super::history::fingerprint;
     use super::interposed::disk::Files;
-    use super::interposed::live::{Live, LiveSetup, PLAYLIST, can_be_resumed, hint};
+    use super::interposed::live::{CLIP, Live, LiveSetup, PLAYLIST, can_be_resumed, hint};
     use super::*;
 
     const SEGMENTS: u64 = 9;
+    /// A clip ends with this one.
+    const CLIPPED: u64 = 2;
 
     fn setup(durability: Durability, retention: Retention) -> LiveSetup {
         LiveSetup {
@@ -249,12 +267,14 @@ mod live {
         }
     }
 
-    /// A live session of which segments are deleted, left and resumed in the middle, and finished.
+    /// A live session with a clip, of which segments are deleted, left and resumed in the middle,
+    /// and finished.
     fn session(setup: LiveSetup) -> (History, Vec<Range<usize>>) {
         let base = in_memory();
         let root = base.path().join("root");
         let mut history = History::new(Disk::of(base.path()));
         history.is_playlist(below(PLAYLIST));
+        history.is_playlist(below(CLIP));
         interposed::begin(nothing_fails());
         let mut live = Live::start(&root, setup);
         let mut stores = Vec::new();
@@ -273,6 +293,12 @@ mod live {
             asked(&mut history, &live, written);
             history.promised(below(PLAYLIST), interposed::position());
             stores.push(from..stored_at);
+            if number == CLIPPED {
+                let written = live.memory.lock().unwrap().written.len();
+                drop(live.clip().unwrap());
+                asked(&mut history, &live, written);
+                history.promised(below(CLIP), interposed::position());
+            }
         }
         let written = live.memory.lock().unwrap().written.len();
         let finished = live.finish();
@@ -280,6 +306,10 @@ mod live {
         asked(&mut history, &live, written);
         history.promised(below(PLAYLIST), interposed::position());
         let written = live.memory.lock().unwrap().written.len();
+        let released = live.release_clip();
+        // If all files are kept, the second session does not know the clip.
+        assert_eq!(released.is_some(), setup.retention != Retention::Keep);
+        assert!(released.is_none_or(|it| it.notices.is_empty()));
         live.wait();
         drop(live.twin().delete_due());
         drop(live.publisher().delete_due());

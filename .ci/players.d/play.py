@@ -1,9 +1,9 @@
-"""Plays a playlist in Chromium, with hls.js or Shaka Player, and prints what happened as JSON.
+"""Plays a playlist or an MPD in Chromium, with hls.js, dash.js or Shaka Player, and prints what happened as JSON.
 
-play.py ROOT PLAYERS PATH PLAYER RATE SECONDS
+play.py ROOT PLAYERS PATH PLAYER RATE SECONDS [LIVE]
 
-ROOT is served, with PLAYERS (hls.js, shaka.js) below /players. PATH is the playlist below ROOT. SECONDS is how long
-the player has. Exits with 1 if it did not reach the end, had a fatal error, or stalled.
+ROOT is served, with PLAYERS (hls.js, dash.js, shaka.js) below /players. PATH is the manifest below ROOT. SECONDS is how long
+the player has. LIVE is how many seconds of a dynamic MPD are played. Exits with 1 if it did not reach the end, had a fatal error, or stalled.
 """
 import functools
 import http.server
@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 
-root, players, path, player, rate, seconds = sys.argv[1:]
+root, players, path, player, rate, seconds, *live = sys.argv[1:]
 page = os.path.join(os.path.dirname(os.path.abspath(__file__)), "play.html")
 told = threading.Event()
 result = {}
@@ -27,6 +27,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         ".js": "text/javascript",
         ".m3u8": "application/vnd.apple.mpegurl",
         ".ts": "video/mp2t",
+        ".mpd": "application/dash+xml",
         ".m4s": "video/mp4",
         ".mp4": "video/mp4",
         "": "application/octet-stream",
@@ -58,6 +59,8 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=root))
 threading.Thread(target=server.serve_forever, daemon=True).start()
 url = f"http://127.0.0.1:{server.server_port}/play.html?url=/{path}&player={player}&rate={rate}"
+if live:
+    url += f"&live={live[0]}"
 with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--mute-audio", "--disable-dev-shm-usage",
              "--autoplay-policy=no-user-gesture-required", f"--user-data-dir={profile}"]

@@ -4,6 +4,7 @@
 //! alias live_hls='cargo run --features hls --example live_hls --'
 //! live_hls                                   # the sample, and how to play it
 //! live_hls --realtime in.mp4 out/
+//! live_hls --dash in.mp4 out/                # and live.mpd, with the feature dash
 //! ffmpeg … -f mpegts - | live_hls - out/
 //! ffmpeg … -f mpegts - | live_hls --resume --keep 12h --keep 200GB - out/
 //! ```
@@ -31,6 +32,11 @@ use segmenter::Segmenter;
 
 mod dates;
 mod keep;
+#[cfg(feature = "dash")]
+mod mpd;
+#[cfg(not(feature = "dash"))]
+#[path = "no_mpd.rs"]
+mod mpd;
 mod options;
 mod packager;
 mod player;
@@ -162,7 +168,8 @@ fn package(
     }
     publication.end()?;
     if *source == Source::Sample && display.has_stored() {
-        player::explain(folder.path(), display)?;
+        player::write_page(folder.path(), options.formats)?;
+        player::explain(folder.path(), display);
     }
     delete_old_segments(&mut publication, &interrupt, display);
     Ok(outcome)

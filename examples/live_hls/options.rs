@@ -7,6 +7,7 @@ use segment_stream::Durability;
 use support::arguments::{self, Value};
 
 use crate::keep::Keep;
+use crate::mpd;
 use crate::splices::Markers;
 
 pub(crate) const HELP: &str = "\
@@ -52,6 +53,9 @@ Options:
                            Ctrl-C or a broken input, leave it open so that it can be resumed
       --record             Also publish recording.m3u8, which lists everything from the beginning
                            (EXT-X-PLAYLIST-TYPE:EVENT). No segment is deleted
+      --dash               Also publish live.mpd over the same segments, and a page that plays either
+                           (play.html). For fragmented MP4, with dates; needs the feature `dash`. The
+                           video and audio of the input are one representation
       --depth N            The number of segments that may wait to be written [default: 8]
       --durability LEVEL   The files that survive a power cut: none, file (those there are whole) or
                            full (every reported segment) [default: file]
@@ -91,6 +95,13 @@ pub(crate) enum Playlists {
     LiveAndRecording,
 }
 
+/// The formats of the live manifests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Formats {
+    Hls,
+    HlsAndDash,
+}
+
 /// The dates of the segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dating {
@@ -120,6 +131,7 @@ pub(crate) struct Options {
     pub(crate) speed: Speed,
     pub(crate) restart: Restart,
     pub(crate) playlists: Playlists,
+    pub(crate) formats: Formats,
     pub(crate) depth: usize,
     pub(crate) durability: Durability,
 }
@@ -138,6 +150,7 @@ impl Default for Options {
             speed: Speed::Full,
             restart: Restart::Refuse,
             playlists: Playlists::Live,
+            formats: Formats::Hls,
             depth: 8,
             durability: Durability::File,
         }
@@ -152,6 +165,7 @@ impl arguments::Options for Options {
             "--no-dates" => {
                 value.none()?;
                 self.dates = Dating::None;
+                self.check_dates()?;
             }
             "--independent" => {
                 value.none()?;
@@ -177,6 +191,12 @@ impl arguments::Options for Options {
                 self.playlists = Playlists::LiveAndRecording;
                 self.check_keep()?;
             }
+            "--dash" => {
+                value.none()?;
+                mpd::check_feature()?;
+                self.formats = Formats::HlsAndDash;
+                self.check_dates()?;
+            }
             "--depth" => self.depth = value.count()?,
             "--durability" => self.durability = value.durability()?,
             _ => return Err(format!("unknown option {name}")),
@@ -186,6 +206,13 @@ impl arguments::Options for Options {
 }
 
 impl Options {
+    fn check_dates(&self) -> Result<(), String> {
+        if self.formats == Formats::Hls || self.dates == Dating::ByClock {
+            return Ok(());
+        }
+        Err("--dash needs dates, so --no-dates cannot omit them".into())
+    }
+
     fn check_keep(&self) -> Result<(), String> {
         if self.playlists == Playlists::Live || self.keep.is_all() {
             return Ok(());

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use segment_stream::hls::SegmentNames;
 use segment_stream::{SegmentInfo, Submission};
-use segmenter::{Format, Segment, SegmentKind, Segmenter};
+use segmenter::{Format, Segment, SegmentKind, Segmenter, Track};
 
 use crate::dates::Dates;
-use crate::options::{Claim, Dating, Options};
+use crate::options::{Claim, Dating, Formats, Options};
 use crate::splices::Splices;
 use support::convert::submission;
 use support::producer;
@@ -22,6 +22,7 @@ pub(crate) struct Packager {
 
 struct Labels {
     next_sequence: u64,
+    formats: Formats,
     /// Once the format is known.
     names: Option<SegmentNames>,
     target: Duration,
@@ -33,9 +34,9 @@ struct Labels {
     notices: Vec<String>,
 }
 
-/// The longest segment that is to be expected, once the first one is there.
+/// The longest segment that is to be expected and the tracks, once the first segment is there.
 #[derive(Clone, Default)]
-pub(crate) struct Bound(Arc<OnceLock<Duration>>);
+pub(crate) struct Bound(Arc<OnceLock<Duration>>, Arc<OnceLock<Vec<Track>>>);
 
 /// Equal groups of pictures differ by less: a picture of a rate that is no whole number of ticks.
 const EQUAL: Duration = Duration::from_millis(50);
@@ -46,6 +47,10 @@ const SHORT: Duration = Duration::from_millis(500);
 impl Bound {
     pub(crate) fn get(&self) -> Option<Duration> {
         self.0.get().copied()
+    }
+
+    pub(crate) fn tracks(&self) -> &[Track] {
+        self.1.get().map_or(&[], Vec::as_slice)
     }
 
     /// Takes note of the first segment, and of the times between random access points in it.
@@ -87,6 +92,7 @@ impl Packager {
             segmenter,
             labels: Labels {
                 next_sequence: first_sequence,
+                formats: options.formats,
                 names: None,
                 target: options.target,
                 dates: Dates::new(),
@@ -101,10 +107,24 @@ impl Packager {
 
     fn label(&mut self, cuts: Vec<Segment>, segments: &mut VecDeque<Submission>) {
         let (format, groups) = (self.segmenter.format(), self.segmenter.groups());
+        if cuts.iter().any(|cut| cut.kind == SegmentKind::Media) {
+            let tracks = &self.labels.bound.1;
+            tracks.get_or_init(|| self.segmenter.tracks());
+        }
         let labelled = cuts
             .into_iter()
             .map(|cut| self.labels.label(format, groups, cut));
         segments.extend(labelled);
+    }
+
+    /// The tracks of a transport stream are in no form that an MPD can list.
+    fn check_format(&self) -> Result<(), String> {
+        match (self.labels.formats, self.segmenter.format()) {
+            (Formats::HlsAndDash, Some(Format::TransportStream)) => Err(
+                "it is a transport stream, and an MPD (--dash) lists fragmented MP4 only".into(),
+            ),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -134,9 +154,14 @@ impl Labels {
                 told = told.program_date_time(date.start);
             }
         }
+        // An MPD finds segments by their numbers.
+        let first = match self.formats {
+            Formats::Hls => 0,
+            Formats::HlsAndDash => number,
+        };
         let names = self
             .names
-            .get_or_insert_with(|| SegmentNames::new("", extension));
+            .get_or_insert_with(|| SegmentNames::new("", extension).starting_at(first));
         let name = |segment| names.name(segment);
         submission(cut, &mut self.next_sequence, told, name)
     }
@@ -146,6 +171,7 @@ impl producer::Packager for Packager {
     fn push(&mut self, bytes: &[u8], segments: &mut VecDeque<Submission>) -> Result<(), String> {
         let mut cuts = Vec::new();
         let pushed = self.segmenter.push(bytes, &mut cuts);
+        self.check_format()?;
         self.label(cuts, segments);
         pushed.map_err(|fault| fault.to_string())
     }
@@ -153,6 +179,7 @@ impl producer::Packager for Packager {
     fn finish(&mut self, segments: &mut VecDeque<Submission>) -> Result<(), String> {
         let mut cuts = Vec::new();
         let finished = self.segmenter.finish(&mut cuts);
+        self.check_format()?;
         self.label(cuts, segments);
         finished.map_err(|fault| fault.to_string())
     }
@@ -160,7 +187,15 @@ impl producer::Packager for Packager {
     fn stop(mut self, segments: &mut VecDeque<Submission>) {
         let mut cuts = Vec::new();
         let (format, groups) = (self.segmenter.format(), self.segmenter.groups());
+        let tracks = self.segmenter.tracks();
+        let is_refused = self.check_format().is_err();
         self.segmenter.stop(&mut cuts);
+        if is_refused {
+            return;
+        }
+        if !cuts.is_empty() {
+            self.labels.bound.1.get_or_init(|| tracks);
+        }
         let labelled = cuts
             .into_iter()
             .map(|cut| self.labels.label(format, groups, cut));

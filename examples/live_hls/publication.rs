@@ -12,8 +12,10 @@ use segment_stream::hls::{
 use segment_stream::{DiskSink, Durability, Existing, ProducedSegment, SegmentSink, WriteError};
 
 use crate::keep::Keep;
-use crate::options::{Claim, Dating, Options, Playlists, Restart};
+use crate::mpd::Manifest;
+use crate::options::{Claim, Dating, Formats, Options, Playlists, Restart};
 use crate::packager::Bound;
+use crate::player;
 use crate::splices::Ranges;
 use support::display::Display;
 
@@ -22,7 +24,7 @@ const RECORDING: &str = "recording.m3u8";
 /// The window, unless another one or `--keep` is given.
 const WINDOW: Duration = Duration::from_secs(60);
 
-type Publisher = MediaPlaylistPublisher<DiskSink>;
+pub(crate) type Publisher = MediaPlaylistPublisher<DiskSink>;
 
 /// The playlists of one input.
 pub(crate) struct Publication {
@@ -41,6 +43,10 @@ pub(crate) struct Publication {
     publishers: Vec<Publisher>,
     /// Whether any of them has an entry.
     content: Content,
+    mpd: Option<Manifest>,
+    /// The live playlist of an earlier session, until it is resumed together with its MPD, which
+    /// takes the tracks of the first segment.
+    resumed: Option<Previous>,
     limit: Limit,
     /// The breaks that come with the segments.
     ranges: Ranges,
@@ -114,6 +120,10 @@ impl Publication {
             }
             previous.push(found);
         }
+        let mpd = match options.formats {
+            Formats::Hls => None,
+            Formats::HlsAndDash => Some(Manifest::open(folder, options.restart)?),
+        };
         if options.restart == Restart::Resume {
             check_recording(folder, options.playlists, &previous)?;
         }
@@ -143,6 +153,8 @@ impl Publication {
             initial: Vec::new(),
             publishers,
             content,
+            resumed: previous.pop().flatten().filter(|_| mpd.is_some()),
+            mpd,
             limit: Limit::Kept,
             ranges: Ranges::default(),
         })
@@ -188,7 +200,7 @@ impl Publication {
         if !segment.is_init {
             self.content = Content::Some;
         }
-        if self.publishers.is_empty() {
+        if self.publishers.is_empty() || self.resumed.is_some() {
             match result {
                 Ok(segment) if segment.is_init => {
                     self.initial.push(segment.clone());
@@ -214,6 +226,24 @@ impl Publication {
 
     /// Starts the playlists, for segments as long as the first one lets expect.
     fn start(&mut self, display: &mut Display) {
+        if let Some(mpd) = &self.mpd {
+            let page = player::write_page(&self.folder, Formats::HlsAndDash);
+            page.unwrap_or_else(|error| display.complain(error));
+            if let Some(previous) = self.resumed.take() {
+                // It comes last.
+                if let Some(playlist) = self.playlists.last()
+                    && let Some(live) = self.publishers.last_mut()
+                {
+                    let sink = DiskSink::rooted(&self.folder).durability(self.durability);
+                    let tracks = self.first.tracks();
+                    match mpd.publisher(playlist, sink, Some(&previous), tracks) {
+                        Ok(publisher) => *live = publisher,
+                        Err(error) => display.failed(error),
+                    }
+                }
+                return self.enter_initial(display);
+            }
+        }
         if !self.terms.is_bound_given
             && let Some(first) = self.first.get()
         {
@@ -222,11 +252,21 @@ impl Publication {
         self.playlists = playlists(self.terms);
         for playlist in &self.playlists {
             let sink = DiskSink::rooted(&self.folder).durability(self.durability);
-            match Publisher::new(playlist.clone(), sink) {
+            let publisher = match &self.mpd {
+                Some(mpd) if playlist.path() == Path::new(LIVE) => {
+                    mpd.publisher(playlist, sink, None, self.first.tracks())
+                }
+                _ => Publisher::new(playlist.clone(), sink).map_err(Into::into),
+            };
+            match publisher {
                 Ok(publisher) => self.publishers.push(publisher),
                 Err(error) => display.failed(error),
             }
         }
+        self.enter_initial(display);
+    }
+
+    fn enter_initial(&mut self, display: &mut Display) {
         for segment in std::mem::take(&mut self.initial) {
             self.enter(&Ok(segment), display);
         }

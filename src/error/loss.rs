@@ -1,6 +1,6 @@
 //! The record of one lost segment, or of several in a row that share one error.
 
-use crate::segment::{ProducedSegment, SegmentInfo, usable};
+use crate::segment::{LONGEST_LOSS_SECS, ProducedSegment, SegmentInfo, usable};
 
 /// The first of a row of lost segments, and sums over all of them.
 #[derive(Debug, Clone)]
@@ -37,6 +37,16 @@ impl Loss {
         }
     }
 
+    /// The loss of media of this duration, as the producer tells it. It may be longer than a
+    /// segment.
+    pub(crate) fn told(first: ProducedSegment, info: SegmentInfo, bytes: usize) -> Self {
+        let is_usable = (0.0..=LONGEST_LOSS_SECS).contains(&first.duration_secs);
+        Self {
+            unusable: u64::from(!is_usable),
+            ..Self::of(first, info, bytes)
+        }
+    }
+
     /// Adds the loss that follows.
     pub(crate) fn merge(&mut self, next: &Self) {
         self.duration_secs = self.usable_secs() + next.usable_secs();
@@ -50,8 +60,8 @@ impl Loss {
 
     /// A sum is valid even if it is longer than a segment may be.
     fn usable_secs(&self) -> f64 {
-        if self.segments == 1 {
-            usable(self.duration_secs).unwrap_or_default()
+        if self.segments == 1 && self.unusable > 0 {
+            0.0
         } else {
             self.duration_secs
         }
@@ -78,6 +88,19 @@ mod tests {
         assert_eq!((all.first.sequence, all.last_sequence), (100, 107));
         assert_eq!(all.longest_secs.to_bits(), 2.0_f64.to_bits());
         assert_eq!(all.duration_secs.to_bits(), 3.5_f64.to_bits());
+    }
+
+    #[test]
+    fn a_told_loss_may_be_longer_than_a_segment() {
+        let told = |secs| {
+            let first = ProducedSegment::media(0, Vec::new(), secs);
+            Loss::told(first, SegmentInfo::new(), 0)
+        };
+        let mut all = told(7_200.0);
+        all.merge(&told(604_800.5));
+        all.merge(&told(604_800.0));
+        assert_eq!(all.duration_secs.to_bits(), 612_000.0_f64.to_bits());
+        assert_eq!((all.segments, all.unusable), (3, 1));
     }
 
     #[test]

@@ -155,7 +155,8 @@ impl WriteError {
     }
 
     /// The duration in seconds: of one segment as it is, or the sum of several. In a sum, a value
-    /// that cannot be a duration (NaN, negative, above an hour) counts as zero.
+    /// that cannot be a duration (NaN, negative, above an hour) counts as zero. A loss that the
+    /// producer has [told](crate::SegmentSender::lost) may last a week.
     #[must_use]
     pub fn duration_secs(&self) -> f64 {
         self.0.loss.duration_secs

@@ -78,7 +78,9 @@ pub enum ClipErrorKind {
     NotYet,
     /// The text of a playlist cannot be made.
     Text,
-    /// The playlists go to an origin: clips are made through a sink only.
+    /// The playlists go to an [`Origin`](super::Origin). A clip must not be there before a side file
+    /// that pins its segments, and at an origin an older side file may come back. Record to a disk
+    /// beside the origin, and make the clip there.
     AtOrigin,
     /// The sink failed. The segments are pinned, because a playlist of the clip may be there: make
     /// it again, or release it.

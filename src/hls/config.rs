@@ -52,8 +52,9 @@ impl MediaPlaylist {
     ///
     /// Segments that slid out are deleted as described at [`Retention::Delete`], without a margin.
     ///
-    /// The window is measured in media time, so a segment of 0 s takes no room in it. If all
-    /// segments last 0 s, none slides out, none is deleted, and the playlist grows without bound.
+    /// The window is measured in media time, so a segment of 0 s takes no room in it. For each
+    /// second of it no more than 1,000 segments are listed, so the playlist is bounded even if all
+    /// segments last 0 s.
     ///
     /// `path` is the path hint of the playlist at the publisher's sink. It has the same root as
     /// the path hints of the segments, so that their relative URIs are right.
@@ -363,7 +364,7 @@ pub(crate) fn quoted(path: &Path) -> String {
 }
 
 /// Visible ASCII without the characters that RFC 3986 excludes, and with no query and no fragment.
-fn is_url(text: &str) -> bool {
+pub(crate) fn is_url(text: &str) -> bool {
     !text.is_empty()
         && text
             .bytes()

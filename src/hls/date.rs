@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use quick_m3u8::date::DateTime;
 
+use crate::presentation::calendar::civil;
 use crate::presentation::time::is_expressible;
 
 /// The text of a date for tags of the application: ISO 8601 and RFC 3339, in UTC, with
@@ -43,25 +44,6 @@ pub(crate) fn print(time: SystemTime) -> String {
 
 fn since_1970(time: SystemTime) -> Duration {
     time.duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
-/// Year, month and day of the Gregorian calendar, from the number of days since 1970-01-01.
-///
-/// Days are counted in eras of 400 years that begin on a 1st of March, so the leap day is the last
-/// of its year.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let of_year = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let of_month = of_year - (153 * month + 2) / 5 + 1;
-    let (month, carry) = if month < 10 {
-        (month + 3, 0)
-    } else {
-        (month - 9, 1)
-    };
-    (era * 400 + year + carry, month, of_month)
 }
 
 /// A date that [`print`] printed, as a time. Any other date, such as one that is not in UTC,

@@ -18,7 +18,8 @@ use crate::presentation::driver::inline::Shared;
 ///   playlist may only be appended to (draft-pantos-hls-rfc8216bis §6.2.1).
 /// - A range stays listed while any of its dates maps to a listed segment (bis §6.2.1), and while
 ///   its end is not known. A range with [`Cue::Pre`](super::Cue::Pre) or
-///   [`Cue::Post`](super::Cue::Post) stays for good. EVENT and VOD playlists keep all.
+///   [`Cue::Post`](super::Cue::Post) stays for good. EVENT and VOD playlists keep all. Of the
+///   ranges without an end and of those that stay for good there are at most 1,024.
 /// - Ranges that were published are known again after a resume.
 ///
 /// Ranges wait for the first segment with a date
@@ -75,6 +76,8 @@ impl DateRanges {
     ///   [`Cue`](super::DateRangeErrorKind::Cue)).
     /// - The range overlaps another one of a class whose ranges end on the next
     ///   ([`Overlap`](super::DateRangeErrorKind::Overlap)).
+    /// - There are too many ranges that never leave, or that wait for a date
+    ///   ([`TooMany`](super::DateRangeErrorKind::TooMany)).
     /// - The presentation has no dates ([`Undated`](super::DateRangeErrorKind::Undated)), or has
     ///   ended ([`Ended`](super::DateRangeErrorKind::Ended)).
     ///

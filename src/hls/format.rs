@@ -12,9 +12,10 @@ use super::multivariant::{
 use super::render::{Kept, Settled, render, render_clip};
 use super::start::Start;
 use super::tags::{self, TagError, TagErrorKind};
+use crate::presentation::beside::Beside;
 use crate::presentation::config::Dates;
 use crate::presentation::date_range::DateRange;
-use crate::presentation::format::{Format, Refused, Text, View};
+use crate::presentation::format::{Format, Refused, Stored, Text, Unlistable, View};
 use crate::presentation::pins::{Cut, clip_path};
 use crate::presentation::rendition::Rendition;
 use crate::presentation::time::{Micros, SECOND};
@@ -25,6 +26,8 @@ pub(crate) struct Hls {
     pub(crate) playlists: Vec<Playlist>,
     /// Its manifest comes before those of the playlists.
     pub(crate) multivariant: Option<MultivariantPlaylist>,
+    /// Their manifests stand between that one and those of the playlists.
+    pub(crate) beside: Beside,
     main: Main,
 }
 
@@ -168,7 +171,10 @@ fn refused(error: &TagError) -> Refused {
 
 impl Format for Hls {
     fn render(&mut self, manifest: usize, view: &View<'_>) -> io::Result<Text> {
-        let first = usize::from(self.multivariant.is_some());
+        if let Some(text) = self.beside.render(manifest, view) {
+            return text;
+        }
+        let first = usize::from(self.multivariant.is_some()) + self.beside.count();
         let Some(rendition) = manifest.checked_sub(first) else {
             return self.main(view);
         };
@@ -178,13 +184,27 @@ impl Format for Hls {
         render(&playlist.config, settled, rendition, &mut playlist.kept)
     }
 
+    fn follow(&mut self, view: &View<'_>) {
+        self.beside.follow(view);
+    }
+
+    fn unlistable(&self, rendition: &Path, segment: &Stored<'_>) -> Option<Unlistable> {
+        self.beside.unlistable(rendition, segment)
+    }
+
     /// A measured bandwidth needs a stored segment.
-    fn is_ready(&self, _: usize, view: &View<'_>) -> bool {
-        let main = self.multivariant.as_ref();
+    fn is_ready(&self, manifest: usize, view: &View<'_>) -> bool {
+        if self.beside.has(manifest) {
+            return self.beside.is_ready(manifest, view);
+        }
+        let main = self.multivariant.as_ref().filter(|_| manifest == 0);
         main.is_none_or(|main| main.bandwidths_in(&self.listed(view)).is_ok())
     }
 
-    fn is_outdated(&self, _: usize, view: &View<'_>) -> bool {
+    fn is_outdated(&self, manifest: usize, view: &View<'_>) -> bool {
+        if self.beside.has(manifest) {
+            return false;
+        }
         let main = self.multivariant.as_ref();
         let found = main.map(|main| main.bandwidths_in(&self.listed(view)));
         let Some(Ok((bandwidths, notices))) = found else {
@@ -200,7 +220,7 @@ impl Format for Hls {
     }
 
     fn clip(&self, manifest: usize, view: &View<'_>, cut: &Cut) -> io::Result<Vec<u8>> {
-        let first = usize::from(self.multivariant.is_some());
+        let first = usize::from(self.multivariant.is_some()) + self.beside.count();
         let Some(rendition) = manifest.checked_sub(first) else {
             let playlist = self.multivariant.as_ref().ok_or(io::ErrorKind::NotFound)?;
             let clip = |path: &Path| clip_path(path, &cut.name);

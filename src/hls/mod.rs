@@ -5,6 +5,7 @@
 //! A [`MediaPlaylist`] is the configuration. A [`MediaPlaylistPublisher`] takes the items of the
 //! iteration and publishes the playlist through a [`SegmentSink`](crate::SegmentSink) of its own,
 //! or to an [`Origin`], whose sink is called on a thread of its own.
+//! Types that are not of HLS alone call a playlist a manifest.
 //! Clauses (§) are those of RFC 8216, unless the draft that revises it
 //! (draft-pantos-hls-rfc8216bis) is named.
 

@@ -1,6 +1,7 @@
 //! The multivariant playlist: it names the media playlists and describes each of them.
 
 mod bandwidth;
+mod formats;
 mod groups;
 mod media;
 mod variant;
@@ -144,7 +145,8 @@ impl MultivariantPlaylist {
     ///
     /// # Errors
     ///
-    /// - A media playlist that it names is not among `publishers`, or is not published yet.
+    /// - A media playlist that it names is not among `publishers`, or is not published yet. At
+    ///   several [origins](Variant::base_url) it has a publisher for each.
     /// - A media playlist has the path of this one, or two of them have one path, on a file system
     ///   that ignores case, or dots and spaces at the end of a name.
     /// - The media playlists differ in their target duration, in whether they have dates, or in
@@ -155,6 +157,8 @@ impl MultivariantPlaylist {
     /// - Two groups of a type have different members, or members of one name that differ in more
     ///   than they may (bis §4.4.6.1.1).
     /// - A variant does not name all codecs that the renditions of its groups have.
+    /// - The codecs of a variant cannot be all of its media: see [`codecs`](Variant::codecs).
+    /// - A declared bandwidth is 0, or an average is above its peak.
     /// - Some variants have a score, and others have none.
     /// - There are closed captions, and [none](MultivariantPlaylist::no_closed_captions) are
     ///   declared.
@@ -201,7 +205,6 @@ impl MultivariantPlaylist {
         renamed
     }
 
-    /// The text for the media playlists of a presentation, and what is to be noticed about it.
     /// The text for the media playlists of a presentation.
     pub(crate) fn text(
         &self,
@@ -254,10 +257,12 @@ impl MultivariantPlaylist {
                 return refuse(format!("it would replace its media playlist {shown}"));
             }
             let is_it = |it: &&&dyn Rendition| uri::plain(it.path()).is_ok_and(|it| it == plain);
-            let Some(publisher) = publishers.iter().find(is_it) else {
+            let mut found = publishers.iter().filter(is_it).peekable();
+            if found.peek().is_none() {
                 return refuse(format!("its media playlist {shown} has no publisher"));
-            };
-            let Some(shared) = publisher.shared() else {
+            }
+            // At several origins it has several publishers.
+            let Some(shared) = found.map(|it| it.shared()).collect::<Option<Vec<_>>>() else {
                 return refuse(format!("its media playlist {shown} was not published yet"));
             };
             for (other, _) in &known {
@@ -269,21 +274,23 @@ impl MultivariantPlaylist {
                     ));
                 }
             }
-            if let Some((first, of_first)) = known.first()
-                && let Some(how) = shared.differs_from(of_first)
-            {
-                return refuse(format!(
-                    "the media playlists {shown} and {} differ: {how}",
-                    quoted(first)
-                ));
+            for shared in shared {
+                if let Some((first, of_first)) = known.first()
+                    && let Some(how) = shared.differs_from(of_first)
+                {
+                    return refuse(format!(
+                        "the media playlists {shown} and {} differ: {how}",
+                        quoted(first)
+                    ));
+                }
+                // "A tag that appears in both MUST have the same value" (bis §4.4.2).
+                if self.start.is_some() && shared.start.is_some() && self.start != shared.start {
+                    return refuse(format!(
+                        "its EXT-X-START differs from that of its media playlist {shown}"
+                    ));
+                }
+                known.push((path, shared));
             }
-            // "A tag that appears in both MUST have the same value" (bis §4.4.2).
-            if self.start.is_some() && shared.start.is_some() && self.start != shared.start {
-                return refuse(format!(
-                    "its EXT-X-START differs from that of its media playlist {shown}"
-                ));
-            }
-            known.push((path, shared));
         }
         Ok(())
     }
@@ -297,6 +304,10 @@ impl MultivariantPlaylist {
         groups::check_members(&self.media)?;
         groups::check_groups(&self.media)?;
         groups::check_codecs(&self.variants, &self.media)?;
+        for variant in &self.variants {
+            formats::check(variant)?;
+            variant.check_bandwidths()?;
+        }
         self.check_captions()?;
         self.check_scores()
     }
@@ -362,7 +373,7 @@ impl MultivariantPlaylist {
         }
         for (variant, bandwidths) in self.variants.iter().zip(bandwidths) {
             lines.push(variant.tag(*bandwidths, self.has_no_closed_captions)?);
-            lines.push(uri::reference(folder, &variant.playlist)?);
+            lines.push(variant.uri(folder)?);
         }
         // The last line ends as well.
         lines.push(String::new());

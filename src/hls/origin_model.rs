@@ -29,6 +29,8 @@ enum Answer {
     Refused,
     /// It stores the text and does not answer.
     Silent,
+    /// It neither stores the text nor answers.
+    Lost,
     /// It does not answer, and stores the text later by this time.
     Delayed(Duration),
 }
@@ -74,22 +76,18 @@ impl Origin {
         }
     }
 
-    /// A client finds what the playlist names, and another session can resume it, whenever the
-    /// process dies.
+    /// A client finds what the playlist names, and another session can resume it and deletes all
+    /// that it does not name, whenever the process dies.
     fn check(&self) {
-        let (playlist, state) = self.with(|state| {
+        let (playlist, state, deleted) = self.with(|state| {
             let playlist = state.objects.get("live.m3u8").cloned();
-            if let Some(text) = &playlist {
-                let named = text.lines().filter(|line| !line.starts_with('#'));
-                for name in named {
-                    assert!(
-                        !state.deleted.contains(name),
-                        "{name} is deleted and listed"
-                    );
-                }
-            }
-            (playlist, state.objects.get(".live.m3u8.state").cloned())
+            let side_file = state.objects.get(".live.m3u8.state").cloned();
+            (playlist, side_file, state.deleted.clone())
         });
+        let named: Vec<String> = playlist.iter().flat_map(|text| named(text)).collect();
+        for name in &named {
+            assert!(!deleted.contains(name), "{name} is deleted and listed");
+        }
         let Some(playlist) = playlist.filter(|it| !it.contains("ENDLIST")) else {
             return;
         };
@@ -101,8 +99,23 @@ impl Origin {
         };
         let sink = crate::sink::from_fn(|_| Ok(()));
         let resumed = MediaPlaylistPublisher::resume(live(), sink, &previous);
-        drop(resumed.expect("a later session can resume it"));
+        let resumed = resumed.expect("a later session can resume it");
+        let first: u64 = named[0].trim_end_matches(".ts").parse().expect("a number");
+        for name in (0..first).map(|number| format!("{number}.ts")) {
+            let waits = resumed
+                .waiting_for_deletion()
+                .any(|it| it == Path::new(&name));
+            assert!(
+                waits || deleted.contains(&name) || named.contains(&name),
+                "{name} is forgotten"
+            );
+        }
     }
+}
+
+fn named(playlist: &str) -> impl Iterator<Item = String> {
+    let names = playlist.lines().filter(|line| !line.starts_with('#'));
+    names.map(str::to_owned)
 }
 
 /// A sink to the origin. Each call takes some time and has an answer.
@@ -130,6 +143,7 @@ impl SegmentSink for Connection {
                 self.0.store(path, text);
                 timed_out
             }
+            Answer::Lost => timed_out,
             Answer::Delayed(by) => {
                 let due = self.0.1.passed() + by;
                 let path = path.to_owned();
@@ -145,7 +159,7 @@ impl SegmentSink for Connection {
         self.0.1.wait(takes);
         self.0.settle();
         match answer {
-            Answer::Busy | Answer::Refused => Err(SinkError::transient("503")),
+            Answer::Busy | Answer::Refused | Answer::Lost => Err(SinkError::transient("503")),
             Answer::Stored | Answer::Silent | Answer::Delayed(_) => {
                 self.0.with(|state| {
                     state.objects.remove(&path);
@@ -402,6 +416,33 @@ fn a_file_whose_name_is_in_use_again_is_not_deleted() {
     assert!(!deleted(&live).contains(&oldest), "{oldest}");
 }
 
+/// Every request in turn has an unknown outcome: it is carried out at once, later or never. The
+/// model checks each state that a killed process would leave.
+#[test]
+fn a_playlist_can_be_resumed_whichever_request_has_an_unknown_outcome() {
+    let outcomes = [0, 5, 10, 15, 19].map(|tenths| Some(Duration::from_millis(100 * tenths)));
+    for outcome in outcomes.into_iter().chain([None]) {
+        for cut in 1..30 {
+            let mut requests = 0;
+            let mut live = Live::new(move |_: &str| {
+                requests += 1;
+                match outcome {
+                    _ if requests != cut => (MOMENT, Answer::Stored),
+                    Some(delay) => (MOMENT, Answer::Delayed(delay)),
+                    None => (MOMENT, Answer::Lost),
+                }
+            });
+            for number in 0..14 {
+                live.run(secs(number));
+                live.push();
+            }
+            live.run(secs(30));
+            let last = live.shown(secs(30));
+            assert!(last.ends_with("13.ts\n"), "{cut}, {outcome:?}:\n{last}");
+        }
+    }
+}
+
 /// The same on every run.
 struct Random(u64);
 
@@ -427,16 +468,16 @@ fn script(seed: u64) {
     let is_healed = Arc::new(Mutex::new(false));
     let healed = Arc::clone(&is_healed);
     let mut answers = Random(seed ^ 0xFFFF);
-    let mut live = Live::new(move |path: &str| {
+    let mut live = Live::new(move |_: &str| {
         let takes = answers.tenths(25);
         if *healed.lock().unwrap() || answers.below(10) >= trouble {
             return (takes, Answer::Stored);
         }
-        let answer = match answers.below(4) {
+        let answer = match answers.below(5) {
             0 => Answer::Refused,
             1 => Answer::Busy,
-            // A side file that comes back late would not know the playlist.
-            2 if path == "live.m3u8" => Answer::Delayed(answers.tenths(20)),
+            3 => Answer::Lost,
+            2 => Answer::Delayed(answers.tenths(20)),
             _ => Answer::Silent,
         };
         (takes, answer)

@@ -9,12 +9,14 @@ use std::time::{Duration, SystemTime};
 use super::clip::{Clip, ClipError, Clipped};
 use super::config::MediaPlaylist;
 use super::date_ranges::DateRanges;
+use super::format::is_taken;
 use super::multivariant::MultivariantPlaylist;
 use super::previous::Previous;
 use super::publisher::MediaPlaylistPublisher;
 use super::setup::{Setup, refuse};
+use crate::presentation::config::Settings;
 use crate::presentation::error::ResumeError;
-use crate::presentation::format::{Manifest, ManifestKind};
+use crate::presentation::format::{Format, Manifest, ManifestKind};
 use crate::presentation::limit::Usage;
 use crate::presentation::origin::Destination;
 use crate::presentation::reserved::Reserved;
@@ -37,7 +39,7 @@ use crate::uri;
 /// - A discontinuity or a date that one rendition tells belongs to its number, in all renditions.
 /// - [Date ranges](Presentation::date_ranges) are listed in all renditions.
 /// - Renditions meet by the `sequence` of their segments. The number that is pushed first begins
-///   the presentation.
+///   the presentation. A segment that repeats the number before it is not listed.
 /// - A rendition that ended holds up nobody, nor does one whose publisher was dropped.
 ///
 /// ```
@@ -101,7 +103,9 @@ impl Presentation {
         let mut core = self.0.core();
         if !core.publications.is_empty() {
             drop(core);
-            return refuse("the multivariant playlist must be given once, before any rendition");
+            return refuse(
+                "the multivariant playlist must be given once, before any rendition and MPD",
+            );
         }
         core.add_manifest(Manifest {
             path: playlist.path().to_path_buf(),
@@ -113,8 +117,41 @@ impl Presentation {
         Ok(self)
     }
 
-    /// The media time by which a rendition may be behind the furthest one. The default is one
-    /// target duration. A VOD playlist waits for every rendition.
+    /// Publishes a manifest of another format, which lists what the playlists list.
+    #[cfg_attr(not(feature = "dash"), expect(dead_code, reason = "there is none"))]
+    pub(crate) fn beside(mut self, path: PathBuf, format: Box<dyn Format>) -> io::Result<Self> {
+        if is_taken(&path, &self.0.own_names()) {
+            return refuse("another manifest of the presentation has this path");
+        }
+        let mut core = self.0.core();
+        if !core.renditions.is_empty() {
+            drop(core);
+            return refuse("a manifest of another format must be given before any rendition");
+        }
+        let manifest = core.publications.len();
+        core.add_manifest(Manifest {
+            path: path.clone(),
+            covers: Vec::new(),
+            kind: ManifestKind::Beside,
+        });
+        core.format.beside.add(manifest, format);
+        drop(core);
+        self.0.beside.push(path);
+        Ok(self)
+    }
+
+    /// What the renditions share.
+    #[cfg_attr(
+        not(feature = "dash"),
+        expect(dead_code, reason = "no other format asks")
+    )]
+    pub(crate) fn settings(&self) -> Settings {
+        self.0.core().settings.clone()
+    }
+
+    /// The media time by which a rendition may be behind the furthest one, and no more than 1,000
+    /// numbers for each second of it. The default is one target duration. A VOD playlist waits for
+    /// every rendition.
     pub fn max_lag(self, lag: Duration) -> Self {
         self.0.core().settings.max_lag = Some(from_duration(lag));
         self

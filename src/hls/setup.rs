@@ -33,6 +33,8 @@ use crate::sink::{SegmentSink, WriteContext};
 /// A presentation whose renditions are not all known yet.
 pub(super) struct Setup {
     pub(super) shared: Arc<Shared<Hls>>,
+    /// The names of the manifests beside the playlists.
+    pub(crate) beside: Vec<PathBuf>,
     pub(super) playlist: MediaPlaylist,
     pub(super) clock: Clock,
     pub(super) wall_clock: WallClock,
@@ -44,6 +46,7 @@ impl Setup {
         let core = Core::new(Hls::default(), playlist.settings());
         Self {
             shared: Arc::new(Shared::new(core)),
+            beside: Vec::new(),
             playlist,
             clock: Arc::new(move || start.elapsed()),
             wall_clock: Arc::new(SystemTime::now),
@@ -57,6 +60,7 @@ impl Setup {
         let main = core.format.multivariant.iter();
         main.map(|it| it.path().to_path_buf())
             .chain(media)
+            .chain(self.beside.iter().cloned())
             .collect()
     }
 
@@ -81,14 +85,14 @@ impl Setup {
         let (path, state_path) = (playlist.path.clone(), playlist.state_path());
         let refuse = |refusal: Refusal| ResumeError::new(&path, refusal);
         let parsed = parse(&previous.playlist, &playlist).map_err(refuse)?;
-        let state = match &previous.state {
+        let mut state = match &previous.state {
             None => State::default(),
             Some(text) => read_state(text, &state_path, previous)?,
         };
         let configuration = ResumeErrorKind::Configuration;
         let is_valid = playlist.validate();
         is_valid.map_err(|error| refuse(Refusal::new(configuration, error.to_string())))?;
-        check(&parsed, previous, &state).map_err(refuse)?;
+        check(&parsed, previous, &mut state).map_err(refuse)?;
         let ranges = self.core().resume_ranges(&parsed.rendition);
         ranges.map_err(|error| refuse(Refusal::new(configuration, error.to_string())))?;
         let Parsed { rendition, settled } = parsed;
@@ -154,8 +158,9 @@ impl Setup {
                 state_header: STATE_HEADER,
             },
         });
-        if core.format.multivariant.is_some() {
-            core.publications[0].manifest.covers.push(index);
+        let others = core.publications.iter_mut();
+        for it in others.filter(|it| it.manifest.state().is_none()) {
+            it.manifest.covers.push(index);
         }
         core.format.playlists.push(Playlist::new(playlist, version));
         core.renditions.push(rendition);
@@ -193,6 +198,9 @@ impl Setup {
             retention.spare(|file| rendition.names(file));
         }
         it.resumed(end, ranges);
+        let files: Vec<_> = it.files_waiting().map(Path::to_path_buf).collect();
+        // The text of an earlier session may name them.
+        core.stand_beside(&files);
     }
 
     /// Makes a clip through a sink of its own.
@@ -265,15 +273,25 @@ fn set_sizes(rendition: &mut Rendition, state: &State) {
     });
 }
 
-/// The text is at least the last published one, and not another one than its side file says.
-fn check(parsed: &Parsed, previous: &Previous, state: &State) -> Result<(), Refusal> {
+/// The text is at least the last published one, and one that its side file knows.
+///
+/// At an origin an older side file may come back. A text that goes further than all that it knows
+/// is a newer one, and what the side file says is still true. The files that left since are among
+/// those that it calls the next ones.
+fn check(parsed: &Parsed, previous: &Previous, state: &mut State) -> Result<(), Refusal> {
     if parsed.rendition.end() < state.published.number {
         return Err(Refusal::new(
             ResumeErrorKind::Damaged,
             "it is truncated: published segments are missing",
         ));
     }
+    let leaving = std::mem::take(&mut state.leaving);
     if !state.texts.may_be(&previous.playlist) {
+        let reach = parsed.rendition.reach();
+        if state.newest.is_some_and(|newest| newest < reach) {
+            state.retired.extend(leaving);
+            return Ok(());
+        }
         return Err(Refusal::new(
             ResumeErrorKind::Damaged,
             "it is truncated, or not the playlist of its side file",

@@ -11,11 +11,20 @@ use super::rendition::{Life, Rendition};
 use super::time::is_expressible;
 use super::told::Told;
 
+/// How many ranges may wait for the first number with a date.
+const MOST_UNLISTED: usize = 1_024;
+
 impl<F: Format> Core<F> {
     /// Lists a range, or what it says besides the range of the same id. Returns whether that is
     /// anything.
     pub(crate) fn announce(&mut self, range: &DateRange) -> Result<bool, DateRangeError> {
         self.check_dates(range.id())?;
+        self.common.ranges.check_room(range)?;
+        if self.common.unlisted_ranges.len() >= MOST_UNLISTED {
+            let reason = format!("{MOST_UNLISTED} ranges wait, and no date has come");
+            let kind = DateRangeErrorKind::TooMany;
+            return Err(DateRangeError::new(range.id(), kind, reason));
+        }
         let merged = self.common.ranges.merged(range)?;
         self.put_range(merged)
     }

@@ -49,6 +49,7 @@ impl<F: Format> Core<F> {
                 content: Content::Missing(None),
                 start,
                 end,
+                time: None,
                 micros: fact.micros,
                 starts_discontinuity: fact.starts_discontinuity,
                 initialisation: last.and_then(|last| last.initialisation.clone()),

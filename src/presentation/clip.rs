@@ -1,6 +1,6 @@
 //! Clips: manifests of a part of the timeline, which name its files and pin them.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -75,6 +75,10 @@ impl<F: Format> Core<F> {
         let mut planned = Vec::new();
         for p in 0..self.publications.len() {
             let manifest = &self.publications[p].manifest;
+            if manifest.is_beside() {
+                // A clip is for players of the format that keeps the segments.
+                continue;
+            }
             let path = clip_path(&manifest.path, name);
             let exists = |it: &Pins| it.name == name && it.has_landed;
             if self.publications[p].clips.iter().any(exists) {
@@ -143,7 +147,7 @@ impl<F: Format> Core<F> {
             name: cut.name.clone(),
             until,
             stays: 0,
-            files: HashSet::new(),
+            files: BTreeSet::new(),
             has_landed: false,
             is_gone: false,
         };
@@ -199,7 +203,7 @@ impl<F: Format> Core<F> {
                 });
             }
         }
-        let is_index = |it: &&mut Publication| it.manifest.state().is_none();
+        let is_index = |it: &&mut Publication| it.manifest.is_index();
         for it in self.publications.iter_mut().filter(is_index) {
             it.clips.extend(clips.iter().cloned());
         }
@@ -219,7 +223,7 @@ impl<F: Format> Core<F> {
     /// The manifest of a clip that is over: of this manifest, or of one that names others and has
     /// no side file.
     fn clip_that_is_over(&self, p: usize) -> Option<(usize, &Pins)> {
-        let is_index = |p: &usize| self.publications[*p].manifest.state().is_none();
+        let is_index = |p: &usize| self.publications[*p].manifest.is_index();
         let index = (0..self.publications.len()).find(is_index);
         let mut clips = index.into_iter().chain([p]).flat_map(|p| {
             let clips = self.publications[p].clips.iter();

@@ -97,7 +97,7 @@ impl<F: Format> Shared<F> {
                 write,
                 deletion: (write == Write::Nothing).then_some(A_PUSH),
             };
-            // The multivariant manifest names the others, so it goes first.
+            // The manifest that names the others goes first.
             for p in publications.clone() {
                 let done = self.drive(p, request, Busy::Wait, sinks);
                 done.into_iter().for_each(|done| outcome.append(done));

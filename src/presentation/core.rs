@@ -92,6 +92,7 @@ impl<F: Format> Core<F> {
         }
         self.place_ranges();
         self.name_clips();
+        self.follow();
         self.count_changes();
     }
 
@@ -148,7 +149,15 @@ impl<F: Format> Core<F> {
 
     fn settled(&mut self) {
         self.slide();
+        self.follow();
         self.count_changes();
+    }
+
+    fn follow(&mut self) {
+        self.format.follow(&View {
+            settings: &self.settings,
+            renditions: &self.renditions,
+        });
     }
 
     /// Gives each manifest that changed a new version.
@@ -158,7 +167,7 @@ impl<F: Format> Core<F> {
             renditions: &self.renditions,
         };
         for (p, it) in self.publications.iter_mut().enumerate() {
-            if it.manifest.state().is_none() {
+            if !it.manifest.names_segments() {
                 let may_change = it.tried == it.version && !it.is_refused;
                 if may_change && self.format.is_outdated(p, &view) {
                     it.version += 1;
@@ -219,6 +228,7 @@ impl<F: Format> Core<F> {
     /// Whether any manifest names the file, or any that may stand now.
     pub(crate) fn may_name(&self, file: &Path) -> bool {
         self.renditions.iter().any(|it| it.may_name(file))
+            || self.publications.iter().any(|it| it.standing.has(file))
     }
 
     /// Whether the manifest has ended, with all that it covers.

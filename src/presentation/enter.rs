@@ -1,17 +1,19 @@
 //! What a pushed item tells about the numbers of its rendition.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::config::Dates;
 use super::core::Core;
 use super::entry::{Content, Initialisation};
-use super::format::{Format, Refused};
-use super::measure::{LONGEST_JUMP, compare, measured};
+use super::format::{Format, Refused, Stored};
+use super::measure::{LONGEST_JUMP, compare, exact, measured};
 use super::notice::Notice;
 use super::time::{Time, to_duration};
 use super::told::{Own, Told};
 use crate::error::WriteError;
 use crate::segment::{ProducedSegment, SegmentInfo};
+use crate::uri;
 
 /// Why a line about a date range is refused.
 pub(crate) const OTHER_RANGE: &str = "it contradicts the date range of the same id";
@@ -54,7 +56,11 @@ impl<F: Format> Core<F> {
                     self.take_info(r, error.last_sequence(), info, notices);
                 } else {
                     self.take_info(r, error.sequence(), info, notices);
-                    self.missing(r, error.segment(), info, notices);
+                    // A loss that the producer has told may be longer than a segment.
+                    let told = (error.unusable_durations() == 0).then(|| error.duration_secs());
+                    let told = told.map(Time::from_secs);
+                    let duration = exact(info).or(told);
+                    self.missing(r, error.segment(), duration, info, notices);
                 }
             }
         }
@@ -68,24 +74,34 @@ impl<F: Format> Core<F> {
         notices: &mut Vec<Notice>,
     ) {
         let sequence = segment.sequence;
+        let hint = segment.path_hint.as_deref();
+        let named = hint.and_then(|hint| uri::plain(hint).ok());
+        // Missing numbers may let an entry with the same name slide out. Its file is the new one.
+        if let Some(file) = &named {
+            self.renditions[r].entries.expect(file);
+        }
         self.number(r, sequence, info.time(), notices);
+        if let Some(file) = &named {
+            self.renditions[r].entries.came(file);
+        }
         self.take_info(r, sequence, info, notices);
         let it = &mut self.renditions[r];
+        let measured = measured(segment, info);
         let Some(file) = it.name(segment, notices) else {
-            return self.missing(r, segment, info, notices);
+            return self.missing(r, segment, measured, info, notices);
         };
         it.overwritten_by_media(&file);
-        let Some(duration) = measured(segment, info) else {
-            notices.push(Notice::UnusableDuration { sequence });
-            self.missing(r, segment, info, notices);
+        let Some(duration) = measured else {
+            self.missing(r, segment, None, info, notices);
             return self.renditions[r].retire(file, 0, segment.byte_len() as u64);
         };
         if let Initialisation::Lost { .. } = it.next.initialisation {
             notices.push(Notice::Undecodable { sequence });
-            self.missing(r, segment, info, notices);
+            self.missing(r, segment, measured, info, notices);
             return self.renditions[r].retire(file, 0, segment.byte_len() as u64);
         }
         compare(segment, info, notices);
+        self.check_listable(r, &file, sequence, info, notices);
         let skip = self.skip(r, sequence, info.time(), notices);
         self.check_length(r, sequence, skip, duration, notices);
         let told = Told {
@@ -93,27 +109,61 @@ impl<F: Format> Core<F> {
             bytes: segment.byte_len() as u64,
             sequence,
             duration,
+            time: info.time(),
             skip,
             own: Some(self.own(r)),
         };
         self.tell(r, told, notices);
     }
 
-    /// Tells about a segment that cannot be listed. An invalid duration counts as one target
+    /// Reports a segment that some manifest will leave out.
+    fn check_listable(
+        &self,
+        r: usize,
+        file: &Path,
+        sequence: u64,
+        info: &SegmentInfo,
+        notices: &mut Vec<Notice>,
+    ) {
+        let it = &self.renditions[r];
+        let has_landed = matches!(it.next.initialisation, Initialisation::Landed { .. });
+        let stored = Stored {
+            file,
+            sequence,
+            time: info.time(),
+            has_initialisation: has_landed || it.last_map().is_some(),
+        };
+        if let Some(unlistable) = self.format.unlistable(&it.path, &stored) {
+            notices.push(Notice::Unlistable {
+                sequence,
+                path: file.to_path_buf(),
+                manifest: unlistable.manifest,
+                reason: unlistable.why,
+            });
+        }
+    }
+
+    /// Tells about a segment that cannot be listed. Without a valid duration it counts as one target
     /// duration.
     fn missing(
         &mut self,
         r: usize,
         segment: &ProducedSegment,
+        duration: Option<Time>,
         info: &SegmentInfo,
         notices: &mut Vec<Notice>,
     ) {
-        let duration = measured(segment, info).unwrap_or_else(|| self.usual_duration(r));
+        let duration = duration.unwrap_or_else(|| {
+            let sequence = segment.sequence;
+            notices.push(Notice::UnusableDuration { sequence });
+            self.usual_duration(r)
+        });
         let told = Told {
             content: self.renditions[r].missing(segment),
             bytes: 0,
             sequence: segment.sequence,
             duration,
+            time: None,
             skip: self.skip(r, segment.sequence, info.time(), notices),
             own: Some(self.own(r)),
         };
@@ -132,7 +182,11 @@ impl<F: Format> Core<F> {
         it.longest_lost = it.longest_lost.max(longest);
         let segments = error.segments();
         let mut time = Time::from_secs(error.duration_secs());
-        time = time + usual.times(error.unusable_durations());
+        if error.unusable_durations() > 0 {
+            let sequence = error.sequence();
+            notices.push(Notice::UnusableDuration { sequence });
+            time = time + usual.times(error.unusable_durations());
+        }
         // Numbers that were missing between them were lost as well.
         let numbers = error.last_sequence().checked_sub(error.sequence());
         let count = numbers
@@ -159,6 +213,7 @@ impl<F: Format> Core<F> {
                 bytes: 0,
                 sequence: error.sequence(),
                 duration,
+                time: None,
                 skip: Time::ZERO,
                 own: Some(self.own(r)),
             };
@@ -246,6 +301,9 @@ impl<F: Format> Core<F> {
         let horizon = self.common.horizon;
         let it = &mut self.renditions[r];
         let step = it.next.step;
+        if std::mem::take(&mut it.next.is_repeated) {
+            return self.too_late(r, step - 1, told, notices);
+        }
         it.next.step += 1;
         it.next.last_duration = Some(told.duration);
         if step >= horizon {
@@ -257,7 +315,7 @@ impl<F: Format> Core<F> {
         self.too_late(r, step, told, notices);
     }
 
-    /// The number has settled without this rendition, and does not change. The state of the segment
+    /// The number has settled without this rendition, or the rendition has told about it. The state of the segment
     /// holds for the next one.
     fn too_late(&mut self, r: usize, step: i64, told: Told, notices: &mut Vec<Notice>) {
         let it = &mut self.renditions[r];

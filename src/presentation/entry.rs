@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::time::{Micros, Time};
+use crate::segment::MediaTime;
 
 /// A listed media segment, or the gap for one that is missing.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +14,12 @@ pub(crate) struct Entry {
     /// When it begins and ends on the rendition's own timeline, exactly.
     pub(crate) start: Time,
     pub(crate) end: Time,
+    /// The producer's own media time; `None` if it gave none, or if a manifest was read back.
+    #[cfg_attr(
+        not(feature = "dash"),
+        expect(dead_code, reason = "some formats need no media time")
+    )]
+    pub(crate) time: Option<MediaTime>,
     /// The declared duration: the rounded end less the rounded start, and no more than the target
     /// duration allows.
     pub(crate) micros: Micros,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::notice::Notice;
 use crate::error::SinkError;
 
-/// A push, a `finish` or a `suspend` that did not publish the playlist.
+/// A push, a `finish` or a `suspend` that did not publish the manifest.
 ///
 /// If the kind is [`PublishErrorKind::Sink`], the pushed item is entered all the same, and the next
 /// push publishes it. Otherwise no item was entered.
@@ -21,12 +21,12 @@ pub struct PublishError(Box<Inner>);
 pub enum PublishErrorKind {
     /// The publisher's sink failed.
     Sink,
-    /// The time to finish was over before the origin had the playlist for certain.
+    /// The time to finish was over before the origin had the manifest for certain.
     TimedOut,
-    /// The playlist takes no more items: it has ended, or its numbers are used up.
+    /// The manifest takes no more items: it has ended, or its numbers are used up.
     Ended,
-    /// The call does not fit the playlist: there is nothing to publish, a VOD playlist cannot be
-    /// suspended, or a multivariant playlist contradicts its media playlists.
+    /// The call does not fit the manifest: there is nothing to publish, a manifest that
+    /// is published at its end only cannot be suspended, or an index contradicts its manifests.
     Invalid,
 }
 
@@ -127,24 +127,24 @@ impl From<PublishError> for io::Error {
     }
 }
 
-/// An existing playlist that cannot be resumed. It is left unchanged.
+/// An existing manifest that cannot be resumed. It is left unchanged.
 #[derive(Debug)]
 pub struct ResumeError {
     path: PathBuf,
     refusal: Refusal,
 }
 
-/// Why a playlist cannot be resumed.
+/// Why a manifest cannot be resumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ResumeErrorKind {
-    /// The playlist is empty, truncated or no playlist, or published segments are missing in it.
+    /// The manifest is empty, truncated or no manifest, or published segments are missing in it.
     Damaged,
-    /// The playlist was not written by this publisher.
+    /// The manifest was not written by this publisher.
     Foreign,
-    /// The playlist has ended, or its numbers are used up, and must not change.
+    /// The manifest has ended, or its numbers are used up, and must not change.
     Ended,
-    /// The playlist differs from the configuration, or the configuration is invalid.
+    /// The manifest differs from the configuration, or the configuration is invalid.
     Configuration,
     /// The side file is truncated, or was not written by this publisher.
     State,
@@ -172,13 +172,13 @@ impl ResumeError {
         }
     }
 
-    /// Why the playlist cannot be resumed.
+    /// Why the manifest cannot be resumed.
     #[must_use]
     pub fn kind(&self) -> ResumeErrorKind {
         self.refusal.kind
     }
 
-    /// The path hint of the playlist or of its side file.
+    /// The path hint of the manifest or of its side file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

@@ -1,4 +1,5 @@
-//! Fingerprints of the texts that may stand at the destination of a manifest.
+//! The texts that may stand at the destination of a manifest: their fingerprints, and how far they
+//! go.
 
 use super::visits;
 
@@ -68,6 +69,16 @@ impl Fingerprints {
         let known = words.iter().map(|word| u64::from_str_radix(word, 16).ok());
         known.collect::<Option<Vec<u64>>>().map(Self::OneOf)
     }
+}
+
+/// How far a text of a manifest goes. Of two texts the newer one has the greater reach, and a
+/// truncated one a smaller reach than the whole.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Reach {
+    /// The number after the last entry.
+    pub(crate) number: u64,
+    /// How many date ranges stand behind the last entry.
+    pub(crate) ranges: usize,
 }
 
 /// The fingerprint of the last text, so that a text that begins like it is not read from its

@@ -1,7 +1,7 @@
 //! A manifest format on top of a presentation.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::config::Settings;
 use super::date_range::DateRange;
@@ -9,11 +9,23 @@ use super::notice::Notice;
 use super::pins::Cut;
 use super::rendition::Rendition;
 use super::time::{Micros, SECOND};
+use crate::segment::MediaTime;
 
 /// The words of a format. It owns what it keeps of its texts. No I/O.
 pub(crate) trait Format: Send + 'static {
     /// The whole text of this manifest.
     fn render(&mut self, manifest: usize, view: &View<'_>) -> io::Result<Text>;
+
+    /// Takes the entries that came and forgets those that left. Called after each change.
+    fn follow(&mut self, view: &View<'_>) {
+        let _ = view;
+    }
+
+    /// Whether one of its manifests cannot list a stored segment of the rendition at this path.
+    fn unlistable(&self, rendition: &Path, segment: &Stored<'_>) -> Option<Unlistable> {
+        let _ = (rendition, segment);
+        None
+    }
 
     /// Whether enough is known for this manifest of others.
     fn is_ready(&self, manifest: usize, view: &View<'_>) -> bool {
@@ -75,6 +87,26 @@ pub(crate) struct Refused {
     pub(crate) why: &'static str,
 }
 
+/// A segment that is about to be listed.
+#[derive(Debug)]
+#[cfg_attr(
+    not(feature = "dash"),
+    expect(dead_code, reason = "some formats list all of them")
+)]
+pub(crate) struct Stored<'a> {
+    pub(crate) file: &'a Path,
+    pub(crate) sequence: u64,
+    pub(crate) time: Option<MediaTime>,
+    pub(crate) has_initialisation: bool,
+}
+
+/// The manifest that cannot list a segment, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unlistable {
+    pub(crate) manifest: PathBuf,
+    pub(crate) why: &'static str,
+}
+
 /// What a format may look at.
 #[derive(Debug)]
 pub(crate) struct View<'a> {
@@ -108,6 +140,8 @@ pub(crate) enum ManifestKind {
         state: PathBuf,
         state_header: &'static str,
     },
+    /// It names segments whose files are retired with other manifests.
+    Beside,
     /// It names other manifests, and waits for them.
     Index,
 }

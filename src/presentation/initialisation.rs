@@ -106,10 +106,14 @@ impl Rendition {
             Initialisation::Landed { map, content } => {
                 // The entries until the next one go on with the map of the last entry. After these
                 // any other map is a change, which takes a discontinuity.
-                let is_last = self.last_map() == Some(&map);
-                let content = content.filter(|_| is_last);
-                Initialisation::Lost {
-                    before: Some((map, content)),
+                if self.last_map() == Some(&map) {
+                    Initialisation::Lost {
+                        before: Some((map, content)),
+                    }
+                } else {
+                    // Nothing has needed it, and nothing will.
+                    self.retire(map.file.clone(), 0, map.bytes);
+                    Initialisation::Lost { before: None }
                 }
             }
             lost @ Initialisation::Lost { .. } => lost,

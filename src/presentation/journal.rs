@@ -5,7 +5,7 @@
 use std::time::UNIX_EPOCH;
 
 use super::entry::Size;
-use super::fingerprint::Fingerprints;
+use super::fingerprint::{Fingerprints, Reach};
 use super::parts::{Level, Log, PartName, Parts, Position};
 use super::pins::Pins;
 use super::retired::Retired;
@@ -22,6 +22,10 @@ pub(crate) struct State {
     pub(crate) published: Published,
     /// The texts that the manifest may have.
     pub(crate) texts: Fingerprints,
+    /// How far the newest of them goes.
+    pub(crate) newest: Option<Reach>,
+    /// The files that leave the manifest next, after the newest of these texts.
+    pub(crate) leaving: Vec<Retired>,
     /// The files that wait for deletion, by their position in the log; then those of the side file
     /// itself.
     pub(crate) sealed: Vec<(Position, Retired)>,
@@ -43,20 +47,32 @@ pub(crate) struct Published {
     pub(crate) longest: Micros,
 }
 
+/// The lines about the manifest that begin a side file.
+#[derive(Debug)]
+pub(crate) struct Head<'a> {
+    pub(crate) published: Published,
+    pub(crate) texts: &'a Fingerprints,
+    pub(crate) newest: Reach,
+    pub(crate) leaving: Vec<Retired>,
+}
+
 /// The text of a side file, with the lines that are in no part. `first_live` is the first position
 /// of a log that counts.
 pub(crate) fn render<'a>(
     header: &str,
-    published: Published,
-    texts: &Fingerprints,
+    head: &Head<'_>,
     logs: &[(&Parts, Position)],
     clips: &[Pins],
     sizes: impl Iterator<Item = (u64, Size)>,
     retired: impl Iterator<Item = &'a Retired>,
 ) -> Vec<u8> {
-    let Published { number, longest } = published;
-    let texts = texts.print();
+    let Published { number, longest } = head.published;
+    let texts = head.texts.print();
     let mut text = format!("{header}\npublished {number} {longest}\ntexts {texts}\n");
+    let Reach { number, ranges } = head.newest;
+    text.extend([format!("newest {number} {ranges}\n")]);
+    let leaving = head.leaving.iter().map(Retired::line);
+    text.extend(leaving.map(|line| line.replacen("delete ", "next ", 1)));
     for (parts, first_live) in logs.iter().filter(|(parts, _)| parts.are_named()) {
         for (level, run) in parts.runs() {
             let letter = letter(parts.log(), level);

@@ -11,7 +11,7 @@ use super::retention::Retention;
 use super::retired::Retired;
 use super::time::{Micros, SECOND, from_duration};
 
-/// The bytes that the playlists of a presentation have at their destination. Only those count
+/// The bytes that the manifests of a presentation have at their destination. Only those count
 /// that [`max_bytes`](crate::hls::MediaPlaylist::max_bytes) counts, and only if there is such a
 /// limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,7 +19,7 @@ use super::time::{Micros, SECOND, from_duration};
 pub struct Usage {
     /// The bytes of the listed segments.
     pub listed_bytes: u64,
-    /// The bytes of the segments that no playlist lists, and that wait for their deletion.
+    /// The bytes of the segments that no manifest lists, and that wait for their deletion.
     pub waiting_bytes: u64,
     /// Of the waiting bytes, those that clips pin: they stay until the clips are released.
     pub pinned_bytes: u64,
@@ -73,7 +73,7 @@ impl<F: Format> Core<F> {
         };
         let least = target.saturating_mul(3 * SECOND);
         let mut first = self.first_of(number);
-        first.all(|(it, micros)| it.total() - micros >= least)
+        first.all(|(it, _)| it.may_do_without_the_first(least))
     }
 
     /// The age of a segment is the media behind it, or the time for which this session knows it if

@@ -12,7 +12,7 @@ use crate::segment::{LONGEST_SECS, MediaTime, ProducedSegment, SegmentInfo, usab
 pub(super) const LONGEST_JUMP: u64 = 1024;
 
 /// Two times of the producer agree up to this: one frame at 25 frames a second.
-const FRAME: Micros = 40_000;
+pub(super) const FRAME: Micros = 40_000;
 
 impl<F: Format> Core<F> {
     /// Whether the next entry has a date.
@@ -108,7 +108,8 @@ pub(super) fn measured(segment: &ProducedSegment, info: &SegmentInfo) -> Option<
     exact(info).or_else(|| usable(segment.duration_secs).map(Time::from_secs))
 }
 
-fn exact(info: &SegmentInfo) -> Option<Time> {
+/// The duration by the producer's own timeline, if that was given.
+pub(super) fn exact(info: &SegmentInfo) -> Option<Time> {
     let time = info.time()?;
     let duration = Time::from_ticks(ticks(time.duration), time.timescale);
     (duration <= Time::from_secs(LONGEST_SECS)).then_some(duration)

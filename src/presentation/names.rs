@@ -70,6 +70,14 @@ impl SegmentNames {
         Ok(self)
     }
 
+    /// The number in the name of the first media segment. The default is 0. A manifest that numbers
+    /// its names, as those of DASH do, needs the `sequence` of that segment.
+    #[must_use]
+    pub fn starting_at(mut self, number: u64) -> Self {
+        self.media = number;
+        self
+    }
+
     /// Gives the segment a name, unless it has a path hint.
     #[must_use]
     pub fn name(&mut self, segment: ProducedSegment) -> ProducedSegment {
@@ -119,6 +127,20 @@ pub(crate) fn is_made_up(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_number_may_be_given() {
+        let names = SegmentNames::new("", "m4s").with_session("a");
+        let mut names = names.unwrap().starting_at(41);
+        let given = [(); 2].map(|()| {
+            let segment = ProducedSegment::media(0, Vec::new(), 2.0);
+            names.name(segment).path_hint.unwrap()
+        });
+        assert_eq!(
+            given,
+            ["a-00000041.m4s", "a-00000042.m4s"].map(PathBuf::from)
+        );
+    }
 
     #[test]
     fn no_name_is_given_twice_and_one_that_is_there_stays() {
@@ -181,7 +203,7 @@ mod tests {
             "179537382-929d43474b91d2c2-00000001.ts",
             "1795373827-929d43474b91d2c-00000001.ts",
             "1795373827-929d43474b91d2cx-00000001.ts",
-            "live.m3u8",
+            "live.txt",
         ] {
             assert!(!is_made_up(name), "{name}");
         }

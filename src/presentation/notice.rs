@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::mem::{self, Discriminant};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use log::Level;
 
@@ -35,8 +35,10 @@ pub enum Notice {
         /// The segment's number.
         sequence: u64,
     },
-    /// A segment's duration is NaN, negative, infinite or above an hour. It is listed as a gap of
-    /// one target duration. If there is none yet, the gap has the duration of the last segment.
+    /// The duration of a segment, or of one or more lost ones, is NaN, negative, infinite or above
+    /// an hour; or a [loss that the producer has told](crate::SegmentSender::lost) lasts more than a
+    /// week. Each is listed as a gap of one target duration, so later dates may be wrong. If there
+    /// is no target duration yet, the gap has the duration of the last segment.
     UnusableDuration {
         /// The segment's number.
         sequence: u64,
@@ -48,23 +50,23 @@ pub enum Notice {
         sequence: u64,
         /// The segment's duration.
         duration: Duration,
-        /// The duration in the playlist.
+        /// The duration in the manifest.
         listed_as: Duration,
     },
     /// A segment is listed as a gap: it has no path hint, one that no URI can express, or that of
-    /// the playlist itself, in any case of letters.
+    /// the manifest itself, in any case of letters.
     NoName {
         /// The segment's number.
         sequence: u64,
     },
-    /// An initialisation segment has the name of another one that the playlist still needs. If its
+    /// An initialisation segment has the name of another one that the manifest still needs. If its
     /// bytes differ, the media listed with the other one can no longer be decoded. (After a
     /// restart the bytes of the other one are unknown.)
     NameInUse {
         /// The segment's number.
         sequence: u64,
     },
-    /// A segment has the name of an older one that is still needed: a playlist may list it, its
+    /// A segment has the name of an older one that is still needed: a manifest may list it, its
     /// deletion is pending, or it was deleted during the last eight pushes (the default
     /// `channel_depth`).
     ///
@@ -83,19 +85,21 @@ pub enum Notice {
     /// Up to 1,024 missing numbers are listed as gaps, each of the duration of the last segment, or
     /// together of the time that the [media times](crate::SegmentInfo::media_time) leave. More are
     /// not listed, and a discontinuity marks the jump. A repeated or lower number counts as the
-    /// next one, because the playlist counts by itself.
+    /// next one, because the manifest counts by itself. In a presentation of several renditions a
+    /// number that is repeated at once is [too late](Notice::TooLate): the others would be behind
+    /// from then on.
     UnexpectedNumber {
         /// The number after the last one.
         expected: u64,
         /// The number of the pushed segment.
         found: u64,
     },
-    /// The first number is 2^53 or more, which players cannot represent. The playlist begins at 0.
+    /// The first number is 2^53 or more, which players cannot represent. The manifest begins at 0.
     NumberTooLarge {
         /// The number of the pushed segment.
         found: u64,
     },
-    /// A segment begins after the year 9999, which a date in a playlist cannot express. This
+    /// A segment begins after the year 9999, which a date in a manifest cannot express. This
     /// segment and all later ones have no date. Reported once.
     Undated {
         /// The segment's number.
@@ -120,6 +124,17 @@ pub enum Notice {
         expected: Duration,
         /// The media time of the segment.
         found: Duration,
+    },
+    /// A stored segment is left out of one manifest, which lists it as if it were lost.
+    Unlistable {
+        /// The segment's number.
+        sequence: u64,
+        /// The path of the segment.
+        path: PathBuf,
+        /// The path of the manifest.
+        manifest: PathBuf,
+        /// Why the manifest cannot list the segment.
+        reason: &'static str,
     },
     /// A line that came with a segment is not listed, because the format does not allow it there.
     /// Of several keys none is taken.
@@ -151,7 +166,19 @@ pub enum Notice {
         /// The id of the range.
         id: String,
     },
-    /// A segment came with a date, but the playlist is configured to have none.
+    /// A segment came with a date that is earlier than the end of the segment before it, by more
+    /// than a frame (40 ms). Dates never go back, so the segment has the date of that end. If one
+    /// wrong date was far in the future, every later one is too early. The first segment after a
+    /// resume is not reported.
+    DateTooEarly {
+        /// The segment's number.
+        sequence: u64,
+        /// The date that came with it.
+        date: SystemTime,
+        /// The date that it has.
+        listed: SystemTime,
+    },
+    /// A segment came with a date, but the manifest is configured to have none.
     DateIgnored {
         /// The segment's number.
         sequence: u64,
@@ -171,19 +198,20 @@ pub enum Notice {
     },
     /// A rendition lists a gap, because it is behind the others by more than the maximum lag.
     OutOfStep {
-        /// The path of the rendition's playlist.
+        /// The path of the rendition's manifest.
         rendition: PathBuf,
-        /// The number of the gap in the playlist.
+        /// The number of the gap in the manifest.
         number: u64,
     },
-    /// A segment came after its number had settled without this rendition. It is not listed, and
+    /// A segment came after its number had settled without this rendition, or in a presentation of
+    /// several renditions repeated the last number of its own. It is not listed, and
     /// its file is deleted later, unless everything is kept. Its keys, its discontinuity and its
     /// date hold for the next segment.
     TooLate {
         /// The segment's number.
         sequence: u64,
     },
-    /// The first initialisation segment came after media without one. The playlist's version never
+    /// The first initialisation segment came after media without one. The manifest's version never
     /// changes and does not allow it, so all later media is listed as gaps.
     TooLateForInitialisation,
     /// The segments have more bytes than [`max_bytes`](crate::hls::MediaPlaylist::max_bytes)
@@ -196,10 +224,10 @@ pub enum Notice {
         /// Of the bytes, those of segments that only clips keep.
         pinned_bytes: u64,
     },
-    /// A segment that no playlist names, or a side file that is not needed, could not be deleted.
+    /// A segment that no manifest names, or a side file that is not needed, could not be deleted.
     /// The deletion is retried later.
     NotDeleted(SinkError),
-    /// An earlier version of a playlist was not published at its origin. The next version takes its
+    /// An earlier version of a manifest was not published at its origin. The next version takes its
     /// place. Not logged again, because the publisher thread logged it.
     NotPublished(SinkError),
     /// The sink does not support deletion. Reported once; no further deletion is attempted.
@@ -308,6 +336,18 @@ impl fmt::Display for Notice {
                 f,
                 "segment {sequence} and all later ones have no date, because it would be after the year 9999"
             ),
+            Self::DateTooEarly {
+                sequence,
+                date,
+                listed,
+            } => {
+                let by = listed.duration_since(*date).unwrap_or_default();
+                write!(
+                    f,
+                    "segment {sequence} came with a date that is {by:?} before the end of the segment \
+                     before it, and has that one"
+                )
+            }
             Self::DurationDiffers {
                 sequence,
                 media_time,
@@ -324,6 +364,15 @@ impl fmt::Display for Notice {
                 f,
                 "segment {sequence} begins at {found:?}, but the one before it ends at {expected:?}, \
                  and no discontinuity was told"
+            ),
+            Self::Unlistable {
+                sequence,
+                path,
+                manifest,
+                reason,
+            } => write!(
+                f,
+                "segment {sequence} ({path:?}) is not in {manifest:?}: {reason}"
             ),
             Self::LineRefused {
                 sequence,
@@ -366,7 +415,7 @@ impl fmt::Display for Notice {
             ),
             Self::TooLate { sequence } => write!(
                 f,
-                "segment {sequence} came too late: its number is listed as a gap already"
+                "segment {sequence} came too late: its number is listed already"
             ),
             Self::TooLateForInitialisation => f.write_str(
                 "the first initialisation segment came after media without one: all later media is \

@@ -48,6 +48,10 @@ impl<F: Format> Core<F> {
                         self.jump(r, missing, time, notices);
                     }
                     Some(_) => self.renditions[r].next.starts_discontinuity = true,
+                    // Others go on with the next number, so this one stays the last.
+                    None if found.wrapping_add(1) == expected && self.renditions.len() > 1 => {
+                        self.renditions[r].next.is_repeated = true;
+                    }
                     // It is repeated or lower, and counts as the next one.
                     None => {}
                 }
@@ -109,6 +113,7 @@ impl<F: Format> Core<F> {
                 bytes: 0,
                 sequence: sequence.wrapping_sub(number + 2),
                 duration: share,
+                time: None,
                 skip: Time::ZERO,
                 own: None,
             };

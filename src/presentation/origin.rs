@@ -10,7 +10,7 @@ use crate::segment::ProducedSegment;
 use crate::sink::{ObjectKind, SegmentSink, WriteContext};
 use crate::stream::RetryPolicy;
 
-/// The target duration of a playlist that has none before its end.
+/// The target duration of a manifest that has none before its end.
 const UNKNOWN_TARGET: Duration = Duration::from_secs(10);
 
 /// The destination of a publisher: a [`SegmentSink`], which it calls on the pushing thread, or an
@@ -24,7 +24,7 @@ impl<S: SegmentSink + 'static> Destination for Origin<S> {}
 /// An origin: a sink that is called on a thread of its own, so that a slow server never holds up
 /// the iteration.
 ///
-/// Give it to a publisher in the place of a sink. A push then hands the new playlist over and never
+/// Give it to a publisher in the place of a sink. A push then hands the new manifest over and never
 /// waits for the sink.
 ///
 /// - **The latest version wins.** While a put is under way, newer versions replace one another; the
@@ -36,15 +36,16 @@ impl<S: SegmentSink + 'static> Destination for Origin<S> {}
 ///   [unknown](SinkError::has_unknown_outcome), such as a time-out, the current version is put
 ///   again at once and once more after one target duration. So the newest version is the last one
 ///   at a server that carries an abandoned request out up to one target duration later.
-/// - **Deletions** begin to wait when a playlist without the segment was published and no older one
+/// - **Deletions** begin to wait when a manifest without the segment was published and no older one
 ///   can come back. They are carried out on the same thread, between versions.
 /// - **The alarm.** If nothing was published for 1.5 target durations, that is logged as an error
 ///   and shown by [`OriginHealth::is_overdue`].
 ///
-/// For a VOD playlist without a target duration these times count with 10 s.
+/// For a manifest that is published at its end only, and that has no target duration, these times
+/// count with 10 s.
 ///
 /// Segments are uploaded by the stream, through a sink of its own; one whose upload failed is a gap
-/// in the playlist.
+/// in the manifest.
 ///
 /// A publisher that is dropped without a `finish` discards the versions that wait, logs that, and
 /// waits for the call that its sink is in. In a [`Presentation`](crate::hls::Presentation) the drop
@@ -104,7 +105,7 @@ pub struct Origin<S> {
 }
 
 impl<S: SegmentSink + 'static> Origin<S> {
-    /// An origin behind this sink. The latest version of the playlist is put, as often as it
+    /// An origin behind this sink. The latest version of the manifest is put, as often as it
     /// changes.
     pub fn new(sink: S) -> Self {
         Self {
@@ -117,7 +118,7 @@ impl<S: SegmentSink + 'static> Origin<S> {
     }
 
     /// Writes the side file through a sink of its own, on the same thread, so that the server need
-    /// not store it. A playlist is put only after its side file was written.
+    /// not store it. A manifest is put only after its side file was written.
     pub fn with_state_sink(mut self, sink: impl SegmentSink + 'static) -> Self {
         self.state_sink = Some(Box::new(sink));
         self
@@ -133,7 +134,7 @@ impl<S: SegmentSink + 'static> Origin<S> {
         self
     }
 
-    /// Sets the shortest time from the end of a put to the next put of the same playlist. By
+    /// Sets the shortest time from the end of a put to the next put of the same manifest. By
     /// default there is none. Google Cloud Storage takes one write of an object each second.
     pub fn min_interval(mut self, interval: Duration) -> Self {
         self.min_interval = interval;

@@ -107,7 +107,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         }
     }
 
-    /// Ends the playlist, puts it within the time, and ends the thread.
+    /// Ends the manifest, puts it within the time, and ends the thread.
     pub(crate) fn finish_timeout(mut self, timeout: Duration) -> Result<Pushed, PublishError> {
         let deadline = Deadline::after(timeout);
         let notices = self.close()?;

@@ -46,7 +46,7 @@ impl<F: Format> Core<F> {
         let it = &self.publications[p];
         match it.manifest.kind {
             ManifestKind::Segments { .. } => it.port.clone(),
-            ManifestKind::Index => {
+            ManifestKind::Index | ManifestKind::Beside => {
                 let covered = it.manifest.covers.iter();
                 let mut ports = covered
                     .filter_map(|r| self.publications[self.publication_of(*r)].port.as_ref());
@@ -144,7 +144,7 @@ impl<F: Format> Core<F> {
         it.submissions.is_removing_old_state |= old_state.is_some();
         let role = match it.manifest.kind {
             ManifestKind::Segments { .. } => Role::Rendition,
-            ManifestKind::Index => Role::Presentation,
+            ManifestKind::Index | ManifestKind::Beside => Role::Presentation,
         };
         let mut documents = vec![Document::new(path, bytes, role)];
         documents.extend(self.state_document(p));
@@ -430,8 +430,14 @@ impl<F: Format> Core<F> {
         }
     }
 
+    /// The notices of a manifest, and of those that no rendition keeps.
     pub(crate) fn take_notices(&mut self, p: usize) -> Vec<Notice> {
-        std::mem::take(&mut self.publications[p].submissions.notices)
+        let mut notices = std::mem::take(&mut self.publications[p].submissions.notices);
+        let all = self.publications.iter_mut();
+        for it in all.filter(|it| it.manifest.state().is_none()) {
+            notices.append(&mut it.submissions.notices);
+        }
+        notices
     }
 }
 

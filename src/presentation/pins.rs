@@ -1,6 +1,6 @@
 //! The files that a clip pins, and the names of its documents.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,8 @@ pub(crate) struct Pins {
     /// How long its files stay at least once its manifest is gone: its longest segment and its
     /// duration.
     pub(crate) stays: Micros,
-    pub(crate) files: HashSet<PathBuf>,
+    /// In an order, so that equal sessions write equal side files.
+    pub(crate) files: BTreeSet<PathBuf>,
     /// Whether its manifest was written for certain.
     pub(crate) has_landed: bool,
     /// Whether its manifest was deleted since.

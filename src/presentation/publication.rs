@@ -16,6 +16,7 @@ use super::pins::{Pins, beside};
 use super::retention::{Moment, Retention};
 use super::retired::Retired;
 use super::reuse::Names;
+use super::standing::Standing;
 use super::submission::Submissions;
 use crate::sink::ObjectKind;
 
@@ -40,6 +41,8 @@ pub(crate) struct Publication {
     /// The last version that was published for certain, and the last one that was tried.
     pub(crate) landed: u64,
     pub(crate) tried: u64,
+    /// The files that a standing text of a manifest beside others may name.
+    pub(crate) standing: Standing,
     /// What was listed when the version was counted.
     pub(crate) counted: Counted,
     /// If all files are kept, there is no side file, and one from an earlier session would be
@@ -73,7 +76,7 @@ impl Publication {
         Self {
             may_have_old_state: retention.is_none() && manifest.state().is_some(),
             // An index is due as soon as what it names is there.
-            version: u64::from(manifest.state().is_none()),
+            version: u64::from(matches!(manifest.kind, ManifestKind::Index)),
             manifest,
             retention,
             names: Names::default(),
@@ -86,6 +89,7 @@ impl Publication {
             rolling: Rolling::default(),
             landed: 0,
             tried: 0,
+            standing: Standing::default(),
             counted: Counted::default(),
             is_refused: false,
             job: None,
@@ -255,18 +259,33 @@ impl Publication {
 }
 
 impl Manifest {
+    /// Whether it changes with what its renditions list.
+    pub(crate) fn names_segments(&self) -> bool {
+        !self.is_index()
+    }
+
+    /// Whether it names other manifests.
+    pub(crate) fn is_index(&self) -> bool {
+        matches!(self.kind, ManifestKind::Index)
+    }
+
+    /// Whether the files of its segments are retired with other manifests.
+    pub(crate) fn is_beside(&self) -> bool {
+        matches!(self.kind, ManifestKind::Beside)
+    }
+
     /// The path of the side file, if there may be one.
     pub(crate) fn state(&self) -> Option<&PathBuf> {
         match &self.kind {
             ManifestKind::Segments { state, .. } => Some(state),
-            ManifestKind::Index => None,
+            ManifestKind::Beside | ManifestKind::Index => None,
         }
     }
 
     pub(crate) fn state_header(&self) -> &'static str {
         match self.kind {
             ManifestKind::Segments { state_header, .. } => state_header,
-            ManifestKind::Index => "",
+            ManifestKind::Beside | ManifestKind::Index => "",
         }
     }
 }

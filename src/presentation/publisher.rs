@@ -10,8 +10,8 @@ use log::Level;
 use super::clip::{NoClip, Section};
 use super::clipping::{Made, NotMade};
 use super::core::Core;
-use super::deletion::{A_PUSH, ALL, Bound};
-use super::driver::inline::{Busy, Shared, Sinks};
+use super::deletion::ALL;
+use super::driver::inline::{Busy, Shared};
 pub(crate) use super::driver::link::Clock;
 use super::driver::link::SharedClock;
 use super::driver::origin::Port;
@@ -21,10 +21,10 @@ use super::item::Item;
 use super::job::{Outcome, Request, Write};
 use super::notice::{Notice, NoticeLog};
 use super::origin::sealed::Route;
+use super::outlet::Outlet;
 use super::rendition::{Life, NUMBERS_END};
 use super::time::{secs, to_duration};
 use crate::error::SinkError;
-use crate::internal::deadline::Deadline;
 use crate::internal::log::log as tell;
 use crate::internal::sync::{MutexGuard, lock};
 use crate::sink::{SegmentSink, WriteContext};
@@ -46,23 +46,10 @@ pub(crate) struct Handle<F: Format, S: SegmentSink> {
     pub(super) shared: Arc<Shared<F>>,
     pub(super) rendition: usize,
     pub(super) path: PathBuf,
-    outlet: Outlet<S>,
+    pub(super) outlet: Outlet<S>,
     notice_log: NoticeLog,
-    clock: SharedClock,
+    pub(super) clock: SharedClock,
     wall_clock: WallClock,
-}
-
-/// How a handle reaches its destination.
-enum Outlet<S> {
-    Inline(Inline<S>),
-    Origin(Port),
-}
-
-/// A sink that is called on the thread of the caller.
-struct Inline<S> {
-    sink: S,
-    state: Option<Box<dyn SegmentSink>>,
-    context: WriteContext,
 }
 
 impl<F: Format, S: SegmentSink> Handle<F, S> {
@@ -81,11 +68,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         let target = core.settings.target();
         drop(core);
         let outlet = match route {
-            Route::Inline(sink) => Outlet::Inline(Inline {
-                sink,
-                state: None,
-                context: WriteContext::default(),
-            }),
+            Route::Inline(sink) => Outlet::inline(sink),
             Route::Origin(origin) => {
                 let options = origin.options(target.map(to_duration));
                 Outlet::Origin(shared.start(rendition, &clock, options, origin.sink)?)
@@ -133,10 +116,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
 
     /// The way to the origin, if there is one.
     pub(crate) fn port(&self) -> Option<&Port> {
-        match &self.outlet {
-            Outlet::Inline(_) => None,
-            Outlet::Origin(port) => Some(port),
-        }
+        self.outlet.port()
     }
 
     pub(super) fn own(&self) -> usize {
@@ -177,15 +157,11 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
     }
 
     pub(crate) fn set_state_sink(&mut self, sink: Box<dyn SegmentSink>) {
-        if let Outlet::Inline(inline) = &mut self.outlet {
-            inline.state = Some(sink);
-        }
+        self.outlet.set_state_sink(sink);
     }
 
     pub(crate) fn set_context(&mut self, context: WriteContext) {
-        if let Outlet::Inline(inline) = &mut self.outlet {
-            inline.context = context;
-        }
+        self.outlet.set_context(context);
     }
 
     /// The number of the next segment.
@@ -345,85 +321,11 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         waiting.map(std::path::Path::to_path_buf).collect()
     }
 
-    fn publish(&mut self, notices: Vec<Notice>, busy: Busy) -> Result<Pushed, PublishError> {
-        let request = publish(A_PUSH);
-        self.carry_out(request, busy, notices)
-    }
-
-    /// Does what the rendition's own manifest needs, and then what every other one needs that has
-    /// changed, so that no rendition is late by a segment.
-    fn carry_out(
-        &mut self,
-        request: Request,
-        busy: Busy,
-        notices: Vec<Notice>,
-    ) -> Result<Pushed, PublishError> {
-        if let Some(port) = self.port().cloned() {
-            return match busy {
-                Busy::Pass => self.push_to(&port, notices),
-                Busy::Wait => self.end_at(&port, Deadline::Never, notices),
-            };
-        }
-        let mut outcome = Outcome {
-            notices,
-            ..Outcome::default()
-        };
-        self.drive_own(request, busy, &mut outcome);
-        let mut tried = Vec::new();
-        loop {
-            let due = self.core().due();
-            let Some(p) = due.into_iter().find(|p| !tried.contains(p)) else {
-                break;
-            };
-            tried.push(p);
-            let done = self.drive(p, publish(A_PUSH), Busy::Pass);
-            done.into_iter().for_each(|done| outcome.append(done));
-        }
-        self.report(&outcome);
-        if outcome.errors.is_empty() {
-            Ok(Pushed {
-                notices: outcome.notices,
-            })
-        } else {
-            Err(PublishError::new(outcome.errors, outcome.notices))
-        }
-    }
-
-    fn drive_own(&mut self, request: Request, busy: Busy, outcome: &mut Outcome) {
-        let own = self.own();
-        let done = self.drive(own, request, busy);
-        done.into_iter().for_each(|done| outcome.append(done));
-    }
-
-    fn drive(&mut self, p: usize, request: Request, busy: Busy) -> Option<Outcome> {
-        self.with_sinks(|shared, sinks| shared.drive(p, request, busy, sinks))?
-    }
-
-    /// Calls with the sinks of this publisher; an origin has none here.
-    fn with_sinks<T>(
-        &mut self,
-        call: impl FnOnce(&Shared<F>, &mut Sinks<'_, S>) -> T,
-    ) -> Option<T> {
-        let target = self.core().settings.target().unwrap_or_default();
-        let Outlet::Inline(inline) = &mut self.outlet else {
-            return None;
-        };
-        let clock = &self.clock;
-        let mut sinks = Sinks {
-            sink: &mut inline.sink,
-            state: inline.state.as_deref_mut(),
-            context: &inline.context,
-            target: to_duration(target),
-            clock: &|| clock.now(),
-        };
-        Some(call(&self.shared, &mut sinks))
-    }
-
     pub(super) fn tell(&mut self, notices: &[Notice]) {
         self.notice_log.tell(notices);
     }
 
-    fn report(&mut self, outcome: &Outcome) {
+    pub(super) fn report(&mut self, outcome: &Outcome) {
         self.tell(&outcome.notices);
         for no_space in &outcome.no_space {
             let (path, error) = (&no_space.path, &no_space.error);
@@ -443,13 +345,6 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
     ) -> PublishError {
         let cause = SinkError::permanent(reason).with_path(&self.path);
         PublishError::refused(kind, cause, notices)
-    }
-}
-
-fn publish(deletion: Bound) -> Request {
-    Request {
-        write: Write::Manifest,
-        deletion: Some(deletion),
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use super::bitrate::Bitrate;
 use super::date_range::ListedRanges;
 use super::entry::{Content, Entry, Initialisation, Map, Size};
+use super::fingerprint::Reach;
 use super::listings::Listings;
 use super::notice::Notice;
 use super::reserved::is_of_side_file;
@@ -100,6 +101,8 @@ pub(crate) struct Next {
     pub(crate) expected: Option<u64>,
     /// The step that the next segment is about.
     pub(crate) step: i64,
+    /// Whether it is about the step before that again.
+    pub(crate) is_repeated: bool,
     pub(crate) starts_discontinuity: bool,
     /// The key lines as they were given.
     pub(crate) keys: Arc<Vec<String>>,
@@ -126,6 +129,13 @@ impl Rendition {
     /// The number after the last entry.
     pub(crate) fn end(&self) -> u64 {
         self.media_sequence + self.entries.len() as u64
+    }
+
+    /// How far its manifest goes.
+    pub(crate) fn reach(&self) -> Reach {
+        let number = self.end();
+        let ranges = self.ranges.within(number..).len();
+        Reach { number, ranges }
     }
 
     /// Lists an entry, and measures its segment once the target duration is known.

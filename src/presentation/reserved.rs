@@ -8,13 +8,13 @@ use crate::segment::ProducedSegment;
 use crate::sink::{SegmentSink, WriteContext};
 use crate::uri;
 
-/// A sink for segments that refuses the names of a playlist and its side file, and those of the
+/// A sink for segments that refuses the names of a manifest and its side file, and those of the
 /// parts of the side file, before anything is written. Made by
-/// [`MediaPlaylist::reserve`](crate::hls::MediaPlaylist::reserve).
+/// [`reserve`](crate::hls::MediaPlaylist::reserve).
 ///
 /// It refuses every name that a file system may take for one of these. FAT, exFAT, NTFS and APFS
-/// ignore the case of a name, and some of them dots and spaces at its end. So `LIVE.m3u8` and
-/// `live.m3u8.` are refused beside `live.m3u8` on every file system. The case is compared in
+/// ignore the case of a name, and some of them dots and spaces at its end. So `LIVE.txt` and
+/// `live.txt.` are refused beside `live.txt` on every file system. The case is compared in
 /// ASCII.
 #[derive(Debug)]
 pub struct Reserved<S> {

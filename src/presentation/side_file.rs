@@ -3,22 +3,29 @@
 
 use std::path::PathBuf;
 
+use super::config::Extent;
 use super::core::Core;
 use super::driver::{Action, Document};
 use super::entry::Size;
 use super::format::Format;
 use super::job::Phase;
-use super::journal::{self, Published};
+use super::journal::{self, Head, Published};
 use super::parts::Position;
 use super::pins::beside;
 use super::rendition::Rendition;
 use super::retention::Retention;
+use super::retired::{Retired, RetiredFiles};
+use super::time::Micros;
 use crate::error::SinkError;
 
 mod end;
 
 /// The lines that a push writes down anew, so that parts with many dead lines die.
 const RENEWED: usize = 16;
+
+/// The files that leave next and are noted at an origin. While an older side file may come back,
+/// fewer leave.
+const LEAVING: usize = 16;
 
 /// The parts that a push writes.
 const PARTS_AT_ONCE: usize = 32;
@@ -167,8 +174,45 @@ impl<F: Format> Core<F> {
         }
         let header = it.manifest.state_header();
         let sizes = self.sizes(p, numbers);
-        let clips = &it.clips;
-        journal::render(header, published, &it.texts, &logs, clips, sizes, retired)
+        let reaches = covered().map(Rendition::reach);
+        let head = Head {
+            published,
+            texts: &it.texts,
+            newest: reaches.max().unwrap_or_default(),
+            leaving: self.leaving(p, published.longest),
+        };
+        journal::render(header, &head, &logs, &it.clips, sizes, retired)
+    }
+
+    /// The files that leave next. At an origin this side file may come back when they have left.
+    fn leaving(&self, p: usize, longest: Micros) -> Vec<Retired> {
+        let it = &self.publications[p];
+        let never = match self.settings.extent {
+            Extent::Growing | Extent::AtTheEnd => true,
+            Extent::Window(_) | Extent::Recording => it.port.is_none(),
+        };
+        if never {
+            return Vec::new();
+        }
+        let mut leaving = RetiredFiles::default();
+        for r in &it.manifest.covers {
+            let entries = &self.renditions[*r].entries;
+            for entry in (0..LEAVING).map_while(|place| entries.get(place)) {
+                let stays = entry.micros.saturating_add(longest);
+                let map = entry.initialisation.as_ref();
+                let map = map.map(|map| (&map.file, map.bytes));
+                let files = entry.file().map(|file| (file, entry.bytes));
+                for (file, bytes) in files.into_iter().chain(map) {
+                    let bytes = if self.settings.counts_bytes() {
+                        bytes
+                    } else {
+                        0
+                    };
+                    leaving.push(Retired::new(file.clone(), stays).with_bytes(bytes));
+                }
+            }
+        }
+        leaving.take()
     }
 
     pub(super) fn state_done(

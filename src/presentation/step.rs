@@ -12,10 +12,13 @@ use super::common::Arrived;
 use super::core::Core;
 use super::entry::{Content, Entry};
 use super::format::Format;
+use super::measure::FRAME;
 use super::notice::Notice;
 use super::rendition::{Imposed, Life, NUMBERS_END, Rendition};
-use super::time::{Micros, Time, is_expressible, to_duration};
+use super::time::{Micros, Time, from_duration, is_expressible, to_duration};
 use super::told::Told;
+use super::window::SHORTEST;
+use crate::segment::LONGEST_SECS;
 
 /// The number of settled numbers of one push after which the window slides.
 const SLID_AT_ONCE: u64 = 1024;
@@ -56,10 +59,13 @@ impl<F: Format> Core<F> {
             return false;
         }
         let furthest = self.renditions.iter().map(|it| it.told_time).max();
+        let longest_row = self.renditions.iter().map(|it| it.told.len()).max();
         let lags = || {
-            let most = self.settings.max_lag();
-            most.zip(furthest)
-                .is_some_and(|(most, furthest)| furthest > Time::from_micros(most))
+            self.settings.max_lag().is_some_and(|most| {
+                // Segments without a duration would wait for ever.
+                let count = usize::try_from(most / SHORTEST).unwrap_or(usize::MAX);
+                furthest > Some(Time::from_micros(most)) || longest_row > Some(count)
+            })
         };
         let mut open = self.renditions.iter().filter(|it| it.life == Life::Open);
         open.all(told) || lags()
@@ -84,6 +90,7 @@ impl<F: Format> Core<F> {
             .iter()
             .flatten()
             .any(|it| it.own.as_ref().is_some_and(|own| own.date.is_some()));
+        let too_early = self.too_early(&told);
         let facts = self.facts(lead, &told, start);
         if facts.dates.first().is_some_and(Option::is_some) {
             self.place_first_ranges(&told);
@@ -103,6 +110,7 @@ impl<F: Format> Core<F> {
         if facts.dates.iter().any(Option::is_some) {
             self.common.earliest = self.common.next_date();
         }
+        notices.extend(too_early);
         if facts.is_clock_ahead {
             notices.push(Notice::ClockAhead { sequence });
         }
@@ -118,6 +126,23 @@ impl<F: Format> Core<F> {
             // A live manifest lists only the end of a stall of days.
             self.slide();
         }
+    }
+
+    /// Whether the date that came with the number is before the end of the last one. At a resume
+    /// that is usual: the earlier session may have been faster than its media.
+    fn too_early(&self, told: &[Option<Told>]) -> Option<Notice> {
+        if self.common.is_seam {
+            return None;
+        }
+        let dated = |it: &Told| Some((it.sequence, it.own.as_ref()?.date?));
+        let (sequence, date) = told.iter().flatten().find_map(dated)?;
+        let listed = self.common.earliest?;
+        let by = listed.duration_since(date).ok()?;
+        (from_duration(by) > FRAME).then_some(Notice::DateTooEarly {
+            sequence,
+            date,
+            listed,
+        })
     }
 
     /// Fixes what the renditions share, by the first one that has something to say.
@@ -143,7 +168,9 @@ impl<F: Format> Core<F> {
         let mut pieces = Vec::new();
         let mut dates = Vec::new();
         let mut at = start;
-        let most = self.settings.target().unwrap_or(Micros::MAX);
+        // A told loss may be longer than any segment.
+        let longest = Time::from_secs(LONGEST_SECS).micros();
+        let most = self.settings.target().unwrap_or(Micros::MAX).min(longest);
         while self.common.number + (pieces.len() as u64) < NUMBERS_END {
             let piece = if lead.is_stored() {
                 left
@@ -206,6 +233,7 @@ impl<F: Format> Core<F> {
         });
         let skip = told.as_ref().map_or(Time::ZERO, |told| told.skip);
         let mut bytes = 0;
+        let time = told.as_ref().and_then(|told| told.time);
         let (content, duration, own) = match told {
             Some(told) => {
                 let duration = if told.is_stored() {
@@ -253,6 +281,7 @@ impl<F: Format> Core<F> {
                 content: content.clone(),
                 start,
                 end: piece_end,
+                time,
                 micros: if facts.is_stored {
                     real.min(longest)
                 } else {

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use super::entry::{Content, Map};
 use super::time::Time;
+use crate::segment::MediaTime;
 
 /// What a rendition says about one number.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub(crate) struct Told {
     /// The producer's number, for messages.
     pub(crate) sequence: u64,
     pub(crate) duration: Time,
+    /// The producer's own media time.
+    pub(crate) time: Option<MediaTime>,
     /// The time between the end of the segment before and the start of this one, by the producer's
     /// own timeline; less than a frame.
     pub(crate) skip: Time,

@@ -7,6 +7,9 @@ use super::entry::{Content, Initialisation};
 use super::rendition::Rendition;
 use super::time::{Micros, SECOND};
 
+/// The mean duration below which the number of entries counts, and not their duration.
+pub(super) const SHORTEST: Micros = 1_000;
+
 impl Rendition {
     /// Lets the entries beyond the window slide out. No segment is declared longer than `longest`.
     pub(crate) fn slide(&mut self, settings: &Settings, longest: Micros) {
@@ -14,11 +17,18 @@ impl Rendition {
             return;
         };
         let least = window.max(target.saturating_mul(3 * SECOND));
-        while let Some(first) = self.entries.front()
-            && self.total() - first.micros >= least
-        {
+        while self.may_do_without_the_first(least) {
             self.first_leaves(longest);
         }
+    }
+
+    /// Whether at least this duration stays without the first entry. Entries that last less than a
+    /// millisecond on the average do not fill a window, and are limited by their number.
+    pub(super) fn may_do_without_the_first(&self, least: Micros) -> bool {
+        let most = usize::try_from(least / SHORTEST).unwrap_or(usize::MAX);
+        self.entries
+            .front()
+            .is_some_and(|first| self.total() - first.micros >= least || self.entries.len() > most)
     }
 
     /// Lets the first entry slide out. Its files wait for their deletion.

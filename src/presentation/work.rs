@@ -37,9 +37,11 @@ impl<F: Format> Core<F> {
                 let is_the_end = self.are_all_over() && !self.common.is_resumed;
                 are_published && (is_the_end || self.format.is_ready(p, &self.view()))
             }
-            ManifestKind::Segments { .. } => {
+            ManifestKind::Segments { .. } | ManifestKind::Beside => {
                 let has_entries = covered.any(|r| !self.renditions[*r].entries.is_empty());
-                has_entries && (!self.is_at_the_end() || self.are_all_over())
+                has_entries
+                    && (!self.is_at_the_end() || self.are_all_over())
+                    && self.format.is_ready(p, &self.view())
             }
         }
     }
@@ -50,7 +52,7 @@ impl<F: Format> Core<F> {
     pub(crate) fn is_due(&self, p: usize) -> bool {
         let it = &self.publications[p];
         let is_due = match it.manifest.kind {
-            ManifestKind::Index => it.is_unpublished() && !it.has_no_text(),
+            ManifestKind::Index | ManifestKind::Beside => it.is_unpublished() && !it.has_no_text(),
             ManifestKind::Segments { .. } => it.version > it.tried,
         };
         is_due && self.is_publishable(p)
@@ -198,6 +200,7 @@ impl<F: Format> Core<F> {
         let it = &mut self.publications[p];
         it.tried = it.version;
         it.is_refused = text.is_err();
+        it.standing.is_replaced(it.version);
         let text = text?;
         let fingerprint = Fingerprints::of(it.rolling.next(&text.bytes, text.kept));
         it.texts.add(&fingerprint);
@@ -284,9 +287,13 @@ impl<F: Format> Core<F> {
     pub(super) fn stands(&mut self, p: usize, version: u64, number: u64, now: Duration) {
         let it = &mut self.publications[p];
         it.published.number = number;
+        if it.manifest.is_beside() {
+            return self.beside_landed(p, version, now);
+        }
         if it.manifest.state().is_none() {
             return;
         }
+        let mut left = Vec::new();
         for r in &it.manifest.covers {
             let rendition = &mut self.renditions[*r];
             rendition.about_to_list = None;
@@ -297,13 +304,19 @@ impl<F: Format> Core<F> {
                 clock: now,
             };
             let retired = rendition.retiring.take_until(version);
+            left.extend(retired.iter().map(|it| it.file().to_path_buf()));
             if let Some(retention) = &mut it.retention {
                 retention.add(retired, since);
             }
         }
-        if it.version != it.landed {
-            return;
+        if it.version == it.landed {
+            self.forget_reused(p);
         }
+        self.stand_beside(&left);
+    }
+
+    fn forget_reused(&mut self, p: usize) {
+        let it = &mut self.publications[p];
         // The published manifest lists a reused name, so a later session knows it. Only the side
         // file knows an initialisation segment that no entry has needed yet.
         let renditions = || it.manifest.covers.iter().map(|r| &self.renditions[*r]);

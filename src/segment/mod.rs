@@ -107,6 +107,10 @@ impl fmt::Debug for ProducedSegment {
 /// What no media segment exceeds. A duration beyond it is a mistake and not a measurement.
 pub(crate) const LONGEST_SECS: f64 = 3600.0;
 
+/// The longest loss that a producer can record: a week. More is a mistake, and as gaps of a second
+/// it would be a manifest of millions.
+pub(crate) const LONGEST_LOSS_SECS: f64 = 604_800.0;
+
 /// The duration of a segment in seconds, if it can be that of one.
 pub(crate) fn usable(duration_secs: f64) -> Option<f64> {
     // NaN fails both comparisons.

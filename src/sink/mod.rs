@@ -3,6 +3,7 @@
 
 mod context;
 mod disk;
+mod hint;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "s3")]

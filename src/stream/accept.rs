@@ -88,7 +88,12 @@ impl Shared {
     }
 
     /// Records a loss of the producer in its place: it takes no room, and so waits for none.
-    pub(super) fn lose(&self, first: ProducedSegment, info: SegmentInfo) -> Result<(), SendError> {
+    pub(super) fn lose(
+        &self,
+        first: ProducedSegment,
+        info: SegmentInfo,
+        loss: fn(ProducedSegment, SegmentInfo, usize) -> Loss,
+    ) -> Result<(), SendError> {
         let mut state = self.lock();
         if state.lifecycle != Lifecycle::Open {
             let submission = Submission::from((first, info));
@@ -96,9 +101,7 @@ impl Shared {
         }
         let mut first = first;
         let payload = std::mem::take(&mut first.data);
-        state
-            .slots
-            .lose(Loss::of(first, info, payload.len()), now());
+        state.slots.lose(loss(first, info, payload.len()), now());
         // It wakes the iterator, if that sleeps: only writers can.
         let is_writer_idle = state.claim_idle_writer();
         drop(state);

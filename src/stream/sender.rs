@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::shared::Shared;
-use crate::error::SendError;
+use crate::error::{Loss, SendError};
 use crate::internal::deadline::Deadline;
 use crate::segment::{ProducedSegment, SegmentInfo, Submission};
 
@@ -122,11 +122,12 @@ impl SegmentSender {
     /// ```
     pub fn give_up(&self, error: SendError) -> Result<(), SendError> {
         let Submission { segment, info } = error.into_submission();
-        self.shared.lose(segment, info)
+        self.shared.lose(segment, info, Loss::of)
     }
 
     /// Records the loss of a media segment that never was: `sequence` is its number and `duration`
-    /// that of the media that is missing. As [`give_up`](SegmentSender::give_up).
+    /// that of the media that is missing, a week at most. Otherwise as
+    /// [`give_up`](SegmentSender::give_up).
     ///
     /// # Errors
     ///
@@ -138,7 +139,7 @@ impl SegmentSender {
         info: SegmentInfo,
     ) -> Result<(), SendError> {
         let segment = ProducedSegment::media(sequence, Vec::new(), duration.as_secs_f64());
-        self.shared.lose(segment, info)
+        self.shared.lose(segment, info, Loss::told)
     }
 
     /// Whether the stream accepts nothing more. `false` promises nothing about the next `send`.

@@ -67,12 +67,14 @@ fn is_current(program: &Path) -> bool {
 }
 
 /// Whether the program was built with the feature `confined` if the test was, and else without. It has a
-/// message of that feature then.
+/// message of that feature then. A program that could publish an MPD, or to a store, has another message
+/// without the feature `dash` or `s3`.
 fn has_the_features(program: &Path) -> bool {
-    let message = b"which the feature `confined`";
-    let is_confined = fs::read(program)
-        .is_ok_and(|content| content.windows(message.len()).any(|part| part == message));
-    is_confined == cfg!(feature = "confined")
+    let content = fs::read(program).unwrap_or_default();
+    let says = |message: &[u8]| content.windows(message.len()).any(|part| part == message);
+    says(b"which the feature `confined`") == cfg!(feature = "confined")
+        && !(cfg!(feature = "dash") && says(b"--dash needs the feature `dash`"))
+        && !(cfg!(feature = "s3") && says(b"s3:// needs the feature `s3`"))
 }
 
 fn build(name: &str, folder: &Path, target: &Path) {
@@ -83,6 +85,9 @@ fn build(name: &str, folder: &Path, target: &Path) {
     let mut features = Vec::new();
     if cfg!(feature = "hls") {
         features.push("hls");
+    }
+    if cfg!(feature = "dash") {
+        features.push("dash");
     }
     if cfg!(feature = "confined") {
         features.push("confined");

@@ -34,6 +34,26 @@ fn a_first_duration_that_is_none_is_a_second_of_a_vod_playlist() {
     assert!(text.contains("#EXTINF:1.000000,\n0.ts\n"), "{text}");
 }
 
+/// A producer that knows no durations. Its playlist is bounded all the same.
+#[test]
+fn segments_of_no_duration_slide_out_by_their_number() {
+    // Three target durations of 2 s, with a thousand segments a second.
+    let most = 6_000;
+    let listed = |bench: &Bench| bench.text().matches("#EXTINF:0.000000,").count();
+    let mut bench = Bench::new(live());
+    for jump in 0..8_u64 {
+        let _ = bench.push(1_000 * jump, 0.0);
+        assert!(listed(&bench) <= most, "{jump}");
+    }
+    assert_eq!(listed(&bench), most);
+    let _ = bench.push(7_001, 0.0);
+    assert!(!bench.has("0.ts") && bench.has("2000.ts"));
+    assert_eq!(listed(&bench), most);
+    // It is one of seconds again as soon as its segments are.
+    (7_002..7_012).for_each(|number| drop(bench.push(number, 2.0)));
+    assert_eq!(listed(&bench), 0);
+}
+
 #[test]
 fn a_segment_that_is_too_long_is_listed_with_what_the_target_duration_allows() {
     let mut bench = Bench::new(event());

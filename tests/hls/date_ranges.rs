@@ -40,6 +40,72 @@ fn outline(text: &str) -> Vec<String> {
     text.lines().filter_map(of).collect()
 }
 
+/// Such ranges never leave by themselves, so a session of weeks is bounded by their number.
+#[test]
+fn of_the_ranges_that_do_not_end_no_more_than_a_thousand_are_listed() {
+    let mut bench = Bench::new(dated(live()));
+    let ranges = bench.publisher.date_ranges();
+    let cued = |id: &str| {
+        let range = range(id, 1).end(date(2)).expect("an end");
+        range.cue(Cue::Pre).expect("a cue")
+    };
+    for number in 0..1_024 {
+        let id = format!("open-{number}");
+        let one = if number % 2 == 0 {
+            range(&id, 1)
+        } else {
+            cued(&id)
+        };
+        assert_eq!(ranges.announce(&one), Ok(true));
+    }
+    let _ = bench.push(0, 2.0);
+    for one in [range("more", 1), cued("more")] {
+        let error = ranges.announce(&one).expect_err("it is refused");
+        assert_eq!(error.kind(), DateRangeErrorKind::TooMany, "{error}");
+        assert!(error.to_string().contains("1024"), "{error}");
+    }
+    // One that ends, and one that is known, are no more than there were.
+    let ending = range("ending", 1).end(date(3)).expect("an end");
+    assert_eq!(ranges.announce(&ending), Ok(true));
+    let known = range("open-0", 1)
+        .attribute("X-A", "b")
+        .expect("an attribute");
+    assert_eq!(ranges.announce(&known), Ok(true));
+    assert_eq!(ranges.close("open-0", date(3)), Ok(true));
+    assert_eq!(ranges.announce(&range("more", 1)), Ok(true));
+    let _ = bench.push(1, 2.0);
+    // A later session takes what is listed.
+    let playlist = dated(live());
+    let previous = Previous::read_through(&mut bench.folder.clone(), &playlist);
+    let previous = previous.expect("it is read").expect("a playlist");
+    let resumed = MediaPlaylistPublisher::resume(playlist, bench.folder.clone(), &previous);
+    let ranges = resumed.expect("it is resumed").date_ranges();
+    assert_eq!(ranges.known().len(), 1_026);
+    let error = ranges.announce(&range("again", 1)).expect_err("it is");
+    assert_eq!(error.kind(), DateRangeErrorKind::TooMany, "{error}");
+}
+
+/// The dates that a producer was to send never come.
+#[test]
+fn no_more_than_a_thousand_ranges_wait_for_a_date() {
+    let mut bench = Bench::new(live().program_date_time_in_band());
+    let ranges = bench.publisher.date_ranges();
+    let ending = |number: u64| {
+        let range = range(&format!("{number}"), number);
+        range.end(date(number + 1)).expect("an end")
+    };
+    for number in 0..1_024 {
+        assert_eq!(ranges.announce(&ending(number)), Ok(true));
+    }
+    let _ = bench.push(0, 2.0);
+    let error = ranges.announce(&ending(1_024)).expect_err("it is refused");
+    assert_eq!(error.kind(), DateRangeErrorKind::TooMany, "{error}");
+    assert!(error.to_string().contains("no date"), "{error}");
+    let dated = SegmentInfo::new().program_date_time(date(0));
+    let _ = bench.publisher.push(&stored((media(1, 2.0), dated)));
+    assert_eq!(ranges.announce(&ending(1_024)), Ok(true));
+}
+
 #[test]
 fn a_range_stands_in_front_of_the_number_that_comes_next() {
     let mut bench = Bench::new(dated(event()));

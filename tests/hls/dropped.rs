@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 
 use segment_stream::hls::Notice;
-use segment_stream::{SegmentStream, SegmentStreamConfig, WhenFull, WriteError, sink};
+use segment_stream::{SegmentInfo, SegmentStream, SegmentStreamConfig, WhenFull, WriteError, sink};
 
 use super::*;
 
@@ -116,6 +116,57 @@ fn a_stall_longer_than_the_target_duration_allows_is_split() {
     let _ = bench.publisher.push(&dropped(10, 5.0)).expect("published");
     // Each of 5 s as 2 s, 2 s and 1 s.
     assert_eq!(gaps(&bench.text()), (30, 50_000));
+}
+
+/// What the producer tells by [`lost`](segment_stream::SegmentSender::lost).
+fn told(sequence: u64, duration: Duration) -> Result<ProducedSegment, WriteError> {
+    let config = SegmentStreamConfig::default();
+    let sink = sink::from_fn(|_| Ok(()));
+    let (mut stream, sender) = SegmentStream::with_sink(config, sink).expect("a thread starts");
+    let told = sender.lost(sequence, duration, SegmentInfo::new());
+    told.expect("the stream is open");
+    stream.next().expect("the loss has its place")
+}
+
+/// An encoder was away for two hours. Dates behind it are right.
+#[test]
+fn a_loss_that_the_producer_tells_may_be_longer_than_a_segment() {
+    let first = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_366_800);
+    for playlist in [event(), live(), MediaPlaylist::vod("live.m3u8")] {
+        let mut bench = Bench::new(playlist.program_date_time(first));
+        let _ = bench.push(0, 2.0);
+        let pushed = bench.publisher.push(&told(1, Duration::from_secs(7_200)));
+        let notices = pushed.expect("published").notices;
+        assert!(
+            matches!(notices[..], [Notice::Lost { sequence: 1, .. }]),
+            "{notices:?}"
+        );
+        let _ = bench.push(2, 2.0);
+        let _ = bench.publisher.finish().expect("published");
+        let text = bench.text();
+        let end = "DATE-TIME:2026-11-22T19:00:02.000Z\n#EXTINF:2.000000,\n2.ts\n#EXT-X-ENDLIST\n";
+        assert!(text.ends_with(end), "{text}");
+    }
+}
+
+/// Later dates may be wrong then, so that is told.
+#[test]
+fn a_loss_of_no_valid_duration_is_told() {
+    for (item, sequence) in [
+        (told(1, Duration::from_secs(604_801)), 1),
+        (lost(media(1, 3_601.0)), 1),
+        (lost(media(1, f64::NAN)), 1),
+        (dropped(3, -1.0), 64),
+    ] {
+        let mut bench = Bench::new(event());
+        let notices = bench.publisher.push(&item).expect("published").notices;
+        let is_it = |it: &Notice| matches!(it, Notice::UnusableDuration { sequence: found } if *found == sequence);
+        assert!(notices.iter().any(is_it), "{notices:?}");
+    }
+    let mut bench = Bench::new(event());
+    let most = told(1, Duration::from_secs(604_800));
+    let _ = bench.publisher.push(&most).expect("published");
+    assert_eq!(gaps(&bench.text()), (302_400, 604_800_000));
 }
 
 #[test]

@@ -135,7 +135,23 @@ fn a_date_is_a_notice_where_there_are_none_and_may_be_the_only_source() {
     assert!(bench.push_with(media(1, 2.0), at(0)).is_empty());
     let _ = bench.push(2, 2.0);
     // Dates never go back.
-    let _ = bench.push_with(media(3, 2.0), at(1));
+    let notices = bench.push_with(media(3, 2.0), at(1));
+    let [
+        Notice::DateTooEarly {
+            sequence: 3,
+            date: found,
+            listed,
+        },
+    ] = notices[..]
+    else {
+        panic!("{notices:?}");
+    };
+    assert_eq!((found, listed), (date(1), date(4)));
+    assert!(
+        notices[0].to_string().contains(" 3s before"),
+        "{}",
+        notices[0]
+    );
     let dates = |text: &str| {
         let lines = text
             .lines()
@@ -144,8 +160,14 @@ fn a_date_is_a_notice_where_there_are_none_and_may_be_the_only_source() {
     };
     assert_eq!(dates(&bench.text()), ["00", "02", "04"]);
     let mut bench = bench.restart();
-    let _ = bench.push(4, 2.0);
+    // The earlier session was faster than its media.
+    assert!(bench.push_with(media(4, 2.0), at(2)).is_empty());
     assert_eq!(dates(&bench.text()), ["00", "02", "04", "06"]);
+    // A frame less is the rounding of a clock.
+    let rounded = date(8) - Duration::from_millis(40);
+    let info = SegmentInfo::new().program_date_time(rounded);
+    assert!(bench.push_with(media(5, 2.0), info).is_empty());
+    assert_eq!(dates(&bench.text()), ["00", "02", "04", "06", "08"]);
 }
 
 /// Its gap is in its place.

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex};
+use std::thread;
 
 use segment_stream::hls::Notice;
 use segment_stream::{SegmentSink, SinkError, WriteContext};
@@ -247,15 +248,10 @@ fn run(plan: Plan) -> (usize, String) {
 fn whichever_call_has_no_space_nothing_that_may_be_listed_is_deleted() {
     let (calls, expected) = run(Plan::default());
     assert!(calls > 60, "{calls}");
-    for first in 0..calls {
-        for count in [1, 2, 3, usize::MAX] {
-            for answer in [Answer::Refused, Answer::Unheard] {
-                for (kind, removals_too) in [
-                    (ErrorKind::StorageFull, false),
-                    (ErrorKind::StorageFull, true),
-                    (ErrorKind::QuotaExceeded, false),
-                    (ErrorKind::PermissionDenied, true),
-                ] {
+    let fails = |kind, removals_too| {
+        for first in 0..calls {
+            for count in [1, 2, 3, usize::MAX] {
+                for answer in [Answer::Refused, Answer::Unheard] {
                     let plan = Plan {
                         first,
                         count,
@@ -269,7 +265,13 @@ fn whichever_call_has_no_space_nothing_that_may_be_listed_is_deleted() {
                 }
             }
         }
-    }
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| fails(ErrorKind::StorageFull, false));
+        scope.spawn(|| fails(ErrorKind::StorageFull, true));
+        scope.spawn(|| fails(ErrorKind::QuotaExceeded, false));
+        fails(ErrorKind::PermissionDenied, true);
+    });
 }
 
 /// A session of which so many files are due.

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use segment_stream::hls::ResumeErrorKind;
+
 use super::*;
 
 const SESSION: &str = "1795373827-929d43474b91d2c2";
@@ -102,4 +104,34 @@ fn strays_are_the_files_with_names_of_ours_that_are_not_listed() {
         ..previous
     };
     assert_eq!(with_orphans(cut.clone()), cut);
+}
+
+/// At an origin an older side file may come back after newer ones. The playlist goes further than
+/// all that it knows, and nothing of it is missing.
+#[test]
+fn an_older_side_file_resumes_a_newer_playlist_and_no_truncated_one() {
+    let first = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_366_800);
+    let mut bench = Bench::new(live().program_date_time(first));
+    (0..5).for_each(|number| drop(bench.push(number, 2.0)));
+    let older = bench.previous();
+    let _ = bench.push(5, 2.0);
+    let newer = bench.previous();
+    let resume = |playlist: &[u8]| {
+        let previous = Previous {
+            playlist: playlist.to_vec(),
+            ..older.clone()
+        };
+        MediaPlaylistPublisher::resume(bench.playlist.clone(), bench.folder.clone(), &previous)
+    };
+    let resumed = resume(&newer.playlist).expect("it is a newer one");
+    assert_eq!(resumed.next_sequence(), 6);
+    // The same entries, and a date range behind them.
+    let range = b"#EXT-X-DATERANGE:START-DATE=\"2026-11-22T17:00:09.000Z\",ID=\"a\"\n";
+    let resumed = resume(&[&older.playlist, &range[..]].concat()).expect("it is a newer one");
+    assert_eq!(resumed.date_ranges().known().len(), 1);
+    // Without its last entry it goes no further than what the side file knows.
+    let text = String::from_utf8(newer.playlist).expect("it is UTF-8");
+    let (truncated, _) = text.rsplit_once("#EXT-X-PROGRAM").expect("it has dates");
+    let error = resume(truncated.as_bytes()).expect_err("it is truncated");
+    assert_eq!(error.kind(), ResumeErrorKind::Damaged);
 }

@@ -101,7 +101,8 @@ pub(crate) struct Expected {
     tags: Vec<String>,
     initialisation: Initialisation,
     last_map: Option<PathBuf>,
-    real_secs: f64,
+    /// The exact sum of the durations, in units of 2^-80 s.
+    real: u128,
     rounded: u64,
 }
 
@@ -181,20 +182,19 @@ impl Expected {
         }
         let micros = self.round(segment.duration_secs);
         self.last_secs = micros.map(|_| segment.duration_secs);
+        if is_lost {
+            told.push(Told::Lost(sequence));
+        } else if file.is_none() {
+            told.push(Told::NoName(sequence));
+        }
+        if micros.is_none() {
+            told.push(Told::UnusableDuration(sequence));
+        }
         let what = match file {
-            _ if is_lost => {
-                told.push(Told::Lost(sequence));
-                What::Gap { micros }
-            }
-            None => {
-                told.push(Told::NoName(sequence));
-                What::Gap { micros }
-            }
+            _ if is_lost => What::Gap { micros },
+            None => What::Gap { micros },
             Some(file) => match (micros, &self.initialisation) {
-                (None, _) => {
-                    told.push(Told::UnusableDuration(sequence));
-                    What::Gap { micros }
-                }
+                (None, _) => What::Gap { micros },
                 (_, Initialisation::Lost { .. }) => {
                     told.push(Told::Undecodable(sequence));
                     What::Gap { micros }
@@ -291,13 +291,15 @@ impl Expected {
         if !(0.0..=3600.0).contains(&secs) {
             return None;
         }
-        self.real_secs += secs;
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "a sum of forty durations of an hour at most"
+            reason = "an hour at most, and no bit of a duration of a nanosecond is lost"
         )]
-        let sum = (self.real_secs * 1e6).round() as u64;
+        let exact = (secs * f64::from(80).exp2()) as u128;
+        self.real += exact;
+        let sum = (self.real * u128::from(SECOND) + (1 << 79)) >> 80;
+        let sum = u64::try_from(sum).expect("a sum of a few hundred hours at most");
         let micros = sum.saturating_sub(self.rounded);
         self.rounded += micros;
         Some(micros)
@@ -383,10 +385,7 @@ impl What {
             Self::Gap { micros: Some(0) } => vec![0],
             Self::Gap { micros: Some(all) } => {
                 let mut pieces = vec![most; usize::try_from(all / most).expect("a few thousand")];
-                // A microsecond beyond whole pieces comes from the rounding of floating-point sums
-                // here.
-                let none = u64::from(*all > most);
-                pieces.extend((all % most > none).then_some(all % most));
+                pieces.extend((all % most > 0).then_some(all % most));
                 pieces
             }
         }

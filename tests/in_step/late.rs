@@ -75,6 +75,78 @@ fn its_state_holds_for_the_next_segment_and_its_file_is_deleted() {
     assert!(!memory.has("b-0.ts") && !memory.has("b-1.ts"));
 }
 
+/// A producer sends a segment twice. If it counted as the next number, all segments of the other
+/// rendition would be late from then on.
+#[test]
+fn a_number_that_is_repeated_leaves_the_renditions_in_step() {
+    let memory = Memory::default();
+    let shared = MediaPlaylist::event("").target_duration(Duration::from_secs(2));
+    let presentation = Presentation::new(shared).expect("a presentation");
+    let [mut a, mut b] =
+        ["a.m3u8", "b.m3u8"].map(|path| presentation.rendition(path, memory.clone()).expect("one"));
+    let lists = |memory: &Memory, path: &str| -> Vec<String> {
+        let text = text(memory, path);
+        let names = text.lines().filter(|line| !line.starts_with('#'));
+        names.map(str::to_owned).collect()
+    };
+    for number in 0..6 {
+        let _ = a.push(&Ok(segment("a", number))).expect("published");
+        if number % 2 == 1 {
+            let again = segment("again", number);
+            let pushed = a.push(&Ok(again)).expect("published");
+            assert!(
+                matches!(
+                    pushed.notices[..],
+                    [
+                        Notice::UnexpectedNumber { found, .. },
+                        Notice::TooLate { sequence }
+                    ] if found == number && sequence == number
+                ),
+                "{pushed:?}"
+            );
+        }
+        let pushed = b.push(&Ok(segment("b", number))).expect("published");
+        assert!(pushed.notices.is_empty(), "{pushed:?}");
+    }
+    for rendition in ["a", "b"] {
+        let expected: Vec<_> = (0..6)
+            .map(|number| format!("{rendition}-{number}.ts"))
+            .collect();
+        assert_eq!(lists(&memory, &format!("{rendition}.m3u8")), expected);
+    }
+    // An encoder that begins anew at a lower number is in step by the order of its segments.
+    let pushed = a.push(&Ok(segment("a", 0))).expect("published");
+    assert!(matches!(
+        pushed.notices[..],
+        [Notice::NameReused { .. }, Notice::UnexpectedNumber { .. }]
+    ));
+    let pushed = b.push(&Ok(segment("b", 6))).expect("published");
+    assert!(pushed.notices.is_empty(), "{pushed:?}");
+    assert_eq!(lists(&memory, "a.m3u8").len(), 7);
+}
+
+/// A rendition is silent, and the segments of the other one say no duration. They do not wait for
+/// ever.
+#[test]
+fn segments_of_no_duration_do_not_wait_for_a_silent_rendition() {
+    let memory = Memory::default();
+    let shared = MediaPlaylist::live("", Duration::ZERO).target_duration(Duration::from_secs(2));
+    let presentation = Presentation::new(shared).expect("a presentation");
+    let [mut a, _b] =
+        ["a.m3u8", "b.m3u8"].map(|path| presentation.rendition(path, memory.clone()).expect("one"));
+    // A lag of 2 s, with a thousand segments a second.
+    for number in 0..2_000 {
+        let segment = ProducedSegment::media(number, vec![1], 0.0);
+        let _ = a.push(&Ok(segment.with_path("a.ts"))).expect("entered");
+    }
+    assert!(!memory.has("a.m3u8"));
+    let segment = ProducedSegment::media(2_000, vec![1], 0.0);
+    let pushed = a.push(&Ok(segment.with_path("a.ts"))).expect("entered");
+    let is_told = |it: &Notice| matches!(it, Notice::OutOfStep { number: 0, .. });
+    assert!(pushed.notices.iter().any(is_told), "{pushed:?}");
+    assert!(memory.has("a.m3u8"));
+}
+
 /// It is the one that the others told of.
 #[test]
 fn a_discontinuity_that_is_listed_already_is_not_listed_again() {

@@ -13,6 +13,7 @@ struct Inner {
     clock: Duration,
     calls_to_live: Option<u32>,
     refused: Option<PathBuf>,
+    removed: Vec<PathBuf>,
 }
 
 /// Clones are the same folder.
@@ -37,6 +38,12 @@ impl Memory {
         self.inner().files.insert(path.into(), Vec::new());
     }
 
+    /// Puts a text there, as somebody else would.
+    #[allow(dead_code, reason = "other tests use it")]
+    pub(crate) fn put(&self, path: impl Into<PathBuf>, content: &[u8]) {
+        self.inner().files.insert(path.into(), content.to_vec());
+    }
+
     pub(crate) fn wait(&self, time: Duration) {
         self.inner().clock += time;
     }
@@ -54,6 +61,12 @@ impl Memory {
     /// Refuses to write this path, until another one is refused.
     pub(crate) fn refuse(&self, path: Option<&str>) {
         self.inner().refused = path.map(PathBuf::from);
+    }
+
+    /// The paths whose removal was asked for, in order.
+    #[allow(dead_code, reason = "other tests use it")]
+    pub(crate) fn removed(&self) -> Vec<PathBuf> {
+        self.inner().removed.clone()
     }
 
     pub(crate) fn is_dead(&self) -> bool {
@@ -91,6 +104,7 @@ impl SegmentSink for Memory {
     fn remove(&mut self, path: &Path, _: &WriteContext) -> Result<(), SinkError> {
         let mut inner = self.inner();
         inner.call()?;
+        inner.removed.push(path.to_path_buf());
         inner.files.remove(path);
         Ok(())
     }

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use segment_stream::hls::{
-    MediaPlaylist, MediaPlaylistPublisher, Previous, PublishError, Pushed, Retention,
+    Clip, ClipError, Clipped, MediaPlaylist, MediaPlaylistPublisher, Previous, PublishError,
+    Pushed, Retention,
 };
 use segment_stream::{
     DiskSink, Durability, ProducedSegment, SegmentSender, SegmentSink, SegmentStream,
@@ -22,6 +23,8 @@ use crate::common::config::once;
 use crate::common::segments::payload;
 
 pub const PLAYLIST: &str = "live/video.m3u8";
+/// The clip of it.
+pub const CLIP: &str = "live/video.a.m3u8";
 const SEGMENT_SECS: f64 = 2.0;
 /// Three target durations, as short as a window can be.
 const WINDOW: Duration = Duration::from_secs(6);
@@ -154,6 +157,19 @@ impl Live {
     pub fn finish(&mut self) -> Result<Pushed, PublishError> {
         drop(self.twin().finish().unwrap());
         self.publisher().finish()
+    }
+
+    /// Makes a clip of the last two segments.
+    pub fn clip(&mut self) -> Result<Clipped, ClipError> {
+        let clip = Clip::last("a", Duration::from_secs(4));
+        drop(self.twin().clip(&clip).unwrap());
+        self.publisher().clip(&clip)
+    }
+
+    /// Releases the clip, if there is one.
+    pub fn release_clip(&mut self) -> Option<Pushed> {
+        drop(self.twin().release_clip("a"));
+        self.publisher().release_clip("a").ok()
     }
 
     /// Leaves the playlist.

@@ -245,9 +245,8 @@ impl History {
         files: &Files,
     ) -> Vec<(Wrong, String)> {
         let folder = playlist.parent().unwrap_or(Path::new(""));
-        let listing = Listing::of(text);
         let mut wrong = Vec::new();
-        for name in listing.files() {
+        for name in named(text) {
             let path = folder.join(name);
             let is_whole = files.get(&path).is_some_and(|content| {
                 let file = self.files.get(&path);
@@ -259,6 +258,21 @@ impl History {
         }
         wrong
     }
+}
+
+/// The files that a playlist or an MPD names.
+fn named(text: &[u8]) -> Vec<String> {
+    #[cfg(feature = "dash")]
+    if text.starts_with(b"<?xml") {
+        let mpd = super::check::check(&String::from_utf8_lossy(text)).expect("it is whole");
+        let tracks = mpd.periods.iter().flat_map(|it| it.tracks.values());
+        let uris = tracks.flat_map(|track| {
+            let segments = track.segments.iter().map(|it| it.uri.clone());
+            segments.chain([track.initialization.clone()])
+        });
+        return uris.collect();
+    }
+    Listing::of(text).files().map(str::to_owned).collect()
 }
 
 /// The files that a sweep deletes, by its documentation.

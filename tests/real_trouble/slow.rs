@@ -1,4 +1,4 @@
-//! A slow disk: 200 ms for each write.
+//! A slow disk: 100 ms for each write.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use super::common::threads::must_end;
 use super::memory::resident_bytes;
 use super::segment;
 
-const DELAY: Duration = Duration::from_millis(200);
+const DELAY: Duration = Duration::from_millis(100);
 const DEPTH: u64 = 4;
 const SENDS: u64 = 24;
 const LARGE: usize = 1 << 20;

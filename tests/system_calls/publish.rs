@@ -12,7 +12,7 @@ use segment_stream::{DiskSink, Durability, SinkError};
 use crate::common::folder::in_memory;
 use crate::common::listing::Listing;
 use crate::interposed::disk::Disk;
-use crate::interposed::live::{Live, LiveSetup, PLAYLIST, hint};
+use crate::interposed::live::{CLIP, Live, LiveSetup, PLAYLIST, hint};
 use crate::interposed::{self, Call, Kind};
 use crate::store::{found, is_temp, open_handles, stays_inside, syncs_once, temps, trace};
 use crate::table::{At, plan};
@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const SEGMENTS: u64 = 7;
 /// Before this one the session is left and resumed.
 const RESUMED_AT: u64 = 4;
+/// A clip ends with this one.
+const CLIPPED: u64 = 2;
 const STATE: &str = "live/.video.m3u8.state";
 
 pub(crate) fn setup(durability: Durability) -> LiveSetup {
@@ -69,6 +71,9 @@ pub(crate) fn run(setup: LiveSetup, faults: &[At]) -> Vec<Call> {
             case.leave_and_resume(&mut live);
         }
         case.step(&mut live, number);
+        if number == CLIPPED {
+            case.clip(&mut live);
+        }
     }
     let before = case.playlist();
     let finished = live.finish();
@@ -91,6 +96,10 @@ pub(crate) fn run(setup: LiveSetup, faults: &[At]) -> Vec<Call> {
         live.expected() == case.playlist(),
         "it was not published in the end",
     );
+    case.names_what_is_there(&live, CLIP);
+    if let Some(released) = live.release_clip() {
+        case.check(released.notices.is_empty(), "it is not released");
+    }
     live.wait();
     for _ in 0..3 {
         let pushed = live.publisher().delete_due();
@@ -180,22 +189,48 @@ impl Case<'_> {
                 );
             }
         }
-        if let Some(text) = &now {
-            for name in Listing::of(text).files() {
-                let path = Path::new("live").join(name);
-                let number = name.trim_end_matches(".ts").parse().unwrap();
-                let content = fs::read(self.root.join(&path)).ok();
-                self.check(
-                    content.as_deref() == Some(&live.data(number)[..]),
-                    "the playlist names what is not there",
-                );
-            }
-        }
+        self.names_what_is_there(live, PLAYLIST);
+        self.names_what_is_there(live, CLIP);
         if let Ok(text) = fs::read(self.root.join(STATE)) {
             self.check(
                 text.starts_with(b"#segment-stream-hls-state:1\n") && text.ends_with(b"end\n"),
                 "the side file is not whole",
             );
+        }
+    }
+
+    fn names_what_is_there(&self, live: &Live, playlist: &str) {
+        let Ok(text) = fs::read(self.root.join(playlist)) else {
+            return;
+        };
+        for name in Listing::of(&text).files() {
+            let path = Path::new("live").join(name);
+            let number = name.trim_end_matches(".ts").parse().unwrap();
+            let content = fs::read(self.root.join(&path)).ok();
+            self.check(
+                content.as_deref() == Some(&live.data(number)[..]),
+                &format!("{playlist} names what is not there"),
+            );
+        }
+    }
+
+    /// Makes a clip. It is there, or after an error may be.
+    fn clip(&mut self, live: &mut Live) {
+        let made = live.clip();
+        self.names_what_is_there(live, CLIP);
+        match made {
+            Ok(_) => {
+                let text = fs::read(self.root.join(CLIP)).ok();
+                let memory = live.memory.lock().unwrap();
+                let expected = memory.files.get(Path::new(CLIP)).cloned();
+                drop(memory);
+                self.check(text == expected, "the clip that was made is not there");
+                self.is_durable(Path::new(CLIP), &expected.unwrap_or_default());
+            }
+            Err(error) => match error.sink_error() {
+                Some(error) => self.says_what_happened(error),
+                None => self.check(false, &error.to_string()),
+            },
         }
     }
 

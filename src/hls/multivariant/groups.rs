@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::formats::elements;
 use super::media::{Kind, Media, Selection};
 use super::variant::Variant;
 use super::{quoted, refuse};
@@ -137,8 +138,4 @@ fn check_codecs_of(variant: &Variant, member: &Media) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn elements(codecs: &str) -> impl Iterator<Item = &str> {
-    codecs.split(',').map(str::trim)
 }

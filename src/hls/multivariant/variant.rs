@@ -1,10 +1,12 @@
 //! One variant: EXT-X-STREAM-INF (RFC 8216 §4.3.4.2, draft-pantos-hls-rfc8216bis §4.4.6.2).
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Bandwidths, checked_codecs, quotable, quoted, refuse, stable_id};
 use crate::hls::attributes::TagLine;
+use crate::hls::config::is_url;
+use crate::uri;
 
 /// One version of the presentation (EXT-X-STREAM-INF, RFC 8216 §4.3.4.2).
 ///
@@ -15,6 +17,7 @@ use crate::hls::attributes::TagLine;
 #[must_use]
 pub struct Variant {
     pub(super) playlist: PathBuf,
+    base_url: Option<String>,
     /// `None` if it is to be measured.
     pub(super) bandwidth: Option<u64>,
     pub(super) average_bandwidth: Option<u64>,
@@ -59,7 +62,7 @@ impl Variant {
     /// A variant with the media playlist of this path hint. Its segments take at most `bandwidth`
     /// bits a second, those of its groups included.
     ///
-    /// The bandwidth is the peak of any playable combination of its renditions. For live content,
+    /// The bandwidth is above 0, and is the peak of any playable combination of its renditions. For live content,
     /// take it from similar content with the same settings.
     pub fn new(playlist: impl Into<PathBuf>, bandwidth: u64) -> Self {
         Self {
@@ -78,6 +81,7 @@ impl Variant {
     pub fn measured(playlist: impl Into<PathBuf>) -> Self {
         Self {
             playlist: playlist.into(),
+            base_url: None,
             bandwidth: None,
             average_bandwidth: None,
             codecs: None,
@@ -94,7 +98,29 @@ impl Variant {
         }
     }
 
-    /// The average bandwidth in bits a second, that of its groups included.
+    /// The URL of the directory of another origin that has the multivariant playlist as well. The
+    /// variant is the media playlist there. By default its URI is relative.
+    ///
+    /// Two variants of one playlist, one of them with another origin, are redundant: a player that
+    /// cannot reach one of them takes the other (bis §4.4.6.2). Its groups stay those of the first
+    /// origin.
+    ///
+    /// ```
+    /// use segment_stream::hls::{MultivariantPlaylist, Variant};
+    ///
+    /// let variant = Variant::new("live.m3u8", 4_000_000);
+    /// let playlist = MultivariantPlaylist::new("main.m3u8")
+    ///     .variant(variant.clone())
+    ///     .variant(variant.base_url("https://backup.example/live"));
+    /// # drop(playlist);
+    /// ```
+    pub fn base_url(mut self, base: impl Into<String>) -> Self {
+        self.base_url = Some(base.into());
+        self
+    }
+
+    /// The average bandwidth in bits a second, that of its groups included. It is above 0, and not
+    /// above the declared peak.
     pub fn average_bandwidth(mut self, bandwidth: u64) -> Self {
         self.average_bandwidth = Some(bandwidth);
         self
@@ -102,6 +128,10 @@ impl Variant {
 
     /// The codecs in the notation of RFC 6381: `avc1.64001f,mp4a.40.2`. Every variant should name
     /// them. They include the codecs of every rendition of its groups (bis §4.4.6.1.1).
+    ///
+    /// The formats inside the segments are not looked at. These omissions are refused: a codec of a
+    /// rendition of its groups; an audio codec if it has an audio group; a video codec if it has a
+    /// resolution, a frame rate, a range or captions.
     pub fn codecs(mut self, codecs: impl Into<String>) -> Self {
         self.codecs = Some(codecs.into());
         self
@@ -212,6 +242,49 @@ impl Variant {
         Ok(line
             .maybe_plain("CLOSED-CAPTIONS", has_no_captions.then_some("NONE"))
             .finish())
+    }
+
+    /// The first property of pictures that it has.
+    pub(super) fn of_pictures(&self) -> Option<&'static str> {
+        let has = [
+            ("RESOLUTION", self.resolution.is_some()),
+            ("FRAME-RATE", self.frame_rate.is_some()),
+            ("VIDEO-RANGE", self.video_range.is_some()),
+            ("CLOSED-CAPTIONS", self.closed_captions.is_some()),
+        ];
+        has.into_iter().find_map(|(name, has)| has.then_some(name))
+    }
+
+    /// The declared bandwidths are above 0, and the average is not above the peak.
+    pub(super) fn check_bandwidths(&self) -> io::Result<()> {
+        let shown = quoted(&self.playlist);
+        for (attribute, declared) in [
+            ("BANDWIDTH", self.bandwidth),
+            ("AVERAGE-BANDWIDTH", self.average_bandwidth),
+        ] {
+            if declared == Some(0) {
+                return refuse(format!("the {attribute} of {shown} is 0"));
+            }
+        }
+        match (self.bandwidth, self.average_bandwidth) {
+            (Some(peak), Some(average)) if average > peak => refuse(format!(
+                "the AVERAGE-BANDWIDTH of {shown}, {average}, is above its BANDWIDTH, {peak}"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The URI of its media playlist, in a multivariant playlist in this directory.
+    pub(super) fn uri(&self, folder: &Path) -> io::Result<String> {
+        let reference = uri::reference(folder, &self.playlist)?;
+        match &self.base_url {
+            None => Ok(reference),
+            Some(base) if is_url(base) => Ok(format!("{}/{reference}", base.trim_end_matches('/'))),
+            Some(base) => refuse(format!(
+                "the base URL of {} is empty or has a character that a URL cannot have: {base:?}",
+                quoted(&self.playlist)
+            )),
+        }
     }
 
     fn checked_score(&self, shown: &str) -> io::Result<Option<f64>> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Whether segments that have left the playlist are kept or deleted.
+/// Whether segments that have left the manifest are kept or deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Retention {
@@ -10,10 +10,10 @@ pub enum Retention {
     Keep,
     /// Segments are deleted through the publisher's sink, only when no client can still need them.
     ///
-    /// A segment begins to wait when a playlist without it was published. Its own duration plus
-    /// that of the longest playlist that listed it must pass (RFC 8216 §6.2.2), both in media time
+    /// A segment begins to wait when a manifest without it was published. Its own duration plus
+    /// that of the longest manifest that listed it must pass (RFC 8216 §6.2.2), both in media time
     /// and on the clock. Then `margin` must pass on the clock, for caches that serve an old
-    /// playlist.
+    /// manifest.
     ///
     /// A name must not be reused while
     /// [`waiting_for_deletion`](crate::hls::MediaPlaylistPublisher::waiting_for_deletion) lists
@@ -36,9 +36,9 @@ pub enum Retention {
     /// more if the stream is deeper.
     ///
     /// A push deletes at most 16 files, for about 250 ms. If no space or quota is left, it deletes
-    /// due files and writes again. It stops when the playlist is published, no file is due, or two
+    /// due files and writes again. It stops when the manifest is published, no file is due, or two
     /// seconds have passed. If no file is due, that is logged, and a later push publishes as soon
-    /// as there is space. A file that a published playlist names is never deleted.
+    /// as there is space. A file that a published manifest names is never deleted.
     Delete {
         /// The extra time on the clock, after the time that the standard asks for.
         margin: Duration,

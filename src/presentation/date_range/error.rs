@@ -30,6 +30,10 @@ pub enum DateRangeErrorKind {
     Changed,
     /// It overlaps another range of a class whose ranges end on the next one.
     Overlap,
+    /// There are 1,024 ranges that never leave by themselves: without an end, or with
+    /// [`Cue::Pre`](super::Cue::Pre) or [`Cue::Post`](super::Cue::Post). Close an open one
+    /// before. Or 1,024 ranges wait for the first segment with a date.
+    TooMany,
     /// There is no range with this id.
     Unknown,
     /// The presentation has no dates.

@@ -4,9 +4,17 @@ use std::time::SystemTime;
 
 use super::{Cue, DateRange, DateRangeError, DateRangeErrorKind, Millis};
 
+/// How many ranges may be listed that never leave by themselves.
+const MOST_THAT_STAY: usize = 1_024;
+
 /// The date ranges that a presentation lists, in the order of their starts, each id once.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RangeSet(Vec<DateRange>);
+
+/// Whether a range applies at any date.
+fn is_cued(range: &DateRange) -> bool {
+    range.cues.contains(&Cue::Pre) || range.cues.contains(&Cue::Post)
+}
 
 impl RangeSet {
     /// The range with what is known of the same id already; `None` if it says nothing new.
@@ -61,10 +69,22 @@ impl RangeSet {
     /// [`Cue::Pre`] or [`Cue::Post`] applies at any date, and an open one to all that follow.
     pub(crate) fn is_over(&self, id: &str, first_listed: SystemTime) -> bool {
         self.get(id).is_some_and(|range| {
-            let is_cued = range.cues.contains(&Cue::Pre) || range.cues.contains(&Cue::Post);
-            let end = self.end_of(range);
-            !is_cued && end.is_some_and(|end| end.date() < first_listed)
+            let end = self.end_of(range).filter(|_| !is_cued(range));
+            end.is_some_and(|end| end.date() < first_listed)
         })
+    }
+
+    /// # Errors
+    ///
+    /// The range is one more that never leaves, and there are as many as may be.
+    pub(crate) fn check_room(&self, range: &DateRange) -> Result<(), DateRangeError> {
+        let stays = |it: &&DateRange| is_cued(it) || self.end_of(it).is_none();
+        let is_known = self.get(&range.id).is_some();
+        if is_known || !stays(&range) || self.0.iter().filter(stays).count() < MOST_THAT_STAY {
+            return Ok(());
+        }
+        let reason = format!("{MOST_THAT_STAY} ranges are listed that have no end, or a cue");
+        Err(range.refuse(DateRangeErrorKind::TooMany, reason))
     }
 
     /// Forgets the ranges that are not needed.

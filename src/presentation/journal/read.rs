@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::{Published, State};
 use crate::presentation::entry::Size;
-use crate::presentation::fingerprint::Fingerprints;
+use crate::presentation::fingerprint::{Fingerprints, Reach};
 use crate::presentation::parts::{End, Level, Log, PartName, Parts, Position, Run};
 use crate::presentation::pins::{Pins, pins_word};
 use crate::presentation::retired::Retired;
@@ -65,6 +65,15 @@ impl State {
                 }
                 ["texts", ref words @ ..] => {
                     state.texts = Fingerprints::parse(words).ok_or_else(unreadable)?;
+                }
+                ["newest", number, ranges] => {
+                    state.newest = Some(Reach {
+                        number: number.parse().map_err(|_| unreadable())?,
+                        ranges: ranges.parse().map_err(|_| unreadable())?,
+                    });
+                }
+                ["next", ref words @ ..] => {
+                    state.leaving.push(file(words).ok_or_else(unreadable)?);
                 }
                 ["parts", ..] => ranges.push(range(words).ok_or_else(unreadable)?),
                 ["live", letter, position] => {
@@ -205,9 +214,15 @@ fn read_lines<'a>(
 
 /// `delete STAYS NAME` or `delete STAYS BYTES NAME`
 fn retired(words: &[&str]) -> Option<Retired> {
+    let (word, words) = words.split_first()?;
+    file(words).filter(|_| *word == "delete")
+}
+
+/// `STAYS NAME` or `STAYS BYTES NAME`
+fn file(words: &[&str]) -> Option<Retired> {
     let (stays, bytes, name) = match *words {
-        ["delete", stays, name] => (stays, 0, name),
-        ["delete", stays, bytes, name] => (stays, bytes.parse().ok()?, name),
+        [stays, name] => (stays, 0, name),
+        [stays, bytes, name] => (stays, bytes.parse().ok()?, name),
         _ => return None,
     };
     let file = uri::resolve_from_root(name).ok()?;

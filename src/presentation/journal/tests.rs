@@ -26,24 +26,31 @@ fn the_state_comes_back_and_a_cut_one_is_refused() {
         number: 7,
         longest: 9_000_000,
     };
-    let text = render(
-        HEADER,
+    let newest = Reach {
+        number: 8,
+        ranges: 2,
+    };
+    let leaving = Retired::new("next 1.ts".into(), 4_000_000).with_bytes(188);
+    let head = Head {
         published,
-        &Fingerprints::only(b"text"),
-        &[],
-        &[],
-        std::iter::empty(),
-        retired.iter(),
-    );
+        texts: &Fingerprints::only(b"text"),
+        newest,
+        leaving: vec![leaving.clone()],
+    };
+    let text = render(HEADER, &head, &[], &[], std::iter::empty(), retired.iter());
     let read = |text: &[u8]| State::read(HEADER, text, |_| None).map_err(|(_, why)| why);
     let state = read(&text).unwrap();
     assert_eq!(state.published, published);
     assert_eq!(state.texts, Fingerprints::only(b"text"));
+    assert_eq!(state.newest, Some(newest));
+    assert_eq!(state.leaving, [leaving]);
     assert_eq!(state.retired, retired);
     let text = String::from_utf8(text).unwrap();
     for (line, odd) in [
         ("published 7 ", "published x "),
         ("texts ", "texts x"),
+        ("newest 8 ", "newest x "),
+        ("next 4000000 ", "next -4 "),
         ("delete 3000000 end", "delete -3 end"),
         ("delete 3000000 end", "delete 3 ../end"),
         ("delete 3000000 end", "remove 3 end"),
@@ -86,10 +93,15 @@ fn parts_come_back_with_their_live_lines_and_a_missing_one_is_refused() {
         is_gone: false,
     };
     let of_clip = render_pins(HEADER, &clip);
+    let head = Head {
+        published: Published::default(),
+        texts: &Fingerprints::only(b"text"),
+        newest: Reach::default(),
+        leaving: Vec::new(),
+    };
     let text = render(
         HEADER,
-        Published::default(),
-        &Fingerprints::only(b"text"),
+        &head,
         &[(&waiting, 1), (&sizes, 11)],
         std::slice::from_ref(&clip),
         [(12, size)].into_iter(),

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::path::{Component, Path};
+use std::path::Path;
 
 use ureq::http::Uri;
 
 use crate::error::SinkError;
+use crate::sink::hint::Below;
 
 /// The URL of the sink, taken apart.
 #[derive(Clone)]
@@ -146,38 +147,12 @@ impl Address {
 
 /// The name of an object by its path hint, with `/` between its parts.
 pub(in crate::sink) fn name(hint: &Path) -> io::Result<String> {
-    let Some(text) = hint.to_str() else {
-        return refuse("it is not UTF-8");
-    };
-    if text.is_empty() {
-        return refuse("it is empty");
+    let below = Below::of(hint, "the URL of the origin")?;
+    let names: Option<Vec<&str>> = below.names().iter().map(|name| name.to_str()).collect();
+    match names {
+        Some(names) => Ok(names.join("/")),
+        None => refuse("it is not UTF-8"),
     }
-    let is_separator = |end: &str| end.ends_with('/') || end.ends_with(std::path::MAIN_SEPARATOR);
-    if is_separator(text) || is_separator(text.strip_suffix('.').unwrap_or(text)) {
-        return refuse("it names a directory and not an object");
-    }
-    let mut name = String::new();
-    for component in hint.components() {
-        match component {
-            Component::CurDir => {}
-            Component::Normal(part) => {
-                if !name.is_empty() {
-                    name.push('/');
-                }
-                name.push_str(part.to_str().unwrap_or_default());
-            }
-            Component::ParentDir => {
-                return refuse("it contains \"..\", which may leave the URL of the origin");
-            }
-            Component::RootDir | Component::Prefix(_) => {
-                return refuse("it is absolute, and must be relative to the URL of the origin");
-            }
-        }
-    }
-    if name.is_empty() {
-        return refuse("it names no object");
-    }
-    Ok(name)
 }
 
 fn encoded(name: &str) -> String {

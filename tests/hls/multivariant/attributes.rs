@@ -113,6 +113,35 @@ fn a_stable_id_has_legal_characters() {
 
 /// SUPPLEMENTAL-CODECS extend the CODECS of a variant.
 #[test]
+fn a_declared_bandwidth_is_above_0_and_its_average_is_not_above_it() {
+    let low = |peak| Variant::new("low.m3u8", peak);
+    for (variant, parts) in [
+        (low(0), &["BANDWIDTH", "\"low.m3u8\"", "is 0"][..]),
+        (
+            low(9).average_bandwidth(0),
+            &["AVERAGE-BANDWIDTH", "\"low.m3u8\"", "is 0"],
+        ),
+        (
+            Variant::measured("low.m3u8").average_bandwidth(0),
+            &["AVERAGE-BANDWIDTH", "\"low.m3u8\"", "is 0"],
+        ),
+        (
+            low(9).average_bandwidth(10),
+            &["AVERAGE-BANDWIDTH", "\"low.m3u8\"", "10", "9"],
+        ),
+    ] {
+        refused(&main().variant(video()).variant(variant.clone()), parts);
+        let presentation = segment_stream::hls::Presentation::new(live()).expect("it is one");
+        let error = presentation.multivariant(main().variant(variant));
+        assert_eq!(
+            error.expect_err("it is refused").kind(),
+            std::io::ErrorKind::InvalidInput
+        );
+    }
+    assert!(publish(&main().variant(low(9).average_bandwidth(9))).is_ok());
+}
+
+#[test]
 fn supplemental_codecs_need_codecs() {
     refused(
         &main().variant(video().supplemental_codecs("dvh1.08.07/db4h")),

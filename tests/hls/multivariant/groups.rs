@@ -1,7 +1,9 @@
 //! What members of a group share, and the formats that a variant names
 //! (draft-pantos-hls-rfc8216bis §4.4.6.1.1).
 
-use segment_stream::hls::{ClosedCaptions, InstreamId, Presentation, SubtitleRendition};
+use segment_stream::hls::{
+    ClosedCaptions, InstreamId, Presentation, SubtitleRendition, VideoRange,
+};
 
 use super::attributes::{main, publish, refused, video};
 use super::*;
@@ -150,6 +152,44 @@ fn a_variant_names_the_formats_of_its_groups() {
     let other = Variant::new("low.m3u8", 1).codecs("avc1.64001f");
     let all = "avc1.64001f,mp4a.40.2,ac-3,stpp.ttml.im1t";
     assert!(publish(&main(video().codecs(all)).variant(other)).is_ok());
+}
+
+/// "If the Variant Stream … contains … CODECS … MUST include every media format" (bis §4.4.6.2). The
+/// rest of a variant shows that there is audio or video.
+#[test]
+fn a_variant_with_audio_or_pictures_names_a_format_of_them() {
+    let with_audio = |codecs: &str| {
+        main()
+            .variant(video().codecs(codecs).audio_group("a"))
+            .audio(audio("a", "English"))
+    };
+    let pictures: [fn(Variant) -> Variant; 3] = [
+        |it| it.resolution(1280, 720),
+        |it| it.frame_rate(25.0),
+        |it| it.video_range(VideoRange::Sdr),
+    ];
+    for codecs in ["avc1.64001f", "hvc1.2.4.L153.b0,wvtt", "HEV1.2"] {
+        let parts = ["CODECS", "audio group \"a\"", "\"video.m3u8\""];
+        refused(&with_audio(codecs), &parts);
+        for of in pictures {
+            assert!(publish(&main().variant(of(video().codecs(codecs)))).is_ok());
+        }
+    }
+    for codecs in ["mp4a.40.2", "ec-3, stpp.ttml.im1t", "Opus"] {
+        assert!(publish(&with_audio(codecs)).is_ok(), "{codecs}");
+        for (of, attribute) in pictures
+            .into_iter()
+            .zip(["RESOLUTION", "FRAME-RATE", "RANGE"])
+        {
+            let parts = ["CODECS", "video format", attribute, "\"video.m3u8\""];
+            refused(&main().variant(of(video().codecs(codecs))), &parts);
+        }
+    }
+    // A format that is unknown here may be of either.
+    let main = with_audio("new1.2,avc1.64001f");
+    assert!(publish(&main).is_ok());
+    let unknown = video().codecs("new1.2").resolution(1280, 720);
+    assert!(publish(&main.variant(unknown)).is_ok());
 }
 
 #[test]

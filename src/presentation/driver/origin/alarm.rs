@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// Rings once nothing was published for 1.5 target durations, within which a new version of a live
-/// playlist is due (RFC 8216bis §6.2.1).
+/// manifest is due (RFC 8216bis §6.2.1).
 #[derive(Debug)]
 pub(super) struct Alarm {
     limit: Duration,

@@ -10,7 +10,7 @@ pub struct OriginHealth {
     /// the publisher was finished within a time or dropped.
     pub is_running: bool,
     /// The alarm: no manifest was published for 1.5 target durations or longer. It is off before
-    /// the first publication and once the playlist's end has been published.
+    /// the first publication and once the manifest's end has been published.
     pub is_overdue: bool,
     /// The time since the last publication, or since the first attempt if there was none.
     pub unpublished_for: Option<Duration>,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::world::{TARGET, World, document, late, playlist, refused, secs, stored};
+use super::world::{TARGET, World, document, late, manifest, refused, secs, stored};
 use crate::error::SinkError;
 use crate::presentation::driver::document::Role;
 use crate::presentation::driver::origin::step::Note;
@@ -15,7 +15,7 @@ fn aborted(attempt: usize, delay: Duration, versions: u64) {
         .map(|version| TARGET * u32::try_from(version).unwrap())
         .collect();
     for (version, at) in (0..).zip(&times) {
-        world.submit(*at, version, playlist(version));
+        world.submit(*at, version, manifest(version));
     }
     let origin = world.origin.clone();
     let mut calls = 0;
@@ -59,8 +59,8 @@ fn the_newest_text_is_the_last_one_within_two_target_durations() {
 #[test]
 fn a_repetition_of_unknown_outcome_is_repeated() {
     let mut world = World::live();
-    world.submit(secs(0.0), 0, playlist(0));
-    world.submit(secs(0.5), 1, playlist(1));
+    world.submit(secs(0.0), 0, manifest(0));
+    world.submit(secs(0.5), 1, manifest(1));
     let origin = world.origin.clone();
     let mut calls = 0;
     let mut sink = origin.sink(|_| {
@@ -83,7 +83,7 @@ fn a_repetition_of_unknown_outcome_is_repeated() {
 #[test]
 fn after_a_known_outcome_nothing_is_put_again() {
     let mut world = World::live();
-    world.submit(secs(0.0), 0, playlist(0));
+    world.submit(secs(0.0), 0, manifest(0));
     let origin = world.origin.clone();
     let mut sink = origin.sink(|call| match call.attempt {
         1 => refused(secs(1.0), SinkError::transient("503")),
@@ -97,8 +97,8 @@ fn after_a_known_outcome_nothing_is_put_again() {
 #[test]
 fn a_newer_text_is_as_good_as_a_repetition() {
     let mut world = World::live();
-    world.submit(secs(0.0), 0, playlist(0));
-    world.submit(secs(3.0), 1, playlist(1));
+    world.submit(secs(0.0), 0, manifest(0));
+    world.submit(secs(3.0), 1, manifest(1));
     let origin = world.origin.clone();
     let mut sink = origin.sink(|call| match (call.text, call.attempt) {
         (0, 1) => late(secs(1.0), secs(1.9)),
@@ -112,7 +112,7 @@ fn a_newer_text_is_as_good_as_a_repetition() {
 #[test]
 fn a_version_that_failed_in_doubt_lands_with_its_repetition() {
     let mut world = World::live();
-    world.submit(secs(0.0), 0, playlist(0));
+    world.submit(secs(0.0), 0, manifest(0));
     let origin = world.origin.clone();
     let mut calls = 0;
     let mut sink = origin.sink(|_| {
@@ -133,9 +133,9 @@ fn a_version_that_failed_in_doubt_lands_with_its_repetition() {
 #[test]
 fn the_last_text_that_landed_is_put_again_if_the_newer_one_is_refused() {
     let mut world = World::live();
-    world.submit(secs(0.0), 0, playlist(0));
-    world.submit(secs(0.5), 1, playlist(1));
-    world.submit(secs(1.5), 2, playlist(2));
+    world.submit(secs(0.0), 0, manifest(0));
+    world.submit(secs(0.5), 1, manifest(1));
+    world.submit(secs(1.5), 2, manifest(2));
     let origin = world.origin.clone();
     let mut sink = origin.sink(|call| match call.text {
         0 => late(secs(1.0), secs(1.9)),
@@ -151,7 +151,7 @@ fn the_last_text_that_landed_is_put_again_if_the_newer_one_is_refused() {
 #[test]
 fn a_repetition_that_is_refused_is_given_up_and_logged() {
     let mut world = World::live();
-    world.submit(secs(0.0), 0, playlist(0));
+    world.submit(secs(0.0), 0, manifest(0));
     let origin = world.origin.clone();
     let mut calls = 0;
     let mut sink = origin.sink(|_| {
@@ -171,12 +171,12 @@ fn a_repetition_that_is_refused_is_given_up_and_logged() {
     assert_eq!(world.schedule.unsettled().len(), 0);
 }
 
-/// A late text would take the end of the playlist back for good.
+/// A late text would take the end of the manifest back for good.
 #[test]
 fn the_end_waits_until_the_last_text_is_settled() {
     for (deadline, settled) in [(secs(20.0), true), (secs(2.0), false)] {
         let mut world = World::live();
-        world.submit(secs(0.0), 0, playlist(0));
+        world.submit(secs(0.0), 0, manifest(0));
         world.submit(secs(0.5), 1, vec![document("live", 1, Role::Rendition)]);
         world.close(secs(0.5), Some(deadline));
         let origin = world.origin.clone();

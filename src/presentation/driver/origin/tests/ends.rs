@@ -1,6 +1,6 @@
 //! The end of the schedule.
 
-use super::world::{World, document, playlist, refused, secs, stored};
+use super::world::{World, document, manifest, refused, secs, stored};
 use crate::error::SinkError;
 use crate::presentation::driver::document::Role;
 use crate::presentation::driver::origin::options::OriginOptions;
@@ -9,9 +9,9 @@ use crate::presentation::driver::origin::report::Refused;
 #[test]
 fn the_last_version_is_put_and_then_it_ends() {
     let mut world = World::live();
-    world.submit(secs(0.0), 0, playlist(0));
-    world.submit(secs(1.0), 1, playlist(1));
-    world.submit(secs(1.5), 2, playlist(2));
+    world.submit(secs(0.0), 0, manifest(0));
+    world.submit(secs(1.0), 1, manifest(1));
+    world.submit(secs(1.5), 2, manifest(2));
     world.remove(secs(1.5), "old");
     world.close(secs(1.5), Some(secs(60.0)));
     let origin = world.origin.clone();
@@ -22,7 +22,7 @@ fn the_last_version_is_put_and_then_it_ends() {
     assert!(world.alarms.is_empty() || world.alarms == [secs(5.0)]);
     let refused = world
         .schedule
-        .submit(3, playlist(3), std::time::Instant::now());
+        .submit(3, manifest(3), std::time::Instant::now());
     assert_eq!(refused.unwrap_err(), Refused::Ended);
 }
 
@@ -31,7 +31,7 @@ fn the_last_version_is_put_and_then_it_ends() {
 fn the_last_version_is_retried_until_the_deadline() {
     for heals_at in [8.0, 30.0] {
         let mut world = World::live();
-        world.submit(secs(0.0), 0, playlist(0));
+        world.submit(secs(0.0), 0, manifest(0));
         world.close(secs(0.0), Some(secs(20.0)));
         let origin = world.origin.clone();
         let mut sink = origin.sink(|call| {
@@ -53,8 +53,8 @@ fn the_last_version_is_retried_until_the_deadline() {
 #[test]
 fn a_pause_that_outlasts_the_deadline_is_cut_short() {
     let mut world = World::new(OriginOptions::new(secs(100.0)));
-    world.submit(secs(0.0), 0, playlist(0));
-    world.submit(secs(1.0), 1, playlist(1));
+    world.submit(secs(0.0), 0, manifest(0));
+    world.submit(secs(1.0), 1, manifest(1));
     world.close(secs(1.0), Some(secs(3.0)));
     let origin = world.origin.clone();
     let mut sink = origin.sink(|_| {

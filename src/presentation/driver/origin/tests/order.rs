@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::world::{TARGET, World, document, playlist, refused, secs, stored};
+use super::world::{TARGET, World, document, manifest, refused, secs, stored};
 use crate::error::SinkError;
 use crate::presentation::driver::document::Role;
 use crate::presentation::driver::origin::options::OriginOptions;
@@ -15,7 +15,7 @@ fn the_latest_version_wins_at_a_slow_origin() {
         world.submit(
             secs(2.0) * version,
             version.into(),
-            playlist(version.into()),
+            manifest(version.into()),
         );
     }
     let origin = world.origin.clone();
@@ -114,7 +114,7 @@ fn a_url_that_fails_does_not_starve_another() {
 fn nothing_is_put_that_a_failed_document_comes_before() {
     let mut world = World::live();
     world.submit(secs(0.0), 0, whole(0));
-    world.submit(secs(0.05), 1, playlist(1));
+    world.submit(secs(0.05), 1, manifest(1));
     world.submit(secs(5.0), 2, whole(2));
     let origin = world.origin.clone();
     let mut sink = origin.sink(|call| match (call.path.to_str(), call.text) {
@@ -138,8 +138,8 @@ fn nothing_is_put_that_a_failed_document_comes_before() {
 #[test]
 fn a_version_that_comes_after_a_newer_one_is_superseded() {
     let mut world = World::live();
-    world.submit(secs(0.0), 5, playlist(5));
-    world.submit(secs(1.0), 4, playlist(4));
+    world.submit(secs(0.0), 5, manifest(5));
+    world.submit(secs(1.0), 4, manifest(4));
     let origin = world.origin.clone();
     world.run(secs(9.0), &mut origin.sink(|_| stored(secs(0.1))));
     assert_eq!(origin.texts("live"), [5]);
@@ -151,7 +151,7 @@ fn in_order_every_version_is_put_and_what_has_no_room_is_refused() {
     let mut world = World::new(OriginOptions::new(TARGET).in_order(3));
     for version in 0..10 {
         let at = secs(0.5) * version;
-        world.submit(at, version.into(), playlist(version.into()));
+        world.submit(at, version.into(), manifest(version.into()));
     }
     let origin = world.origin.clone();
     let mut attempts = 0;
@@ -207,7 +207,7 @@ fn removals_have_their_turn_at_an_origin_that_is_never_idle() {
         world.submit(
             secs(1.0) * version,
             version.into(),
-            playlist(version.into()),
+            manifest(version.into()),
         );
         world.remove(secs(1.0) * version, &version.to_string());
     }

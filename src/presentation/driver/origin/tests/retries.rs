@@ -1,6 +1,6 @@
 //! Retries within the time of a version, and the alarm.
 
-use super::world::{TARGET, World, playlist, refused, secs, stored};
+use super::world::{TARGET, World, manifest, refused, secs, stored};
 use crate::error::SinkError;
 use crate::presentation::driver::origin::options::OriginOptions;
 use crate::presentation::driver::origin::report::{Fate, Report};
@@ -10,7 +10,7 @@ use crate::stream::RetryPolicy;
 #[test]
 fn a_version_is_retried_for_two_target_durations() {
     let mut world = World::live();
-    world.submit(secs(0.0), 0, playlist(0));
+    world.submit(secs(0.0), 0, manifest(0));
     let origin = world.origin.clone();
     let mut sink = origin.sink(|_| refused(secs(0.1), SinkError::transient("503")));
     world.run(secs(60.0), &mut sink);
@@ -46,7 +46,7 @@ fn a_version_is_retried_for_two_target_durations() {
 #[test]
 fn what_is_permanent_is_tried_once() {
     let mut world = World::live();
-    world.submit(secs(0.0), 0, playlist(0));
+    world.submit(secs(0.0), 0, manifest(0));
     let origin = world.origin.clone();
     let mut sink = origin.sink(|_| refused(secs(0.1), SinkError::permanent("403")));
     world.run(secs(60.0), &mut sink);
@@ -57,8 +57,8 @@ fn what_is_permanent_is_tried_once() {
 #[test]
 fn the_time_that_an_origin_asks_for_holds_for_newer_versions_too() {
     let mut world = World::live();
-    world.submit(secs(0.0), 0, playlist(0));
-    world.submit(secs(0.5), 1, playlist(1));
+    world.submit(secs(0.0), 0, manifest(0));
+    world.submit(secs(0.5), 1, manifest(1));
     let origin = world.origin.clone();
     let mut sink = origin.sink(|call| match call.text {
         0 => {
@@ -75,7 +75,7 @@ fn the_time_that_an_origin_asks_for_holds_for_newer_versions_too() {
 #[test]
 fn a_policy_decides_for_how_long_and_never_means_once() {
     let mut world = World::new(OriginOptions::new(TARGET).retry(RetryPolicy::never()));
-    world.submit(secs(0.0), 0, playlist(0));
+    world.submit(secs(0.0), 0, manifest(0));
     let origin = world.origin.clone();
     let mut sink = origin.sink(|_| refused(secs(0.1), SinkError::transient("503")));
     world.run(secs(60.0), &mut sink);
@@ -83,7 +83,7 @@ fn a_policy_decides_for_how_long_and_never_means_once() {
 
     let patient = RetryPolicy::default().while_there_is_room();
     let mut world = World::new(OriginOptions::new(TARGET).retry(patient));
-    world.submit(secs(0.0), 0, playlist(0));
+    world.submit(secs(0.0), 0, manifest(0));
     let origin = world.origin.clone();
     let mut sink = origin.sink(|call| {
         if call.at < secs(1000.0) {
@@ -99,9 +99,9 @@ fn a_policy_decides_for_how_long_and_never_means_once() {
 #[test]
 fn the_alarm_rings_after_one_and_a_half_target_durations_without_a_publication() {
     let mut world = World::live();
-    world.submit(secs(1.0), 0, playlist(0));
-    world.submit(secs(3.0), 1, playlist(1));
-    world.submit(secs(20.0), 2, playlist(2));
+    world.submit(secs(1.0), 0, manifest(0));
+    world.submit(secs(3.0), 1, manifest(1));
+    world.submit(secs(20.0), 2, manifest(2));
     let origin = world.origin.clone();
     let mut sink = origin.sink(|call| {
         if call.at < secs(5.0) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
 
-use super::world::{document, playlist};
+use super::world::{document, manifest};
 use crate::error::SinkError;
 use crate::presentation::driver::document::Role;
 use crate::presentation::driver::origin::options::OriginOptions;
@@ -127,7 +127,7 @@ fn fates(reports: &[Report]) -> Fates {
     fates
 }
 
-/// Iterates while the first playlist is being put, for as long as anybody likes.
+/// Iterates while the first manifest is being put, for as long as anybody likes.
 #[test]
 fn a_slow_put_never_holds_up_the_iteration() {
     must_end(|| {
@@ -144,7 +144,7 @@ fn a_slow_put_never_holds_up_the_iteration() {
         let mut reports = Vec::new();
         for item in stream {
             let version = item.unwrap().sequence;
-            driver.port.submit(version, playlist(version)).unwrap();
+            driver.port.submit(version, manifest(version)).unwrap();
             reports.extend(driver.port.take_reports());
             driver
                 .port
@@ -178,7 +178,7 @@ fn reports_come_with_the_next_call() {
     must_end(|| {
         let (gate, stored) = (Gate::default(), Stored::default());
         let driver = OriginDriver::start(endless(), gated(&gate, &stored), ()).unwrap();
-        driver.port.submit(0, playlist(0)).unwrap();
+        driver.port.submit(0, manifest(0)).unwrap();
         gate.admit(1);
         let mut reports = Vec::new();
         while reports.is_empty() {
@@ -190,7 +190,7 @@ fn reports_come_with_the_next_call() {
             reports[..],
             [_, Report::Settled { version: 0, .. }]
         ));
-        driver.port.submit(1, playlist(1)).unwrap();
+        driver.port.submit(1, manifest(1)).unwrap();
         gate.open();
         drop(driver);
     });
@@ -259,9 +259,9 @@ fn a_sink_that_hangs_does_not_outlast_the_timeout() {
         let (gate, stored, calls) = (Gate::default(), Stored::default(), Arc::default());
         let sink = Ending(gated(&gate, &stored), Arc::clone(&calls), Ok(()));
         let driver = OriginDriver::start(endless(), sink, ()).unwrap();
-        driver.port.submit(0, playlist(0)).unwrap();
+        driver.port.submit(0, manifest(0)).unwrap();
         gate.wait_for_arrivals(1);
-        driver.port.submit(1, playlist(1)).unwrap();
+        driver.port.submit(1, manifest(1)).unwrap();
         let finished = driver.finish(Duration::from_millis(20));
         assert!(finished.is_timeout);
         let expected = [(0, "InDoubt".to_owned()), (1, "Failed".to_owned())];
@@ -295,9 +295,9 @@ fn a_drop_cuts_a_sleeping_sink_short_and_discards_what_waits() {
         });
         let driver =
             OriginDriver::start(endless(), Ending(sink, Arc::clone(&calls), Ok(())), ()).unwrap();
-        driver.port.submit(0, playlist(0)).unwrap();
+        driver.port.submit(0, manifest(0)).unwrap();
         gate.wait_for_arrivals(1);
-        driver.port.submit(1, playlist(1)).unwrap();
+        driver.port.submit(1, manifest(1)).unwrap();
         gate.open();
         drop(driver);
         assert_eq!(*calls.lock().unwrap(), ["first", "finish", "drop"]);
@@ -315,15 +315,15 @@ fn a_sink_that_panics_is_reported_and_ends_the_thread() {
         });
         let driver =
             OriginDriver::start(endless(), Ending(sink, Arc::clone(&calls), Ok(())), ()).unwrap();
-        driver.port.submit(0, playlist(0)).unwrap();
+        driver.port.submit(0, manifest(0)).unwrap();
         gate.wait_for_arrivals(1);
-        driver.port.submit(1, playlist(1)).unwrap();
+        driver.port.submit(1, manifest(1)).unwrap();
         driver.port.remove(Removal::segment("old"));
         gate.open();
         while driver.port.health().is_running {
             thread::yield_now();
         }
-        let refused = driver.port.submit(2, playlist(2)).unwrap_err();
+        let refused = driver.port.submit(2, manifest(2)).unwrap_err();
         assert_eq!(refused, Refused::Ended);
         assert!(!driver.port.remove(Removal::segment("old")));
         let finished = driver.finish(PATIENCE);
@@ -391,7 +391,7 @@ fn a_driver_that_is_finished_inside_its_own_sink_does_not_deadlock() {
         let calls = Arc::default();
         let driver =
             OriginDriver::start(endless(), Ending(sink, Arc::clone(&calls), Ok(())), ()).unwrap();
-        driver.port.submit(0, playlist(0)).unwrap();
+        driver.port.submit(0, manifest(0)).unwrap();
         *place.lock().unwrap() = Some(driver);
         gate.open();
         while *calls.lock().unwrap() != ["finish", "drop"] {

@@ -27,7 +27,7 @@ pub(super) fn document(path: &str, version: u64, role: Role) -> Document {
     Document::new(path, version.to_string().into_bytes(), role)
 }
 
-pub(super) fn playlist(version: u64) -> Vec<Document> {
+pub(super) fn manifest(version: u64) -> Vec<Document> {
     vec![document("live", version, Role::Rendition)]
 }
 
