@@ -80,7 +80,8 @@ impl Ranges {
     /// Takes the next range that precedes this segment or one before it.
     pub(crate) fn take(&self, number: u64) -> Option<DateRange> {
         let mut ranges = self.lock();
-        let range = ranges.pop_front_if(|(its, _)| *its <= number);
+        let is_next = ranges.front().is_some_and(|(its, _)| *its <= number);
+        let range = if is_next { ranges.pop_front() } else { None };
         range.map(|(_, range)| range)
     }
 

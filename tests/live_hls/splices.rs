@@ -1,6 +1,7 @@
 //! Splice information as lines of a playlist.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
 
 use super::common::muxer::{H264, Muxer, Pes, Stream, picture};
 use super::common::splice::{self, Cancel, In, Out, OutFor, Segmentation};
@@ -259,12 +260,22 @@ fn a_break_stays_listed_after_its_first_segment_has_left() {
 fn a_break_ends_under_its_id_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let out = (1, splice::insert(7, Out(Some(stamp(6))), 0));
-    // The session is broken off.
-    let cut = folder.path().join("cut");
-    fs::write(&cut, [&input(&[out])[..], &[0; 100]].concat()).unwrap();
     let mut first = packager();
     first.args(["--resume", "-"]).arg(folder.path().join("out"));
-    output(first.stdin(fs::File::open(cut).unwrap()));
+    let mut first = first
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = first.stdin.take().unwrap();
+    stdin.write_all(&input(&[out])).unwrap();
+    let mut lines = BufReader::new(first.stdout.take().unwrap()).lines();
+    // It is listed with the first segment. More input may come.
+    lines.next().unwrap().unwrap();
+    first.kill().unwrap();
+    first.wait().unwrap();
+    drop(stdin);
 
     let back = (1, splice::insert(7, In(Some(stamp(3))), 0));
     let playlist = package_into(folder.path(), &["--resume"], &[back]);
