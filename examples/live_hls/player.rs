@@ -22,7 +22,10 @@ const PAGE_TEXT: &str = "\
 DASH_SCRIPT<script>
   const video = document.getElementById('video');
   if (window.dashjs && location.search === '?dash') {
-    dashjs.MediaPlayer().create().initialize(video, 'live.mpd', true);
+    const player = dashjs.MediaPlayer().create();
+    // Without it the player stays behind by the length of each outage.
+    player.updateSettings({streaming: {liveCatchup: {enabled: true}}});
+    player.initialize(video, 'live.mpd', true);
   } else if (window.Hls && Hls.isSupported()) {
     const player = new Hls();
     player.loadSource('live.m3u8');

@@ -78,7 +78,8 @@ impl Dash {
 impl Format for Dash {
     fn render(&mut self, _: usize, view: &View<'_>) -> io::Result<Text> {
         let renditions = self.renditions(view)?;
-        let now = SystemTime::now();
+        let now = view.today;
+        // It never goes back, as the clock may.
         let published = self.published.map_or(now, |last| last.max(now));
         let head = Head {
             kind: self.kind(view.settings, &renditions),

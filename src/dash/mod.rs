@@ -59,6 +59,11 @@
 //! - A [clip](crate::hls::Clip) has playlists and no MPD.
 //! - Less than a frame between two segments counts as part of the first one.
 //!
+//! # Players
+//!
+//! Shaka Player returns to its latency after an outage. dash.js does so only with its setting
+//! `streaming.liveCatchup.enabled`; otherwise it stays behind by the length of the outage.
+//!
 //! # The end
 //!
 //! An MPD becomes static, with its duration, if its first Period begins at 0; the first segments

@@ -96,6 +96,7 @@ impl<F: Format> Core<F> {
             let view = View {
                 settings: &self.settings,
                 renditions: &self.renditions,
+                today: self.today,
             };
             let bytes = self.format.clip(p, &view, &cut);
             planned.push(Planned {

@@ -144,6 +144,7 @@ impl<F: Format> Core<F> {
         View {
             settings: &self.settings,
             renditions: &self.renditions,
+            today: self.today,
         }
     }
 
@@ -157,6 +158,7 @@ impl<F: Format> Core<F> {
         self.format.follow(&View {
             settings: &self.settings,
             renditions: &self.renditions,
+            today: self.today,
         });
     }
 
@@ -165,6 +167,7 @@ impl<F: Format> Core<F> {
         let view = View {
             settings: &self.settings,
             renditions: &self.renditions,
+            today: self.today,
         };
         for (p, it) in self.publications.iter_mut().enumerate() {
             if !it.manifest.names_segments() {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::config::Settings;
 use super::date_range::DateRange;
@@ -112,6 +113,8 @@ pub(crate) struct Unlistable {
 pub(crate) struct View<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) renditions: &'a [Rendition],
+    /// The time of day, as the last call of a publisher read it.
+    pub(crate) today: SystemTime,
 }
 
 /// The text of a manifest.

@@ -195,6 +195,7 @@ impl<F: Format> Core<F> {
         let view = View {
             settings: &self.settings,
             renditions: &self.renditions,
+            today: self.today,
         };
         let text = self.format.render(p, &view);
         let it = &mut self.publications[p];

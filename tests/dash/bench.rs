@@ -109,6 +109,8 @@ impl Bench {
         // An audio segment may last longer than two seconds.
         let presentation = presentation.max_lag(Duration::from_secs(4));
         let presentation = presentation.with_clock(memory.clock());
+        let passed = memory.clock();
+        let presentation = presentation.with_wall_clock(move || date(0) + passed());
         let add = |name| presentation.rendition(format!("{name}.m3u8"), memory.clone());
         let publishers = NAMES.map(|name| add(name).expect("it is valid"));
         let mut bench = Self {

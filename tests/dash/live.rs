@@ -14,10 +14,8 @@ fn the_text_of_a_live_mpd() {
     let mut bench = Bench::with(playlist(Shape::Live), mpd);
     bench.push(&[]);
     let text = bench.mpd_text();
-    let at = text.find(" publishTime=\"").expect("it is there");
-    let text = format!("{}{}", &text[..at], &text[at + 42..]);
     let expected = r#"<?xml version="1.0" encoding="UTF-8"?>
-<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011" type="dynamic" availabilityStartTime="2026-11-22T17:00:00.000000Z" minimumUpdatePeriod="PT2S" minBufferTime="PT2S" timeShiftBufferDepth="PT10S" suggestedPresentationDelay="PT6S" maxSegmentDuration="PT2.005333S">
+<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011" type="dynamic" availabilityStartTime="2026-11-22T17:00:00.000000Z" publishTime="2026-11-22T17:00:00.000000Z" minimumUpdatePeriod="PT2S" minBufferTime="PT2S" timeShiftBufferDepth="PT10S" suggestedPresentationDelay="PT6S" maxSegmentDuration="PT2.005333S">
   <BaseURL>https://cdn.example.com/a&amp;b/</BaseURL>
   <ServiceDescription id="0">
     <Latency target="5000"/>
