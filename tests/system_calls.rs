@@ -9,10 +9,17 @@
 mod common;
 mod interposed;
 
+#[cfg(feature = "dash")]
+#[path = "system_calls/both.rs"]
+mod both;
 #[path = "system_calls/crowd.rs"]
 mod crowd;
 #[path = "system_calls/logged.rs"]
 mod logged;
+#[cfg(feature = "dash")]
+#[path = "hls_model/lost.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod lost;
 #[path = "system_calls/other.rs"]
 mod other;
 #[cfg(feature = "hls")]
