@@ -17,7 +17,9 @@ use super::*;
 
 const PLAYLIST: &str = "video.m3u8";
 const MPD: &str = "live.mpd";
-const SEGMENTS: u64 = 7;
+const SEGMENTS: u64 = 10;
+/// From this one on old segments may be deleted.
+const DELETING: u64 = 6;
 /// A Period begins with this one.
 const DISCONTINUITY: u64 = 2;
 const INITIALISATION: &str = "init.mp4";
@@ -114,7 +116,8 @@ fn run(faults: &[At]) -> ([Option<String>; 2], Vec<Call>) {
     let map = ProducedSegment::init(vec![1; 100]);
     session.push(INITIALISATION, map, SegmentInfo::new());
     for number in 0..SEGMENTS {
-        session.clock.fetch_add(2, Ordering::Relaxed);
+        let seconds = if number < DELETING { 2 } else { 60 };
+        session.clock.fetch_add(seconds, Ordering::Relaxed);
         let segment = ProducedSegment::media(number, vec![2; 100], 2.0);
         let mut info = SegmentInfo::new().media_time(MediaTime {
             start: 2 * number,
@@ -149,6 +152,11 @@ fn fails_in_a_session() {
     let mut figures = Figures::default();
     let (expected, clean) = run(&[]);
     let last = expected[1].as_deref().unwrap();
+    assert!(
+        clean
+            .iter()
+            .any(|call| call.kind == Kind::Remove && call.path.ends_with("0.m4s"))
+    );
     assert!(
         last.contains("<Period id=\"1\"") && listed(last).contains(INITIALISATION),
         "{last}"
