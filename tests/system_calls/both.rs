@@ -70,10 +70,10 @@ impl Session {
         fs::write(self.root.join(name), &segment.data).unwrap();
         let item = lost::stored((segment.with_path(name), info));
         let pushed = self.publisher.push(&item);
-        self.check(pushed.map(drop));
+        self.check(&pushed.map(drop));
     }
 
-    fn check(&mut self, published: Result<(), PublishError>) {
+    fn check(&mut self, published: &Result<(), PublishError>) {
         self.has_failed = published.is_err();
         let Some(text) = self.text(MPD) else { return };
         assert!(text.ends_with("</MPD>\n"), "half of it: {text}");
@@ -134,7 +134,7 @@ fn run(faults: &[At]) -> ([Option<String>; 2], Vec<Call>) {
     }
     assert!(!session.has_failed, "it is healed: {faults:?}");
     let finished = session.publisher.finish();
-    session.check(finished.map(drop));
+    session.check(&finished.map(drop));
     assert!(!session.has_failed, "it is healed: {faults:?}");
     let texts = [PLAYLIST, MPD].map(|name| session.text(name));
     (texts, interposed::recorded())
