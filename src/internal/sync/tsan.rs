@@ -82,6 +82,10 @@ impl<T> DerefMut for MutexGuard<'_, T> {
 pub(crate) struct Condvar(sync::Condvar);
 
 impl Condvar {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
     pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
         let (inner, free) = guard.release();
         map(self.0.wait(inner), |inner| MutexGuard::new(inner, free))
