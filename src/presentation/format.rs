@@ -114,6 +114,10 @@ pub(crate) struct View<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) renditions: &'a [Rendition],
     /// The time of day, as the last call of a publisher read it.
+    #[cfg_attr(
+        not(feature = "dash"),
+        expect(dead_code, reason = "some formats tell no time of day")
+    )]
     pub(crate) today: SystemTime,
 }
 
