@@ -74,6 +74,7 @@ impl Served {
         })
     }
 
+    #[cfg(feature = "s3")]
     fn store(test: &str) -> Option<Self> {
         have_tools(test, &["s3s-fs"]).then(|| {
             Self::start(|directory, address| {
