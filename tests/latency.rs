@@ -19,7 +19,7 @@ const WRITERS: u8 = 16;
 const DEPTH: usize = 32;
 /// How often each writer writes in a measurement: a beginning or an end that takes a millisecond
 /// is not seen in that.
-const ROUNDS: u32 = if cfg!(debug_assertions) { 20 } else { 40 };
+const ROUNDS: u32 = if cfg!(debug_assertions) { 10 } else { 40 };
 
 struct Measured {
     segments: u32,

@@ -584,6 +584,9 @@ mod hls {
             let setup = setup(durability);
             let clean = run(setup, &[]);
             for (position, call) in clean.iter().enumerate() {
+                if !is_tried(position, number, 2) {
+                    continue;
+                }
                 for code in some(codes(call), position + number, 1) {
                     run(setup, &[At::once(position, code)]);
                     figures.count(call, code);

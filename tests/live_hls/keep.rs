@@ -1,5 +1,7 @@
 //! Limits of what is kept: a time and a size.
 
+use std::thread;
+
 use super::common::listing::Listing;
 use super::common::muxer::{H264, Muxer, Pes, Stream, picture};
 use super::*;
@@ -62,11 +64,17 @@ fn a_size_limits_what_is_listed_and_kept() {
 /// The tighter limit counts.
 #[test]
 fn a_window_and_both_limits_go_together() {
-    for options in [
-        &["--keep", "4s", "--keep", "900MB"][..],
+    let cases: [&[&str]; 3] = [
+        &["--keep", "4s", "--keep", "900MB"],
         &["--keep", "1h", "--window", "4"],
         &["--keep", "4s", "--window", "3600"],
-    ] {
-        assert_eq!(package(options).0.micros(), 4_000_000, "{options:?}");
-    }
+    ];
+    // Each waits until its old segments may be deleted.
+    thread::scope(|scope| {
+        for options in cases {
+            scope.spawn(move || {
+                assert_eq!(package(options).0.micros(), 4_000_000, "{options:?}");
+            });
+        }
+    });
 }
