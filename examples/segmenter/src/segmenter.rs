@@ -119,8 +119,8 @@ impl Segmenter {
 
     /// Cuts for players: of a transport stream with several programs one is kept, this one or else
     /// the first that can be cut, and media that no decoder can begin with is dropped after a
-    /// discontinuity. A segment of an MP4 comes out as soon as it can. By default everything is
-    /// kept.
+    /// discontinuity. Streams on PIDs that DVB reserves get others. A segment of an MP4 comes out as
+    /// soon as it can. By default everything is kept.
     #[must_use]
     pub fn for_players(self, program: Option<u16>) -> Self {
         Self {
@@ -214,7 +214,10 @@ impl Segmenter {
                 let cutter = mpegts::Cutter::new(self.target);
                 Cutter::TransportStream(Box::new(match self.scope {
                     Scope::Everything => cutter,
-                    Scope::ForPlayers(program) => cutter.drop_undecodable().one_program(program),
+                    Scope::ForPlayers(program) => cutter
+                        .drop_undecodable()
+                        .one_program(program)
+                        .move_reserved_pids(),
                 }))
             }
             Format::Mp4 => {

@@ -18,6 +18,8 @@ mod interleaving;
 mod jumps;
 #[path = "mpegts/programs.rs"]
 mod programs;
+#[path = "mpegts/reserved.rs"]
+mod reserved;
 #[path = "mpegts/sets.rs"]
 mod sets;
 #[path = "mpegts/silence.rs"]

@@ -9,6 +9,7 @@ use super::error::CutError;
 use super::output::Fate;
 use super::packet::{PACKET_LEN, Packet};
 use super::passing::{Context, Passing, Policy, note};
+use super::reserved::Moves;
 use super::stage::Stage;
 use super::sync::{self, Found, Sync};
 use super::tables::TableReader;
@@ -31,6 +32,8 @@ pub struct Cutter {
     /// The packets before the tables are known.
     prelude: Vec<u8>,
     passed: Option<Passing>,
+    /// None if each stream keeps its PID.
+    moves: Option<Moves>,
     notices: Vec<Notice>,
     fault: Option<CutError>,
 }
@@ -50,6 +53,7 @@ impl Cutter {
             tables: TableReader::default(),
             prelude: Vec::new(),
             passed: None,
+            moves: None,
             notices: Vec::new(),
             fault: None,
         }
@@ -76,6 +80,15 @@ impl Cutter {
     #[must_use]
     pub fn one_program(mut self, number: Option<u16>) -> Self {
         self.tables.want_one(number);
+        self
+    }
+
+    /// Moves the streams of the program on PIDs 0x10 to 0x1F to 0x1F10 to 0x1F1F, and their program
+    /// map table as well. DVB reserves the former for its tables, and some players ignore them. By
+    /// default each stream keeps its PID.
+    #[must_use]
+    pub fn move_reserved_pids(mut self) -> Self {
+        self.moves = Some(Moves::default());
         self
     }
 
@@ -115,9 +128,11 @@ impl Cutter {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
+        let before = segments.len();
         let mut sync = mem::take(&mut self.sync);
         sync.push(bytes, &mut |found| self.take(&found, segments));
         self.sync = sync;
+        self.move_pids(segments, before);
         if !self.sync.has_begun() && self.sync.offset() > LONGEST_SEARCH {
             self.fault = Some(self.not_transport_stream());
         }
@@ -131,6 +146,7 @@ impl Cutter {
     /// That of [`push`](Self::push), if there was one; else the input ended inside a packet, or has
     /// nothing to cut. The segments before are added in any case.
     pub fn finish(&mut self, segments: &mut Vec<Segment>) -> Result<(), CutError> {
+        let before = segments.len();
         let mut sync = mem::take(&mut self.sync);
         let end = sync.finish(&mut |found| self.take(&found, segments));
         self.sync = sync;
@@ -157,12 +173,14 @@ impl Cutter {
             }
             passed.finish(fate, &mut context);
         }
+        self.move_pids(segments, before);
         self.fault = self.fault.or(outcome.err());
         outcome
     }
 
     /// Ends in the middle: adds what is held, in whole packets, whatever it is.
     pub fn stop(mut self, segments: &mut Vec<Segment>) {
+        let before = segments.len();
         let mut sync = mem::take(&mut self.sync);
         sync.finish(&mut |found| self.take(&found, segments));
         self.conclude(segments);
@@ -173,6 +191,18 @@ impl Cutter {
             let mut segment = Segment::media(data, 0, 0, TICKS_PER_SECOND);
             segment.independent = false;
             segments.push(segment);
+        }
+        self.move_pids(segments, before);
+    }
+
+    /// Moves the PIDs of the segments from this index on.
+    fn move_pids(&mut self, segments: &mut [Segment], from: usize) {
+        let (Some(moves), Some(passed)) = (&mut self.moves, &self.passed) else {
+            return;
+        };
+        moves.follow(&passed.current);
+        for segment in segments.iter_mut().skip(from) {
+            moves.apply(&mut segment.data);
         }
     }
 

@@ -12,6 +12,7 @@
 //! - Timestamps of the audio alone that jump begin a segment with a discontinuity at the next access
 //!   point.
 //! - Splice information (SCTE 35) comes with the [segments](crate::Segment::splices), and cuts.
+//! - With [`Cutter::move_reserved_pids`], streams on PIDs that DVB reserves for tables get others.
 //! - What is no packet is skipped, and is a [`Notice`](crate::Notice).
 
 mod audio;
@@ -27,6 +28,7 @@ mod packet;
 mod passing;
 mod pes;
 mod pids;
+mod reserved;
 mod scan;
 mod section;
 mod sequence;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::packet::{PACKET_LEN, Packet, SYNC_BYTE};
 
 /// `table_id`, flags and `section_length`: what stands before the bytes that the length counts.
-const HEADER_LEN: usize = 3;
-const STUFFING: u8 = 0xFF;
+pub(crate) const HEADER_LEN: usize = 3;
+pub(crate) const CHECKSUM_LEN: usize = 4;
+pub(crate) const STUFFING: u8 = 0xFF;
 
 /// A whole section of the long form, the checksum verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,7 +141,7 @@ impl SectionReader {
     fn start(&mut self, mut bytes: &[u8], found: &mut impl FnMut(&[u8])) {
         while bytes.first().is_some_and(|&table_id| table_id != STUFFING) {
             let whole = (bytes.len() >= HEADER_LEN)
-                .then(|| HEADER_LEN + usize::from(u16::from_be_bytes([bytes[1] & 0x0F, bytes[2]])))
+                .then(|| len_of([bytes[1], bytes[2]]))
                 .filter(|&length| length <= bytes.len());
             let Some(length) = whole else {
                 // At most 3 + 4095 bytes and a packet, as the length has 12 bits.
@@ -151,6 +152,11 @@ impl SectionReader {
             bytes = &bytes[length..];
         }
     }
+}
+
+/// The length of a section by the second and third byte.
+pub(crate) fn len_of([high, low]: [u8; 2]) -> usize {
+    HEADER_LEN + usize::from(u16::from_be_bytes([high & 0x0F, low]))
 }
 
 /// The CRC of 13818-1 annex A. Over a section with its own checksum at the end it is 0.

@@ -24,7 +24,10 @@ pub(crate) fn check(data: &[u8]) {
     let bounded = cut(data, piece, Cutter::new(TARGET).capacity(CAPACITY));
     check_cuts(data, &bounded);
     // As for players: some of it is dropped, so only the form is checked.
-    let for_players = || Cutter::new(TARGET).drop_undecodable().one_program(None);
+    let for_players = || {
+        let cutter = Cutter::new(TARGET).drop_undecodable().one_program(None);
+        cutter.move_reserved_pids()
+    };
     let whole = cut(data, data.len().max(1), for_players());
     assert_eq!(cut(data, piece, for_players()), whole, "the pieces matter");
     whole.0.iter().for_each(check_form);
