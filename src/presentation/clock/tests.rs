@@ -333,14 +333,14 @@ fn dates_that_no_clock_has_do_no_harm() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4))]
 
-    /// Two weeks with drift, jitter and steps of the clock. Dates stay within a second of the
-    /// clock, but for the ten seconds and the slow steps after the clock was set.
+    /// Two weeks with drift, jitter and steps of the clock, by at most 5 s a day. Dates stay within
+    /// a second of the clock, but for the ten seconds and the slow steps after the clock was set.
     #[test]
     fn dates_stay_near_the_clock_for_weeks(
         secs in 4..=10_u64,
         parts_per_million in -100..=100_i32,
         jitter in 0..=300_i32,
-        steps in prop::collection::vec((1..14_u64, -5_000..5_000_i32), 0..3),
+        steps in prop::collection::btree_map(1..14_u64, -5_000..5_000_i32, 0..3),
         seed in 1..u64::MAX,
     ) {
         let duration = Duration::from_secs(secs);
