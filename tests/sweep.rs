@@ -237,47 +237,34 @@ impl Writer {
         )
     }
 
-    /// Sends a signal by name, and waits until the kernel says that the process is in `state`.
-    fn signal(&mut self, name: &str, state: char) {
+    fn kill(&self, signal: &str) {
         let id = self.0.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-s", name, &id])
-                .status()
-                .unwrap()
-                .success()
-        );
-        loop {
-            let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
-            let now = stat
-                .rsplit(')')
-                .next()
-                .unwrap()
-                .trim()
-                .chars()
-                .next()
-                .unwrap();
-            if now == state {
-                return;
+        let killed = Command::new("kill").args(["-s", signal, &id]).status();
+        assert!(killed.unwrap().success());
+    }
+
+    /// Stops it, and waits until each of its threads has stopped: one that is in a system call
+    /// finishes that first, and it may be the rename.
+    fn stop(&self) {
+        self.kill("STOP");
+        let threads = PathBuf::from(format!("/proc/{}/task", self.0.id()));
+        for thread in fs::read_dir(threads).unwrap() {
+            let stat = thread.unwrap().path().join("stat");
+            loop {
+                let stat = fs::read_to_string(&stat).unwrap();
+                let state = stat.rsplit(')').next().unwrap().trim_start().chars().next();
+                let state = state.unwrap();
+                if state == 'T' {
+                    break;
+                }
+                assert!(!"ZX".contains(state), "the writer died of itself");
+                thread::yield_now();
             }
-            assert!(!"ZX".contains(now), "the writer died of itself");
-            thread::yield_now();
         }
     }
 
-    fn stop(&mut self) {
-        self.signal("STOP", 'T');
-    }
-
-    fn go_on(&mut self) {
-        let id = self.0.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-s", "CONT", &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+    fn go_on(&self) {
+        self.kill("CONT");
     }
 }
 
@@ -309,7 +296,7 @@ fn what_a_living_writer_in_another_process_uses_stays_and_what_a_killed_one_left
         let work = tempdir().unwrap();
         let mut spared = 0;
         for _ in 0..5 {
-            let mut writer = Writer::start(work.path());
+            let writer = Writer::start(work.path());
             let mut killed_in_a_write = false;
             while !killed_in_a_write {
                 writer.stop();
