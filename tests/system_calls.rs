@@ -584,7 +584,7 @@ mod hls {
             let setup = setup(durability);
             let clean = run(setup, &[]);
             for (position, call) in clean.iter().enumerate() {
-                if !is_tried(position, number, 2) {
+                if !is_tried(position, number, 3) {
                     continue;
                 }
                 for code in some(codes(call), position + number, 1) {

@@ -250,7 +250,7 @@ fn whichever_call_has_no_space_nothing_that_may_be_listed_is_deleted() {
     assert!(calls > 60, "{calls}");
     let fails = |kind, removals_too| {
         for first in 0..calls {
-            for count in [1, 2, 3, usize::MAX] {
+            for count in [1, 3, usize::MAX] {
                 for answer in [Answer::Refused, Answer::Unheard] {
                     let plan = Plan {
                         first,
