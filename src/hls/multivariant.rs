@@ -1,13 +1,20 @@
 //! The multivariant playlist: it names the media playlists and describes each of them.
 
 mod bandwidth;
+mod check;
 mod formats;
 mod groups;
 mod media;
+mod named;
+mod values;
 mod variant;
 
 pub use bandwidth::BandwidthNotice;
 pub use media::{AudioRendition, ClosedCaptions, InstreamId, SubtitleRendition};
+pub(crate) use named::Listed;
+pub use named::Rendition;
+pub(super) use named::Shared;
+pub(super) use named::sealed;
 pub use variant::{HdcpLevel, Variant, VideoRange};
 
 use std::io;
@@ -18,6 +25,7 @@ use log::Level;
 use self::bandwidth::bandwidths;
 pub(crate) use self::bandwidth::{Bandwidths, Measured};
 use self::media::Media;
+use self::values::{checked_codecs, quotable, refuse, stable_id};
 use super::config::quoted;
 use super::start::Start;
 use crate::error::SinkError;
@@ -240,107 +248,6 @@ impl MultivariantPlaylist {
         );
     }
 
-    fn check(&self, publishers: &[&dyn Rendition]) -> io::Result<()> {
-        self.check_playlists(publishers)?;
-        self.check_itself()
-    }
-
-    fn check_playlists(&self, publishers: &[&dyn Rendition]) -> io::Result<()> {
-        let named = self.variants.iter().map(|variant| &variant.playlist);
-        let named = named.chain(self.media.iter().filter_map(|it| it.playlist.as_ref()));
-        let mut known: Vec<(&Path, Shared)> = Vec::new();
-        uri::plain(&self.path)?;
-        for path in named {
-            let plain = uri::plain(path)?;
-            let shown = quoted(path);
-            if uri::may_be_same(&self.path, path) {
-                return refuse(format!("it would replace its media playlist {shown}"));
-            }
-            let is_it = |it: &&&dyn Rendition| uri::plain(it.path()).is_ok_and(|it| it == plain);
-            let mut found = publishers.iter().filter(is_it).peekable();
-            if found.peek().is_none() {
-                return refuse(format!("its media playlist {shown} has no publisher"));
-            }
-            // At several origins it has several publishers.
-            let Some(shared) = found.map(|it| it.shared()).collect::<Option<Vec<_>>>() else {
-                return refuse(format!("its media playlist {shown} was not published yet"));
-            };
-            for (other, _) in &known {
-                if uri::may_be_same(other, path) && uri::plain(other)? != plain {
-                    return refuse(format!(
-                        "its media playlists {shown} and {} are one file on file systems that \
-                         ignore case, or dots and spaces at the end of a name",
-                        quoted(other)
-                    ));
-                }
-            }
-            for shared in shared {
-                if let Some((first, of_first)) = known.first()
-                    && let Some(how) = shared.differs_from(of_first)
-                {
-                    return refuse(format!(
-                        "the media playlists {shown} and {} differ: {how}",
-                        quoted(first)
-                    ));
-                }
-                // "A tag that appears in both MUST have the same value" (bis §4.4.2).
-                if self.start.is_some() && shared.start.is_some() && self.start != shared.start {
-                    return refuse(format!(
-                        "its EXT-X-START differs from that of its media playlist {shown}"
-                    ));
-                }
-                known.push((path, shared));
-            }
-        }
-        Ok(())
-    }
-
-    /// The rules that do not depend on the media playlists.
-    pub(crate) fn check_itself(&self) -> io::Result<()> {
-        if self.variants.is_empty() {
-            return refuse("it names no variant".into());
-        }
-        groups::check_references(&self.variants, &self.media)?;
-        groups::check_members(&self.media)?;
-        groups::check_groups(&self.media)?;
-        groups::check_codecs(&self.variants, &self.media)?;
-        for variant in &self.variants {
-            formats::check(variant)?;
-            variant.check_bandwidths()?;
-        }
-        self.check_captions()?;
-        self.check_scores()
-    }
-
-    /// CLOSED-CAPTIONS=NONE holds for all variants or for none (§4.3.4.2).
-    fn check_captions(&self) -> io::Result<()> {
-        if !self.has_no_closed_captions {
-            return Ok(());
-        }
-        let captions = |it: &&Media| it.kind == media::Kind::ClosedCaptions;
-        self.media.iter().find(captions).map_or(Ok(()), |it| {
-            refuse(format!(
-                "it declares no closed captions, but has {:?} in the group {:?}",
-                it.name, it.group
-            ))
-        })
-    }
-
-    /// "If any Variant Stream contains the SCORE attribute, then all Variant Streams … SHOULD have"
-    /// one (bis §4.4.6.2).
-    fn check_scores(&self) -> io::Result<()> {
-        let with = self.variants.iter().find(|it| it.score.is_some());
-        let without = self.variants.iter().find(|it| it.score.is_none());
-        match (with, without) {
-            (Some(with), Some(without)) => refuse(format!(
-                "the variant {} has a SCORE, and {} has none",
-                quoted(&with.playlist),
-                quoted(&without.playlist)
-            )),
-            _ => Ok(()),
-        }
-    }
-
     fn bandwidths(
         &self,
         publishers: &[&dyn Rendition],
@@ -378,123 +285,5 @@ impl MultivariantPlaylist {
         // The last line ends as well.
         lines.push(String::new());
         Ok(lines.join("\n").into_bytes())
-    }
-}
-
-/// A quoted string has no quote and no line break (§4.2).
-fn quotable(shown: &str, attribute: &str, text: &str) -> io::Result<()> {
-    if text.contains(|character: char| character == '"' || character.is_control()) {
-        return refuse(format!(
-            "the {attribute} of {shown} has a quote or a control character: {text:?}"
-        ));
-    }
-    Ok(())
-}
-
-/// A list of formats has no empty one.
-fn checked_codecs(shown: &str, attribute: &str, codecs: Option<&str>) -> io::Result<()> {
-    match codecs {
-        Some(list) if list.split(',').any(|it| it.trim().is_empty()) => refuse(format!(
-            "the {attribute} of {shown} name an empty format: {list:?}"
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// "All characters in the value MUST be from the following set: [a-z], [A-Z], [0-9], '+', '/', '=',
-/// '.', '-', and '_'" (bis §4.4.6.1).
-fn stable_id<'a>(shown: &str, attribute: &str, id: Option<&'a str>) -> io::Result<Option<&'a str>> {
-    let is_in_one = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=.-_".contains(&byte);
-    match id {
-        Some(id) if id.is_empty() || !id.bytes().all(is_in_one) => {
-            refuse(format!("the {attribute} of {shown} is invalid: {id:?}"))
-        }
-        id => Ok(id),
-    }
-}
-
-/// The properties that renditions of the same content must share (RFC 8216 §6.2.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shared {
-    pub(super) target_secs: u64,
-    pub(super) has_dates: bool,
-    pub(super) discontinuities: u64,
-    pub(super) start: Option<Start>,
-}
-
-/// A media playlist of a presentation, whatever thread publishes it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Listed<'a> {
-    pub(crate) path: &'a Path,
-    pub(crate) shared: Shared,
-    pub(crate) measured: Option<Measured>,
-}
-
-impl Rendition for Listed<'_> {}
-
-impl Shared {
-    /// All differences between the two.
-    fn differs_from(&self, second: &Self) -> Option<String> {
-        let mut how = Vec::new();
-        if self.target_secs != second.target_secs {
-            how.push(format!(
-                "their target durations are {} s and {} s",
-                self.target_secs, second.target_secs
-            ));
-        }
-        if self.has_dates != second.has_dates {
-            let (with, without) = if self.has_dates {
-                ("first", "second")
-            } else {
-                ("second", "first")
-            };
-            how.push(format!(
-                "the {with} has dates (EXT-X-PROGRAM-DATE-TIME), the {without} has none"
-            ));
-        }
-        if self.discontinuities != second.discontinuities {
-            how.push(format!(
-                "their numbers of discontinuities are {} and {}",
-                self.discontinuities, second.discontinuities
-            ));
-        }
-        (!how.is_empty()).then(|| how.join("; "))
-    }
-}
-
-fn refuse<T>(why: String) -> io::Result<T> {
-    Err(io::Error::new(io::ErrorKind::InvalidInput, why))
-}
-
-/// A media playlist that a multivariant playlist may name. Implemented by publishers only.
-pub trait Rendition: sealed::Sealed {}
-
-pub(super) mod sealed {
-    use std::path::Path;
-
-    use crate::hls::multivariant::bandwidth::Measured;
-    use crate::hls::multivariant::{Listed, Shared};
-
-    pub trait Sealed {
-        fn path(&self) -> &Path;
-        /// `None` before the first publication.
-        fn shared(&self) -> Option<Shared>;
-
-        /// The bit rates of what was stored; `None` if they are not known.
-        fn measured(&self) -> Option<Measured>;
-    }
-
-    impl Sealed for Listed<'_> {
-        fn path(&self) -> &Path {
-            self.path
-        }
-
-        fn shared(&self) -> Option<Shared> {
-            Some(self.shared)
-        }
-
-        fn measured(&self) -> Option<Measured> {
-            self.measured
-        }
     }
 }
