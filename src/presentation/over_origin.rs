@@ -1,21 +1,19 @@
 //! The work on a manifest that goes to an origin: versions are handed over, and reports about them
 //! come back.
 
-use std::io;
+mod removals;
+mod reports;
+
 use std::path::Path;
-use std::time::Duration;
 
 use super::core::Core;
-use super::deletion::{ALL, Part, Step};
-use super::driver::Action;
 use super::driver::document::{Document, Role};
-use super::driver::origin::{Fate, Port, Refused, Removal, Report};
+use super::driver::origin::{Port, Refused, Removal};
 use super::format::{Format, ManifestKind};
 use super::job::Rendered;
 use super::notice::Notice;
 use super::submission::{Progress, Standing, Submitted, Version};
 use crate::error::SinkError;
-use crate::sink::ObjectKind;
 
 /// Errors that are dropped without the lock, as they are foreign code.
 pub(crate) type Spent = Vec<SinkError>;
@@ -179,223 +177,6 @@ impl<F: Format> Core<F> {
         })
     }
 
-    /// Takes a report.
-    pub(crate) fn reported(&mut self, report: Report, now: Duration, spent: &mut Spent) {
-        match report {
-            Report::Document {
-                path,
-                version,
-                fate,
-            } => match self.publication_at(&path) {
-                Some((p, ObjectKind::State)) => self.state_reported(p, fate, spent),
-                Some((p, _)) => self.manifest_reported(p, version, fate, spent),
-                None => {}
-            },
-            Report::Settled { path, version } => {
-                if let Some((p, ObjectKind::Manifest)) = self.publication_at(&path) {
-                    self.settled_at_origin(p, version, now, spent);
-                }
-            }
-            Report::Unreplaced { path, error } => {
-                if let Some((p, ObjectKind::Manifest)) = self.publication_at(&path) {
-                    let it = &mut self.publications[p].submissions;
-                    spent.extend(it.unreplaced.replace(error));
-                } else {
-                    spent.push(error);
-                }
-            }
-            Report::Removal { removal, result } => {
-                self.removal_reported(removal, result, now, spent);
-            }
-        }
-    }
-
-    fn publication_at(&self, path: &Path) -> Option<(usize, ObjectKind)> {
-        let mut all = self.publications.iter().enumerate();
-        all.find_map(|(p, it)| {
-            if it.manifest.path == path {
-                return Some((p, ObjectKind::Manifest));
-            }
-            let is_state = it.manifest.state().is_some_and(|state| state == path);
-            is_state.then_some((p, ObjectKind::State))
-        })
-    }
-
-    fn state_reported(&mut self, p: usize, fate: Fate, spent: &mut Spent) {
-        let it = &mut self.publications[p];
-        match fate {
-            Fate::Failed(error) => {
-                it.written_state.clear();
-                spent.extend(it.submissions.state_error.replace(error));
-            }
-            Fate::HeldBack { .. } | Fate::InDoubt => it.written_state.clear(),
-            Fate::Landed => it.parts_landed(),
-            Fate::Superseded => {}
-        }
-    }
-
-    fn manifest_reported(&mut self, p: usize, version: u64, fate: Fate, spent: &mut Spent) {
-        let it = &mut self.publications[p];
-        let error = match fate {
-            Fate::Landed => {
-                it.landed = it.landed.max(version);
-                spent.extend(it.submissions.unreplaced.take());
-                return self.progress(p, version, Progress::Landed, spent);
-            }
-            Fate::Superseded => return self.progress(p, version, Progress::Superseded, spent),
-            Fate::Failed(error) => error,
-            Fate::HeldBack { behind } => {
-                let because = it.submissions.state_error.clone();
-                because.unwrap_or_else(|| {
-                    SinkError::permanent("a document that comes before it was not put")
-                        .with_operation("write")
-                        .with_path(behind)
-                })
-            }
-            Fate::InDoubt => SinkError::transient("the time is over, and it may land or not")
-                .with_operation("write")
-                .with_path(&it.manifest.path),
-        };
-        let notice = Notice::NotPublished(error.clone());
-        it.submissions.notices.push(notice);
-        self.progress(p, version, Progress::Failed(error), spent);
-    }
-
-    fn progress(&mut self, p: usize, version: u64, progress: Progress, spent: &mut Spent) {
-        if let Some(it) = self.publications[p].submissions.find(version) {
-            let before = std::mem::replace(&mut it.progress, progress);
-            if let Progress::Failed(error) = before {
-                spent.push(error);
-            }
-        }
-    }
-
-    /// Files that are no longer listed begin to wait.
-    fn settled_at_origin(&mut self, p: usize, version: u64, now: Duration, spent: &mut Spent) {
-        let it = &mut self.publications[p];
-        let (number, gone) = it.submissions.settle(version);
-        spend(gone, spent);
-        let number = number.unwrap_or(it.published.number);
-        it.texts = it.submissions.texts();
-        self.stands(p, version, number, now);
-        self.begin_deletions(p, now);
-    }
-
-    /// Every due file is tried once, one after the other.
-    pub(crate) fn begin_deletions(&mut self, p: usize, now: Duration) {
-        if self.publications[p].submissions.pass.is_none() {
-            self.begin_deletions_anew(p, now);
-        }
-    }
-
-    /// The same, also of files that the last round has tried.
-    pub(crate) fn begin_deletions_anew(&mut self, p: usize, now: Duration) {
-        if self.publications[p].retention.is_some() {
-            let pass = self.pass(p, now);
-            self.publications[p].submissions.pass = Some(pass);
-        }
-    }
-
-    pub(crate) fn is_deleting(&self, p: usize) -> bool {
-        let it = &self.publications[p].submissions;
-        it.pass.is_some() || it.removal.is_some()
-    }
-
-    /// Hands the next deletion over, if none is under way.
-    pub(crate) fn submit_deletion(&mut self, p: usize, now: Duration) {
-        if self.publications[p].submissions.removal.is_some() {
-            return;
-        }
-        let Some(port) = self.port_of(p) else { return };
-        let Some(removal) = self.next_removal(p, now) else {
-            return;
-        };
-        if port.remove(removal.clone()) {
-            self.publications[p].submissions.removal = Some(removal);
-        } else {
-            self.publications[p].submissions.pass = None;
-        }
-    }
-
-    fn next_removal(&mut self, p: usize, now: Duration) -> Option<Removal> {
-        let mut pass = self.publications[p].submissions.pass.take()?;
-        let mut part = Part::default();
-        if let Step::Delete(Action::Delete { path, object }) =
-            self.deletion(p, &mut pass, &mut part, ALL, now)
-        {
-            self.publications[p].submissions.pass = Some(pass);
-            return Some(Removal { path, object });
-        }
-        let it = &self.publications[p];
-        if it.garbage().is_some() {
-            return match it.delete_part()? {
-                Action::Delete { path, object } => Some(Removal { path, object }),
-                Action::Put(_) => None,
-            };
-        }
-        let is_over = matches!(self.standing(p), Standing::Published);
-        let state = self.unneeded_state(p).filter(|_| is_over)?;
-        Some(Removal::state(state))
-    }
-
-    /// Whether an object may be removed now. If not, nothing is reported of it.
-    pub(crate) fn may_remove(&mut self, p: usize, removal: &Removal) -> bool {
-        if removal.object == ObjectKind::State {
-            return true;
-        }
-        let waits = |it: &super::retention::Retention| it.waits(&removal.path);
-        let is_waiting = self.publications[p].retention.as_ref().is_some_and(waits);
-        if is_waiting && !self.may_name(&removal.path) {
-            return true;
-        }
-        self.publications[p].submissions.removal = None;
-        false
-    }
-
-    fn removal_reported(
-        &mut self,
-        removal: Removal,
-        result: Result<(), SinkError>,
-        now: Duration,
-        spent: &mut Spent,
-    ) {
-        let is_it = |it: &super::publication::Publication| {
-            it.submissions.removal.as_ref() == Some(&removal)
-        };
-        let Some(p) = self.publications.iter().position(is_it) else {
-            return self.old_state_removed(&removal.path, result, spent);
-        };
-        let it = &mut self.publications[p];
-        it.submissions.removal = None;
-        let notice = if removal.object != ObjectKind::State {
-            self.file_deleted(p, removal.path, result)
-        } else if it.manifest.state() == Some(&removal.path) {
-            self.unneeded_state_deleted(p, result)
-        } else {
-            self.part_removed(p, result, now)
-        };
-        self.publications[p].submissions.notices.extend(notice);
-    }
-
-    fn old_state_removed(&mut self, path: &Path, result: Result<(), SinkError>, spent: &mut Spent) {
-        let Some((p, ObjectKind::State)) = self.publication_at(path) else {
-            spent.extend(result.err());
-            return;
-        };
-        let it = &mut self.publications[p];
-        it.submissions.is_removing_old_state = false;
-        match result {
-            Ok(()) => it.may_have_old_state = false,
-            // A sink that cannot delete hardly wrote one.
-            Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
-                it.may_have_old_state = false;
-                spent.push(error);
-            }
-            // A failed deletion does not prevent the publication.
-            Err(error) => it.submissions.notices.push(Notice::NotDeleted(error)),
-        }
-    }
-
     /// Manifests that name others, and that nobody has tried to publish yet.
     pub(crate) fn due_indices(&self) -> Vec<usize> {
         let is_index = |p: &usize| {
@@ -403,31 +184,6 @@ impl<F: Format> Core<F> {
             it.manifest.state().is_none() && it.version > it.tried
         };
         self.due().into_iter().filter(is_index).collect()
-    }
-
-    /// The next one is deleted at once. One that failed is tried again after the next version.
-    fn part_removed(
-        &mut self,
-        p: usize,
-        result: Result<(), SinkError>,
-        now: Duration,
-    ) -> Option<Notice> {
-        let it = &mut self.publications[p];
-        match result {
-            Ok(()) => {
-                let name = it.garbage()?;
-                it.parts(name.log).was_deleted(name);
-                self.begin_deletions(p, now);
-                None
-            }
-            Err(error) if error.io_kind() == io::ErrorKind::Unsupported => {
-                if let Some(retention) = &mut it.retention {
-                    retention.give_up();
-                }
-                Some(Notice::CannotDelete(error))
-            }
-            Err(error) => Some(Notice::NotDeleted(error)),
-        }
     }
 
     /// The notices of a manifest, and of those that no rendition keeps.
