@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::boxes::{Extent, Header};
 use super::description::Totals;
 use super::error::CutError;
+use super::event::{Event, Unreadable};
 use super::fragment::{Beginning, Fragment};
 use super::index::counted_bytes;
 use super::intake::{self, Intake};
@@ -15,6 +16,7 @@ use super::marks::{Incomplete, Marks};
 use super::movie::Medium;
 use super::stream::{Progress, Stream};
 use super::timeline::Step;
+use crate::cues::MOST_WAITING;
 use crate::groups::Groups;
 use crate::notice::Notice;
 use crate::segment::{Segment, ticks_to_duration};
@@ -38,6 +40,8 @@ pub struct Cutter {
     growing: Growing,
     /// The last fragment, if only the next one tells whether its decode time is right.
     doubtful: Option<Place>,
+    /// The events that come with the next fragment.
+    events: Vec<Event>,
     /// The initialisation segment in force came again since the last fragment.
     is_renewed: bool,
     undecodable: Undecodable,
@@ -65,9 +69,10 @@ impl Default for Growing {
 }
 
 /// A fragment of the track that decides where to cut.
-#[derive(Clone, Copy)]
 struct Place {
     fragment: Fragment,
+    /// What comes with it.
+    events: Vec<Event>,
     /// Where it begins, with what belongs to it.
     at: usize,
     /// No fragment before it lacks its data.
@@ -114,6 +119,7 @@ impl Cutter {
             stream: None,
             growing: Growing::default(),
             doubtful: None,
+            events: Vec::new(),
             is_renewed: false,
             undecodable: Undecodable::Segment,
             release: Release::Exact,
@@ -220,6 +226,7 @@ impl Cutter {
             && lasted.is_none()
         {
             stream.timeline.push(place.fragment, Step::Wild);
+            stream.take_events(place.events, place.fragment);
         }
         let whole = self.marks.whole;
         if self.marks.media == 0 || !stream.progress.has_begun() {
@@ -283,6 +290,7 @@ impl Cutter {
             // It counts from the start or the end of the file.
             Kind::MFRA => self.intake.leave_out_last(),
             Kind::SIDX | Kind::SSIX => self.take_index(header),
+            Kind::EMSG => self.take_event(header),
             kind => self.note(kind),
         }
         self.intake.next_box(len);
@@ -388,6 +396,7 @@ impl Cutter {
         self.habit.note(fragment);
         let place = Place {
             fragment,
+            events: mem::take(&mut self.events),
             at,
             is_behind_whole,
             has_media_before,
@@ -418,13 +427,14 @@ impl Cutter {
     }
 
     /// Moves on to a fragment, and cuts before it if that is due.
-    fn advance(&mut self, place: Place, step: Step, cuts: &mut Vec<Segment>) {
+    fn advance(&mut self, mut place: Place, step: Step, cuts: &mut Vec<Segment>) {
         let Some(stream) = &mut self.stream else {
             return;
         };
         if step == Step::Jump && !place.is_behind_whole {
             // The segment cannot end here. The next fragment shows the jump again.
             stream.timeline.push(place.fragment, Step::Wild);
+            stream.take_events(place.events, place.fragment);
             return;
         }
         let enters = place.is_behind_whole && stream.lets_in(place.fragment);
@@ -438,6 +448,7 @@ impl Cutter {
         }
         let is_first = stream.timeline.is_fresh();
         stream.timeline.push(place.fragment, step);
+        stream.take_events(mem::take(&mut place.events), place.fragment);
         if enters {
             self.groups.note(stream.timeline.now());
         }
@@ -445,7 +456,7 @@ impl Cutter {
             Progress::Cutting if is_first => {
                 self.growing.independent = stream.lets_in(place.fragment);
             }
-            Progress::Orphaned => self.leave_orphan(place, enters, cuts),
+            Progress::Orphaned => self.leave_orphan(&place, enters, cuts),
             _ if enters => self.consider(place.at, cuts),
             _ => {}
         }
@@ -459,7 +470,9 @@ impl Cutter {
         let by = stream.timeline.jump_to(place.fragment);
         let lasted = stream.timeline.end();
         if !stream.progress.has_begun() {
+            stream.cues.restart();
             stream.timeline.push(place.fragment, Step::Jump);
+            stream.take_events(place.events, place.fragment);
             if enters {
                 self.consider(place.at, cuts);
             }
@@ -476,7 +489,9 @@ impl Cutter {
             independent: enters,
         };
         if let Some(stream) = &mut self.stream {
+            stream.cues.restart();
             stream.timeline.push(place.fragment, Step::Jump);
+            stream.take_events(place.events, place.fragment);
             stream.progress = if enters {
                 Progress::Cutting
             } else {
@@ -486,7 +501,7 @@ impl Cutter {
     }
 
     /// Ends media that no decoder can begin with, before an access point or if it is too much.
-    fn leave_orphan(&mut self, place: Place, enters: bool, cuts: &mut Vec<Segment>) {
+    fn leave_orphan(&mut self, place: &Place, enters: bool, cuts: &mut Vec<Segment>) {
         let is_full = place.at >= self.capacity / 2;
         if !place.is_behind_whole || !(enters || is_full) {
             return;
@@ -518,7 +533,7 @@ impl Cutter {
 
     /// The segment with this data, unless it is dropped. The next one begins as usual.
     fn ended(&mut self, data: Vec<u8>, lasted: u64) -> Option<Segment> {
-        let stream = self.stream.as_ref()?;
+        let stream = self.stream.as_mut()?;
         if let (Progress::Orphaned, Undecodable::Dropped) = (&stream.progress, self.undecodable) {
             let bytes = data.len() as u64;
             self.growing.independent = false;
@@ -528,6 +543,7 @@ impl Cutter {
             return None;
         }
         let mut segment = stream.timeline.segment(data, lasted);
+        segment.splices = stream.cues.take_waiting();
         let independent = !matches!(stream.progress, Progress::Orphaned);
         let growing = Growing {
             discontinuity: false,
@@ -555,8 +571,12 @@ impl Cutter {
             return;
         }
         let is_full = start >= self.capacity / 2;
-        let wanted = if is_full { SHORTEST } else { self.target };
         let lasted = stream.timeline.elapsed();
+        let wanted = if stream.is_spliced(lasted) || is_full {
+            SHORTEST
+        } else {
+            self.target
+        };
         if stream.timeline.is_as_long(lasted, wanted) {
             self.cut_before(start, lasted, cuts);
         }
@@ -578,12 +598,25 @@ impl Cutter {
             && self.habit.missing == 0
             && self.doubtful.is_none()
             && self.marks.media > 0
-            && stream.timeline.is_as_long(lasted, self.target)
+            && (stream.is_spliced(lasted) || stream.timeline.is_as_long(lasted, self.target))
         {
             self.cut_before(self.intake.at, lasted, cuts);
             if let Some(stream) = &mut self.stream {
                 stream.timeline.restart_behind();
             }
+        }
+    }
+
+    /// Reads an event message, which stays where it is.
+    fn take_event(&mut self, header: Header) {
+        self.note(header.kind);
+        match Event::read(self.intake.last(header)) {
+            Some(Ok(event)) if self.events.len() < MOST_WAITING => self.events.push(event),
+            Some(Err(Unreadable)) if self.notices.len() < MOST_NOTICES => {
+                let offset = self.intake.offset;
+                self.notices.push(Notice::UnreadableSplice { offset });
+            }
+            _ => {}
         }
     }
 

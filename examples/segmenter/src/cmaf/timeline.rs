@@ -154,6 +154,11 @@ impl Timeline {
         self.last.map_or(0, |last| last.start)
     }
 
+    /// The decode time of the segment's first fragment.
+    pub(crate) fn segment_start(&self) -> u64 {
+        self.start
+    }
+
     /// Whether the next segment begins with the next fragment.
     pub(crate) fn is_fresh(&self) -> bool {
         self.state == State::Fresh
