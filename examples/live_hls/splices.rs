@@ -25,6 +25,8 @@ pub(crate) enum Markers {
     Both,
 }
 
+/// The ticks of splice information in a second.
+const CLOCK: u32 = 90_000;
 /// A segment belongs to a splice that is less than half a picture behind its start.
 const NEAR: Duration = Duration::from_millis(20);
 
@@ -36,6 +38,15 @@ pub(crate) struct Splices {
     breaks: Vec<Break>,
     ranges: Ranges,
     cues: Vec<Cue>,
+    encrypted: Encrypted,
+}
+
+/// Whether encrypted splice information has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Encrypted {
+    No,
+    Untold,
+    Told,
 }
 
 /// A break that has not ended.
@@ -105,7 +116,17 @@ impl Splices {
             breaks: open.filter_map(Break::of).collect(),
             ranges,
             cues: Vec::new(),
+            encrypted: Encrypted::No,
         }
+    }
+
+    /// Takes what is to be displayed, if there is anything new.
+    pub(crate) fn take_notice(&mut self) -> Option<&'static str> {
+        if self.encrypted != Encrypted::Untold {
+            return None;
+        }
+        self.encrypted = Encrypted::Told;
+        Some("splice information (SCTE 35) is encrypted: it is not listed")
     }
 
     /// Adds what is to be said with a segment of this number that begins at this date.
@@ -137,11 +158,13 @@ impl Splices {
     fn take(&mut self, splice: &Splice, at: SystemTime, told: &mut Told) {
         match splice.info.command {
             Command::Nothing => {}
+            // Its time is not known.
+            Command::Encrypted => self.encrypted.note(),
             Command::Insert(insert) => {
                 let key = Key::Insert(insert.event);
                 match insert.action {
                     Action::Out { planned, .. } => {
-                        let planned = planned.map(|it| (duration(it.ticks), it.auto_return));
+                        let planned = planned.map(|it| (duration(it.ticks, CLOCK), it.auto_return));
                         self.leave(key, at, planned, splice, told);
                     }
                     Action::In { .. } => self.resume(key, at, splice, told),
@@ -178,12 +201,12 @@ impl Splices {
         };
         match kind.role() {
             Role::Out => {
-                let planned = kind.ticks.map(|ticks| (duration(ticks), false));
+                let planned = kind.ticks.map(|ticks| (duration(ticks, CLOCK), false));
                 self.leave(key, at, planned, splice, told);
             }
             Role::In => self.resume(key, at, splice, told),
             Role::Mark => {
-                let planned = kind.ticks.map(duration);
+                let planned = kind.ticks.map(|ticks| duration(ticks, CLOCK));
                 told.marks.extend(mark(&key.id(at), at, planned, splice));
             }
         }
@@ -293,6 +316,14 @@ struct Told {
     marks: Vec<String>,
 }
 
+impl Encrypted {
+    fn note(&mut self) {
+        if *self == Self::No {
+            *self = Self::Untold;
+        }
+    }
+}
+
 impl Break {
     /// The break of a range that another session listed. It is not known whether the program
     /// resumes by itself.
@@ -342,7 +373,7 @@ impl Key {
 fn date_of(splice: &Splice, segment: &Segment, date: SystemTime) -> SystemTime {
     let start = i64::try_from(segment.start).unwrap_or(i64::MAX);
     let ahead = splice.at.saturating_sub(start);
-    let distance = duration(ahead.unsigned_abs());
+    let distance = duration(ahead.unsigned_abs(), segment.timescale);
     let moved = if ahead < 0 {
         date.checked_sub(distance)
     } else {
@@ -351,9 +382,12 @@ fn date_of(splice: &Splice, segment: &Segment, date: SystemTime) -> SystemTime {
     moved.unwrap_or(date)
 }
 
-/// Ticks of 90 kHz.
-fn duration(ticks: u64) -> Duration {
-    Duration::from_secs(ticks / 90_000) + Duration::from_nanos(ticks % 90_000 * 100_000 / 9)
+/// So many ticks, rounded down to a nanosecond.
+fn duration(ticks: u64, timescale: u32) -> Duration {
+    let rate = u64::from(timescale.max(1));
+    // Less than 2^32 times less than 2^30.
+    let nanoseconds = ticks % rate * 1_000_000_000 / rate;
+    Duration::from_secs(ticks / rate) + Duration::from_nanos(nanoseconds)
 }
 
 fn seconds(duration: Duration) -> String {
