@@ -154,7 +154,8 @@ impl Cutter {
     /// fragment begins with an access point: it has audio alone, or all fragments so far, two at
     /// least, had nothing but sync samples or just one at the start. An encoder that writes a
     /// fragment for each group of pictures then is one group of pictures ahead. Such a segment
-    /// lasts as long as its samples, and boxes behind the last fragment of the input are left out.
+    /// lasts as long as its samples, and boxes behind the last fragment of the input, or before
+    /// another `moov`, are left out.
     #[must_use]
     pub fn promptly(mut self) -> Self {
         self.release = Release::Prompt;

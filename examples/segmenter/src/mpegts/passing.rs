@@ -117,11 +117,11 @@ pub(super) fn note(notices: &mut Vec<Notice>, notice: Notice) {
 }
 
 impl Passing {
-    pub(super) fn new(tables: Arc<Tables>, reader: &TableReader) -> Self {
+    pub(super) fn new(tables: Arc<Tables>, reader: &TableReader, policy: Policy) -> Self {
         let main = Main::new(tables.track, Timeline::default());
         let mut passing = Self {
             current: tables,
-            output: Output::default(),
+            output: Output::new(policy.capacity),
             pids: Pids::default(),
             main,
             fallback: None,

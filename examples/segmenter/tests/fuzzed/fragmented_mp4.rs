@@ -66,7 +66,7 @@ struct Outcome {
 enum End {
     /// All that came.
     Exact,
-    /// All of the last fragment, at least.
+    /// All fragments. Other boxes behind the last one of a movie are left out.
     Prompt,
     /// Whole fragments.
     Stopped,
@@ -126,7 +126,13 @@ fn check_cuts(input: &[u8], outcome: &Outcome, end: End) {
     let mut was_at_the_end = joined.is_empty();
     let mut has_last_fragment = was_at_the_end;
     for outer in Boxes(input) {
-        let may_be_missing = outcome.has_dropped || is_index(outer) || is_repeated(outer, cuts);
+        let is_media = [b"moov", b"moof", b"mdat"]
+            .iter()
+            .any(|it| *it == kind(outer));
+        let may_be_missing = outcome.has_dropped
+            || is_index(outer)
+            || is_repeated(outer, cuts)
+            || end == End::Prompt && !is_media;
         let there = ends
             .iter()
             .filter(|end| joined[**end..].starts_with(outer))

@@ -42,7 +42,8 @@ pub(crate) fn check(data: &[u8]) {
     let bounded = cut(data, piece, Cutter::new(TARGET).capacity(CAPACITY));
     check_cuts(data, &bounded);
     for cut in &bounded.cuts {
-        let most = CAPACITY + piece + PACKET_LEN + LONGEST_TABLES;
+        // With audio that waited for a jump.
+        let most = CAPACITY + CAPACITY / 4 + piece + PACKET_LEN + LONGEST_TABLES;
         assert!(cut.data.len() <= most, "{} bytes held", cut.data.len());
     }
 }

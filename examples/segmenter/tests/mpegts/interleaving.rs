@@ -1,6 +1,6 @@
 //! Audio goes into the segment that its time belongs to.
 
-use super::common::muxer::MPEG_AUDIO;
+use super::common::muxer::{DISCONTINUITY, MPEG_AUDIO};
 use super::*;
 
 const OTHER_AUDIO: u16 = 0x102;
@@ -155,4 +155,31 @@ fn the_clock_and_other_streams_stay_where_they_are() {
     let all: Vec<u8> = cuts.iter().flat_map(|cut| cut.data.clone()).collect();
     assert!(all == muxer.bytes);
     assert!(lead(&cuts, AUDIO) > 0.1);
+}
+
+/// As of an encoder that loops a short file: the time since a segment has ended never grows.
+#[test]
+fn segments_do_not_wait_for_audio_while_the_time_jumps_back_again_and_again() {
+    let mut muxer = h264();
+    muxer.pes(&Pes {
+        pid: AUDIO,
+        ..picture(0, 0)
+    });
+    for round in 0..50 {
+        for half in 0..2 {
+            let restart = if round > 0 && half == 0 {
+                DISCONTINUITY
+            } else {
+                0
+            };
+            muxer.pes(&picture(half * 10, RANDOM_ACCESS | restart));
+        }
+    }
+    let mut cutter = Cutter::new(10 * Duration::from_secs(1));
+    let mut cuts = Vec::new();
+    cutter.push(&muxer.bytes, &mut cuts).unwrap();
+    // Each of them lasts 0.8 s, and at most 1.5 s of them wait.
+    assert!(cuts.len() >= 45, "{} segments", cuts.len());
+    cutter.finish(&mut cuts).unwrap();
+    joined::check(&muxer.bytes, &data(&cuts));
 }
