@@ -47,10 +47,10 @@ fn lead(cuts: &[Segment], pid: u16) -> f64 {
     f64::from(u32::try_from(leads.max().unwrap_or(0)).unwrap()) / 90_000.0
 }
 
-/// As `ffmpeg` packs several frames into a PES packet: it comes when its last frame is there.
+/// Up to a second and more.
 #[test]
 fn audio_that_comes_late_goes_into_the_segment_before() {
-    for late in [0, 2, 5, 10, 24] {
+    for late in [0, 2, 5, 10, 24, 25, 26, 36] {
         let bytes = stream(&[AUDIO], |index, _| {
             Some(START + index.checked_sub(late)? * FRAME)
         });
@@ -63,15 +63,39 @@ fn audio_that_comes_late_goes_into_the_segment_before() {
     }
 }
 
+/// As `ffmpeg` packs several frames into a PES packet: it comes when its last frame is there, with
+/// the time of its first one.
+#[test]
+fn audio_of_many_frames_comes_when_its_last_one_is_there() {
+    for frames in [4, 8, 10, 17, 25] {
+        let bytes = stream(&[AUDIO], |index, _| {
+            let is_full = (index + 1) % frames == 0;
+            is_full.then(|| START + (index + 1 - frames) * FRAME)
+        });
+        let cuts = cut(&bytes, Duration::from_secs(2));
+        assert_eq!(seconds(&cuts), [2.0; 5]);
+        assert!(lead(&cuts, AUDIO) <= 0.06, "{frames}");
+        // None goes further ahead than to the segment of its time.
+        for pair in cuts.windows(2) {
+            let last = joined::stamps(&pair[0].data, AUDIO).into_iter().max();
+            assert!(last < Some(pair[1].start), "{frames}");
+        }
+    }
+}
+
 #[test]
 fn each_of_two_audio_streams_is_waited_for() {
-    let bytes = stream(&[AUDIO, OTHER_AUDIO], |index, pid| {
-        let late = if pid == AUDIO { 3 } else { 20 };
-        Some(START + index.checked_sub(late)? * FRAME)
-    });
-    let cuts = cut(&bytes, Duration::from_secs(2));
-    assert_eq!(seconds(&cuts), [2.0; 5]);
-    assert!(lead(&cuts, AUDIO) <= 0.06 && lead(&cuts, OTHER_AUDIO) <= 0.06);
+    for (one, other) in [(3, 20), (0, 25), (25, 25), (30, 2)] {
+        let bytes = stream(&[AUDIO, OTHER_AUDIO], |index, pid| {
+            let late = if pid == AUDIO { one } else { other };
+            Some(START + index.checked_sub(late)? * FRAME)
+        });
+        let cuts = cut(&bytes, Duration::from_secs(2));
+        assert_eq!(seconds(&cuts), [2.0; 5]);
+        for pid in [AUDIO, OTHER_AUDIO] {
+            assert!(lead(&cuts, pid) <= 0.06, "{one}, {other}: {pid:#x}");
+        }
+    }
 }
 
 /// The number of bytes after which a segment comes out.
