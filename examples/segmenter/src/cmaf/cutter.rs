@@ -8,11 +8,11 @@ use super::boxes::{Extent, Header};
 use super::description::Totals;
 use super::error::CutError;
 use super::event::{Event, Unreadable};
-use super::fragment::{Beginning, Fragment};
+use super::fragment::{Beginning, Fragment, Fragments};
 use super::index::counted_bytes;
 use super::intake::{self, Intake};
 use super::kind::Kind;
-use super::marks::{Incomplete, Marks};
+use super::marks::{Border, Incomplete, Marks};
 use super::movie::Medium;
 use super::stream::{Progress, Stream};
 use super::timeline::Step;
@@ -73,12 +73,9 @@ struct Place {
     fragment: Fragment,
     /// What comes with it.
     events: Vec<Event>,
-    /// Where it begins, with what belongs to it.
-    at: usize,
-    /// No fragment before it lacks its data.
-    is_behind_whole: bool,
-    /// The segment that grows has media before it.
-    has_media_before: bool,
+    border: Border,
+    /// The place to cut at if it jumps.
+    border_of_jump: Border,
 }
 
 /// What is done with media that no decoder can begin with, after a jump.
@@ -376,31 +373,47 @@ impl Cutter {
             of_tracks.fold(0, u64::saturating_add)
         };
         let before = bytes(&stream.totals);
-        let fragment = Fragment::read(self.intake.last(header), &stream.movie, &mut stream.totals)?;
+        let moof = self.intake.last(header);
+        let Fragments { deciding, others } =
+            Fragment::read(moof, &stream.movie, &mut stream.totals)?;
         let added = bytes(&stream.totals).saturating_sub(before);
         self.habit.missing = self.habit.missing.saturating_add(added);
-        self.settle(fragment, cuts);
-        let Some(stream) = &self.stream else {
-            return Ok(());
+        let has_jumped_beside = stream.beside.push(&others);
+        if deciding.is_some() {
+            self.settle(deciding, cuts);
+        }
+        let border = self.begin_fragment();
+        if has_jumped_beside {
+            self.marks.early.get_or_insert(border);
+        }
+        if let Some(fragment) = deciding {
+            self.take_deciding(fragment, border, cuts);
+        }
+        Ok(())
+    }
+
+    /// Takes note of a fragment, whose data is still to come. Returns the place before it.
+    fn begin_fragment(&mut self) -> Border {
+        let doubtful = self.doubtful.as_ref();
+        let doubtful = doubtful.map_or(0, |place| place.fragment.duration);
+        let lasted = self.stream.as_ref().map_or(0, |it| it.timeline.end());
+        let incomplete = Incomplete {
+            offset: self.intake.offset,
+            lasted: lasted.saturating_add(doubtful),
         };
-        // The data of the one before may come after this one.
-        let is_behind_whole = self.marks.incomplete.is_none();
-        let has_media_before = self.marks.media > 0;
-        let lasted = stream.timeline.end();
-        let offset = self.intake.offset;
-        let at = self
-            .marks
-            .begin_fragment(self.intake.at, Incomplete { offset, lasted });
-        let Some(fragment) = fragment else {
-            return Ok(());
-        };
+        self.marks.begin_fragment(self.intake.at, incomplete)
+    }
+
+    /// Takes a fragment of the track that decides where to cut.
+    fn take_deciding(&mut self, fragment: Fragment, border: Border, cuts: &mut Vec<Segment>) {
+        let Some(stream) = &self.stream else { return };
         self.habit.note(fragment);
+        let early = self.marks.early.take();
         let place = Place {
             fragment,
             events: mem::take(&mut self.events),
-            at,
-            is_behind_whole,
-            has_media_before,
+            border,
+            border_of_jump: early.filter(|it| it.is_behind_whole).unwrap_or(border),
         };
         let is_renewed = mem::take(&mut self.is_renewed);
         if is_renewed && !stream.timeline.advances(fragment) {
@@ -412,7 +425,6 @@ impl Cutter {
         } else {
             self.doubtful = Some(place);
         }
-        Ok(())
     }
 
     /// Decides on a fragment whose decode time was in doubt, by the next one, if there is one.
@@ -432,21 +444,22 @@ impl Cutter {
         let Some(stream) = &mut self.stream else {
             return;
         };
-        if step == Step::Jump && !place.is_behind_whole {
+        if step == Step::Jump && !place.border_of_jump.is_behind_whole {
             // The segment cannot end here. The next fragment shows the jump again.
             stream.timeline.push(place.fragment, Step::Wild);
             stream.take_events(place.events, place.fragment);
             return;
         }
-        let enters = place.is_behind_whole && stream.lets_in(place.fragment);
+        let lets_in = stream.lets_in(place.fragment);
         if step == Step::Jump {
             self.groups.restart();
-            if enters {
+            if lets_in {
                 self.groups.note(place.fragment.start);
             }
-            self.jump(place, enters, cuts);
+            self.jump(place, lets_in, cuts);
             return;
         }
+        let enters = place.border.is_behind_whole && lets_in;
         let is_first = stream.timeline.is_fresh();
         stream.timeline.push(place.fragment, step);
         stream.take_events(mem::take(&mut place.events), place.fragment);
@@ -458,7 +471,7 @@ impl Cutter {
                 self.growing.independent = stream.lets_in(place.fragment);
             }
             Progress::Orphaned => self.leave_orphan(&place, enters, cuts),
-            _ if enters => self.consider(place.at, cuts),
+            _ if enters => self.consider(place.border.at, cuts),
             _ => {}
         }
     }
@@ -474,16 +487,17 @@ impl Cutter {
             stream.cues.restart();
             stream.timeline.push(place.fragment, Step::Jump);
             stream.take_events(place.events, place.fragment);
-            if enters {
-                self.consider(place.at, cuts);
+            if enters && place.border.is_behind_whole {
+                self.consider(place.border.at, cuts);
             }
             return;
         }
         if self.notices.len() < MOST_NOTICES {
             self.notices.push(Notice::Jump { ticks: by });
         }
-        if place.has_media_before {
-            self.cut_before(place.at, lasted, cuts);
+        let border = place.border_of_jump;
+        if border.has_media_before {
+            self.cut_before(border.at, lasted, cuts);
         }
         self.growing = Growing {
             discontinuity: true,
@@ -503,16 +517,17 @@ impl Cutter {
 
     /// Ends media that no decoder can begin with, before an access point or if it is too much.
     fn leave_orphan(&mut self, place: &Place, enters: bool, cuts: &mut Vec<Segment>) {
-        let is_full = place.at >= self.capacity / 2;
-        if !place.is_behind_whole || !(enters || is_full) {
+        let border = place.border;
+        let is_full = border.at >= self.capacity / 2;
+        if !border.is_behind_whole || !(enters || is_full) {
             return;
         }
         let Some(stream) = &mut self.stream else {
             return;
         };
         let lasted = stream.timeline.elapsed();
-        if place.has_media_before {
-            self.cut_before(place.at, lasted, cuts);
+        if border.has_media_before {
+            self.cut_before(border.at, lasted, cuts);
         }
         if let Some(stream) = &mut self.stream
             && enters

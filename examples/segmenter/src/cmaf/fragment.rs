@@ -33,7 +33,7 @@ mod run {
 const IS_NON_SYNC_SAMPLE: u32 = 0x0001_0000;
 const WORD_LEN: usize = 4;
 
-/// The samples of the track that decides where to cut, in one `moof`. There is at least one.
+/// The samples of one track in one `moof`. There is at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fragment {
     /// `baseMediaDecodeTime`.
@@ -44,6 +44,14 @@ pub(crate) struct Fragment {
     /// How many of them are sync samples.
     pub(crate) syncs: u64,
     pub(crate) presentation: Presentation,
+}
+
+/// The fragments in one `moof`.
+pub(crate) struct Fragments {
+    /// Of the track that decides where to cut.
+    pub(crate) deciding: Option<Fragment>,
+    /// Of the other tracks, by number.
+    pub(crate) others: Vec<(u32, Fragment)>,
 }
 
 /// When samples are presented, in ticks behind the decode time of the first one.
@@ -61,22 +69,25 @@ pub(crate) enum Beginning {
 }
 
 impl Fragment {
-    /// Reads a `moof`, and counts its samples. None if it has no samples of the track that decides where to cut.
+    /// Reads a `moof`, and counts its samples.
     pub(crate) fn read(
         moof: WholeBox<'_>,
         movie: &Movie,
         totals: &mut Totals,
-    ) -> Result<Option<Self>, CutError> {
+    ) -> Result<Fragments, CutError> {
         let mut whole: Option<Self> = None;
+        let mut others = Vec::new();
         for child in moof.children() {
             let child = child?;
             if child.kind != Kind::TRAF {
                 continue;
             }
             let (track, part) = Self::read_part(moof, child, movie, totals)?;
-            let Some(part) = part.filter(|_| track == movie.track.id) else {
+            let Some(part) = part else { continue };
+            if track != movie.track.id {
+                others.push((track, part));
                 continue;
-            };
+            }
             match &mut whole {
                 None => whole = Some(part),
                 Some(whole) => {
@@ -92,7 +103,10 @@ impl Fragment {
                 }
             }
         }
-        Ok(whole)
+        Ok(Fragments {
+            deciding: whole,
+            others,
+        })
     }
 
     /// Reads a `traf`: the track, and its samples if there are any.

@@ -12,6 +12,7 @@
 //! Decode times that jump are a [discontinuity](crate::Segment::discontinuity), once the next
 //! fragment or a repeated initialisation segment confirms them.
 
+mod beside;
 mod boxes;
 mod cutter;
 mod description;

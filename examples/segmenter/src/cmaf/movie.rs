@@ -13,6 +13,8 @@ use super::kind::Kind;
 pub(crate) struct Movie {
     /// The track that decides where to cut.
     pub(crate) track: Track,
+    /// The other video and audio tracks, with the ticks in a second.
+    pub(crate) others: BTreeMap<u32, NonZeroU32>,
     /// Of every track that may have fragments.
     pub(crate) defaults: BTreeMap<u32, Defaults>,
     /// Of every video and audio track.
@@ -72,8 +74,11 @@ impl Movie {
         let track = first(Medium::Video)
             .or_else(|| first(Medium::Audio))
             .ok_or(CutError::NoTrack { offset })?;
+        let others = tracks.iter().filter(|other| other.id != track.id);
+        let others = others.map(|other| (other.id, other.timescale)).collect();
         Ok(Self {
             track,
+            others,
             defaults,
             descriptions,
         })

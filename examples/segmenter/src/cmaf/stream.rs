@@ -1,5 +1,6 @@
 //! What follows from one `moov`, up to the next one.
 
+use super::beside::Beside;
 use super::boxes::{WholeBox, outermost};
 use super::description::Totals;
 use super::error::CutError;
@@ -16,6 +17,7 @@ pub(crate) struct Stream {
     pub(crate) timeline: Timeline,
     pub(crate) totals: Totals,
     pub(crate) progress: Progress,
+    pub(crate) beside: Beside,
     pub(crate) cues: Cues,
     /// The composition time offset of the last access point.
     offset: Option<i64>,
@@ -49,6 +51,7 @@ impl Stream {
             timeline: Timeline::new(movie.track.timescale),
             totals: Totals::new(),
             progress: Progress::Initialising,
+            beside: Beside::new(movie.others.iter().map(|(id, scale)| (*id, *scale))),
             cues: Cues::new(movie.track.timescale.get()),
             offset: None,
             initialisation: moov.bytes().to_vec(),

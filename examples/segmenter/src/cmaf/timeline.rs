@@ -8,7 +8,7 @@ use crate::segment::Segment;
 
 const NANOSECONDS: u32 = 1_000_000_000;
 /// A decode time further than this beside the expected one is a jump.
-const LONGEST_GAP: Duration = Duration::from_secs(10);
+pub(crate) const LONGEST_GAP: Duration = Duration::from_secs(10);
 /// The clock of notices.
 const NOTICE_TICKS: i128 = 90_000;
 
@@ -195,7 +195,8 @@ impl Timeline {
 }
 
 impl Fragment {
-    fn end(self) -> u64 {
+    /// The decode time at which its samples have ended.
+    pub(crate) fn end(self) -> u64 {
         self.start.saturating_add(self.duration)
     }
 }
