@@ -38,6 +38,18 @@ impl Beside {
         }
         has_jumped
     }
+
+    /// Whether each track that has come so far has come to this time, on a clock with so many ticks
+    /// in a second.
+    pub(crate) fn has_reached(&self, time: u64, timescale: NonZeroU32) -> bool {
+        self.tracks.values().all(|track| {
+            track.last.is_none_or(|last| {
+                let [its, other] = [(last.end(), timescale), (time, track.timescale)]
+                    .map(|(ticks, scale)| u128::from(ticks) * u128::from(scale.get()));
+                its >= other
+            })
+        })
+    }
 }
 
 impl Track {

@@ -151,8 +151,8 @@ impl Cutter {
     /// fragment begins with an access point: it has audio alone, or all fragments so far, two at
     /// least, had nothing but sync samples or just one at the start. An encoder that writes a
     /// fragment for each group of pictures then is one group of pictures ahead. Such a segment
-    /// lasts as long as its samples, and boxes behind the last fragment of the input, or before
-    /// another `moov`, are left out.
+    /// lasts as long as its samples. It has the fragments of the other tracks up to there. Boxes
+    /// behind the last fragment of the input, or before another `moov`, are left out.
     #[must_use]
     pub fn promptly(mut self) -> Self {
         self.release = Release::Prompt;
@@ -614,6 +614,7 @@ impl Cutter {
             && self.habit.missing == 0
             && self.doubtful.is_none()
             && self.marks.media > 0
+            && stream.has_all_tracks()
             && (stream.is_spliced(lasted) || stream.timeline.is_as_long(lasted, self.target))
         {
             self.cut_before(self.intake.at, lasted, cuts);

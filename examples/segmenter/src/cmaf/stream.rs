@@ -99,6 +99,12 @@ impl Stream {
         }
     }
 
+    /// Whether the other tracks have come as far as the last fragment.
+    pub(crate) fn has_all_tracks(&self) -> bool {
+        let timescale = self.movie.track.timescale;
+        self.beside.has_reached(self.timeline.middle(), timescale)
+    }
+
     /// Whether the segment that grows should end for a splice at an access point, when it has lasted
     /// so many ticks.
     pub(crate) fn is_spliced(&mut self, lasted: u64) -> bool {

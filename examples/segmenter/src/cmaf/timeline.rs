@@ -159,6 +159,12 @@ impl Timeline {
         self.start
     }
 
+    /// The decode time in the middle of the last fragment.
+    pub(crate) fn middle(&self) -> u64 {
+        let middle = |last: Fragment| last.start.saturating_add(last.duration / 2);
+        self.last.map_or(0, middle)
+    }
+
     /// Whether the next segment begins with the next fragment.
     pub(crate) fn is_fresh(&self) -> bool {
         self.state == State::Fresh
