@@ -18,6 +18,9 @@ mod dash;
 #[path = "dash/document.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod document;
+#[path = "../examples/segmenter/tests/cmaf/maker.rs"]
+#[allow(dead_code, reason = "the tests of the segmenter use the rest")]
+mod fragments;
 #[path = "live_hls/frames.rs"]
 mod frames;
 #[cfg(target_os = "linux")]

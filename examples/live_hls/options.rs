@@ -43,10 +43,11 @@ Options:
                            segment, and each one behind a discontinuity, is dated by the clock
       --independent        Declare that every segment can be decoded by itself
                            (EXT-X-INDEPENDENT-SEGMENTS), and report each one that cannot
-      --ad-markers KIND    The lines for splice information (SCTE 35) of a transport stream: daterange
-                           (EXT-X-DATERANGE, which needs dates), cue (EXT-X-CUE-OUT and EXT-X-CUE-IN)
-                           or both [default: daterange]. A segment ends where the program is left or
-                           resumes
+      --ad-markers KIND    The lines for splice information (SCTE 35, in a transport stream or in event
+                           messages of an MP4): daterange (EXT-X-DATERANGE, which needs dates), cue
+                           (EXT-X-CUE-OUT and EXT-X-CUE-IN) or both [default: daterange]. A segment
+                           ends where the program is left or resumes. Encrypted information is not
+                           listed, and reported
       --realtime           Package at the speed of playback: each segment when those before it have
                            been played. A file becomes a broadcast
       --resume             Continue the playlist in OUT, if there is one, after a discontinuity. On

@@ -71,7 +71,15 @@ impl Bound {
             _ => duration,
         };
         self.0.get_or_init(|| match groups {
-            Some((shortest, longest)) if longest.abs_diff(shortest) < EQUAL => rounded(length),
+            Some((shortest, longest)) if longest.abs_diff(shortest) < EQUAL && length >= target => {
+                rounded(length)
+            }
+            // A splice or a discontinuity has cut it short. The others will be whole groups.
+            Some((shortest, longest)) if longest.abs_diff(shortest) < EQUAL => {
+                let groups = target.as_nanos().div_ceil(longest.as_nanos().max(1));
+                let count = u32::try_from(groups).unwrap_or(u32::MAX);
+                rounded(longest.saturating_mul(count))
+            }
             // As audio has them.
             Some((_, longest)) if longest < SHORT => rounded(length.max(target + longest)),
             _ => length.max(target.saturating_mul(2)),
@@ -150,6 +158,8 @@ impl Labels {
         let mut told = SegmentInfo::new();
         if let Some(date) = self.dates.date(&cut) {
             told = self.splices.announce(&cut, number, date.start, told);
+            let notice = self.splices.take_notice();
+            self.notices.extend(notice.map(str::to_owned));
             if date.is_new && self.dating == Dating::ByClock {
                 told = told.program_date_time(date.start);
             }

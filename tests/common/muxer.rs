@@ -11,6 +11,7 @@ const PCR: u8 = 0x10;
 
 pub const H264: u8 = 0x1B;
 pub const HEVC: u8 = 0x24;
+pub const VVC: u8 = 0x33;
 pub const MPEG2: u8 = 0x02;
 pub const MPEG4: u8 = 0x10;
 pub const MPEG_AUDIO: u8 = 0x03;
@@ -285,6 +286,12 @@ pub mod picture {
     pub fn hevc(kind: u8) -> Vec<u8> {
         let unit = |kind: u8| vec![0, 0, 1, kind << 1, 1, 0x80];
         [unit(35), unit(32), unit(33), unit(34), unit(kind)].concat()
+    }
+
+    /// A picture of one slice, which has the picture header.
+    pub fn vvc(kind: u8) -> Vec<u8> {
+        let unit = |kind: u8| vec![0, 0, 1, 0, kind << 3 | 1, 0x80];
+        [unit(20), unit(15), unit(16), unit(kind)].concat()
     }
 
     /// By `picture_coding_type`: 1 is intra, 2 is predicted.

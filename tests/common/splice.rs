@@ -116,3 +116,35 @@ fn seal_short(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes[2] = u8::try_from(bytes.len() + 4 - 3).unwrap();
     seal(bytes)
 }
+
+/// The scheme of an `emsg` that has a section.
+pub const SCHEME: &str = "urn:scte:scte35:2013:bin";
+
+/// When the event of an `emsg` takes place, in ticks.
+#[derive(Clone, Copy)]
+pub enum EventTime {
+    /// Behind the earliest picture of the fragment: version 0.
+    Behind(u32),
+    /// On the presentation's clock: version 1.
+    At(u64),
+}
+
+/// An event message box (ISO/IEC 23009-1, 5.10.3.3) without a `value`.
+pub fn emsg(scheme: &str, timescale: u32, time: EventTime, id: u32, data: &[u8]) -> Vec<u8> {
+    let strings = [scheme.as_bytes(), &[0, 0]].concat();
+    let scale = timescale.to_be_bytes();
+    // The duration is not known.
+    let rest = [[0xFF; 4], id.to_be_bytes()].concat();
+    let body = match time {
+        EventTime::Behind(delta) => {
+            let head = [&[0; 4], &strings[..], &scale, &delta.to_be_bytes()];
+            [&head.concat()[..], &rest, data].concat()
+        }
+        EventTime::At(time) => {
+            let head = [&[1, 0, 0, 0][..], &scale, &time.to_be_bytes()];
+            [&head.concat()[..], &rest, &strings, data].concat()
+        }
+    };
+    let size = u32::try_from(body.len() + 8).unwrap();
+    [&size.to_be_bytes(), &b"emsg"[..], &body].concat()
+}

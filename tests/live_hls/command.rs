@@ -174,15 +174,23 @@ fn a_long_first_segment_sets_the_target_duration() {
             ..Pes::default()
         });
     }
-    let folder = tempfile::tempdir().unwrap();
-    let (input, out) = (folder.path().join("input"), folder.path().join("out"));
-    fs::write(&input, &muxer.bytes).unwrap();
-    let packaged = output(packager().args(["--target", "2"]).args([&input, &out]));
-    assert!(packaged.status.success(), "{}", text(&packaged.stderr));
-    assert!(!text(&packaged.stderr).contains("longer than"));
-    let listing = Listing::of_file(&out.join(LIVE));
-    assert_eq!(listing.target_secs, 25);
-    assert_eq!(listing.micros(), 60_000_000);
+    // A fragment for each group of pictures.
+    let mut mp4 = fragments::initialisation();
+    for (at, count) in [(0, 625), (25_000, 625), (50_000, 250)] {
+        let part = fragments::Part::video(at, count, fragments::SYNC);
+        mp4.extend(fragments::fragment(&[part]));
+    }
+    for bytes in [muxer.bytes, mp4] {
+        let folder = tempfile::tempdir().unwrap();
+        let (input, out) = (folder.path().join("input"), folder.path().join("out"));
+        fs::write(&input, bytes).unwrap();
+        let packaged = output(packager().args(["--target", "2"]).args([&input, &out]));
+        assert!(packaged.status.success(), "{}", text(&packaged.stderr));
+        assert!(!text(&packaged.stderr).contains("longer than"));
+        let listing = Listing::of_file(&out.join(LIVE));
+        assert_eq!(listing.target_secs, 25);
+        assert_eq!(listing.micros(), 60_000_000);
+    }
 }
 
 /// RFC 8216, 4.3.2.3.

@@ -3,17 +3,28 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 
-use super::common::muxer::{H264, Muxer, Pes, Stream, picture};
-use super::common::splice::{self, Cancel, In, Out, OutFor, Segmentation};
+use segmenter::scte35::{self, Command, SpliceInfo};
+
+use super::common::muxer::{H264, Muxer, Pes, Stream, picture, seal};
+use super::common::splice::{self, Cancel, EventTime, In, Out, OutFor, Segmentation};
 use super::*;
 
 const VIDEO: u16 = 0x100;
 const CUES: u16 = 0x102;
 const SECOND: u64 = 90_000;
 
-/// Twelve seconds of five pictures each with an access point in each second, and these sections in
-/// front of the second of their number.
-fn input(sections: &[(u64, Vec<u8>)]) -> Vec<u8> {
+const BOTH: [Format; 2] = [Format::TransportStream, Format::Mp4];
+
+/// Twelve seconds of video with an access point in each second, and these sections in front of the
+/// second of their number.
+fn input(format: Format, sections: &[(u64, Vec<u8>)]) -> Vec<u8> {
+    match format {
+        Format::TransportStream => transport_stream(sections),
+        Format::Mp4 => fragmented_mp4(sections),
+    }
+}
+
+fn transport_stream(sections: &[(u64, Vec<u8>)]) -> Vec<u8> {
     let mut muxer = Muxer::default();
     muxer.pat(0, &[(1, 0x1000)]);
     let streams = [Stream::new(H264, VIDEO), Stream::new(0x86, CUES)];
@@ -37,22 +48,79 @@ fn input(sections: &[(u64, Vec<u8>)]) -> Vec<u8> {
     muxer.bytes
 }
 
-/// The playlist of the [`input`].
-fn package(options: &[&str], sections: &[(u64, Vec<u8>)]) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    package_into(folder.path(), options, sections)
+/// Each section is an event message, which comes again, in the other version, a second later.
+fn fragmented_mp4(sections: &[(u64, Vec<u8>)]) -> Vec<u8> {
+    let rate = u32::try_from(SECOND).unwrap();
+    let mut bytes = fragments::initialisation();
+    for second in 0..12 {
+        for (id, (before, section)) in (1..).zip(sections) {
+            let at = time(section).unwrap_or(before * SECOND);
+            let emsg = |time| splice::emsg(splice::SCHEME, rate, time, id, section);
+            let ahead = at.checked_sub(second * SECOND).map(u32::try_from);
+            if second == *before {
+                bytes.extend(emsg(EventTime::At(at)));
+            } else if second == before + 1
+                && let Some(Ok(ahead)) = ahead
+            {
+                bytes.extend(emsg(EventTime::Behind(ahead)));
+            }
+        }
+        bytes.extend(fragments::second(second, fragments::SYNC));
+    }
+    bytes
 }
 
-fn package_into(folder: &Path, options: &[&str], sections: &[(u64, Vec<u8>)]) -> String {
+/// The stamp of a section.
+fn time(section: &[u8]) -> Option<u64> {
+    match SpliceInfo::read(section).unwrap().command {
+        Command::Insert(insert) => match insert.action {
+            scte35::Action::Out { at, .. } | scte35::Action::In { at } => at,
+            _ => None,
+        },
+        Command::Time(at) => at,
+        _ => None,
+    }
+}
+
+/// The playlist of the [`input`]. Either format gives the same.
+fn package(options: &[&str], sections: &[(u64, Vec<u8>)]) -> String {
+    let [of_stream, of_mp4] = BOTH.map(|format| {
+        let folder = tempfile::tempdir().unwrap();
+        package_into(folder.path(), format, options, sections).0
+    });
+    assert_eq!(outline(&of_mp4), outline(&of_stream));
+    let relative = |playlist: &str| {
+        let mut ranges = ranges(playlist);
+        for range in &mut ranges {
+            // To the second: what has no stamp takes place when it comes.
+            let start = (since_start(playlist, &range["START-DATE"]) + 500) / 1000;
+            range.insert("START-DATE".to_owned(), start.to_string());
+            // Its last part is the date.
+            let id = range["ID"].rsplit_once('-').unwrap().0.to_owned();
+            range.insert("ID".to_owned(), id);
+        }
+        ranges
+    };
+    assert_eq!(relative(&of_mp4), relative(&of_stream));
+    of_stream
+}
+
+/// The playlist, and what was said.
+fn package_into(
+    folder: &Path,
+    format: Format,
+    options: &[&str],
+    sections: &[(u64, Vec<u8>)],
+) -> (String, String) {
     let (file, out) = (folder.join("input"), folder.join("out"));
-    fs::write(&file, input(sections)).unwrap();
+    fs::write(&file, input(format, sections)).unwrap();
     let packaged = output(packager().args(options).args([&file, &out]));
     let said = text(&packaged.stderr);
     assert!(
         packaged.status.success() && !said.contains("refused"),
         "{said}"
     );
-    fs::read_to_string(out.join(LIVE)).unwrap()
+    (fs::read_to_string(out.join(LIVE)).unwrap(), said)
 }
 
 /// The lines of splices and of segments, the latter by their lengths in seconds.
@@ -247,6 +315,17 @@ fn what_is_no_splice_is_a_command() {
     assert!(since_start(&playlist, &range["START-DATE"]) <= 1000);
 }
 
+/// Later segments are longer than one that a splice cut short.
+#[test]
+fn a_splice_in_the_first_segment_does_not_shorten_the_target_duration() {
+    let playlist = package(&[], &[(1, splice::insert(7, Out(Some(stamp(3))), 0))]);
+    assert_eq!(
+        outline(&playlist),
+        ["SCTE35-OUT", "3.0", "4.0", "4.0", "1.0"]
+    );
+    assert!(playlist.contains("#EXT-X-TARGETDURATION:4\n"), "{playlist}");
+}
+
 /// A viewer that joins in the break would not know of it.
 #[test]
 fn a_break_stays_listed_after_its_first_segment_has_left() {
@@ -258,6 +337,10 @@ fn a_break_stays_listed_after_its_first_segment_has_left() {
 
 #[test]
 fn a_break_ends_under_its_id_after_a_restart() {
+    BOTH.into_iter().for_each(restart);
+}
+
+fn restart(format: Format) {
     let folder = tempfile::tempdir().unwrap();
     let out = (1, splice::insert(7, Out(Some(stamp(6))), 0));
     let mut first = packager();
@@ -269,22 +352,44 @@ fn a_break_ends_under_its_id_after_a_restart() {
         .spawn()
         .unwrap();
     let mut stdin = first.stdin.take().unwrap();
-    stdin.write_all(&input(&[out])).unwrap();
+    stdin.write_all(&input(format, &[out])).unwrap();
     let mut lines = BufReader::new(first.stdout.take().unwrap()).lines();
-    // It is listed with the first segment. More input may come.
-    lines.next().unwrap().unwrap();
+    // It is listed with the first media segment. More input may come.
+    lines
+        .find(|line| !line.as_ref().unwrap().contains("-init-"))
+        .unwrap()
+        .unwrap();
     first.kill().unwrap();
     first.wait().unwrap();
     drop(stdin);
 
     let back = (1, splice::insert(7, In(Some(stamp(3))), 0));
-    let playlist = package_into(folder.path(), &["--resume"], &[back]);
+    let playlist = package_into(folder.path(), format, &["--resume"], &[back]).0;
     let ranges = ranges(&playlist);
     let [first, second] = &ranges[..] else {
         panic!("{playlist}");
     };
     assert_eq!(first["ID"], second["ID"]);
     assert!(second.contains_key("SCTE35-IN") && second.contains_key("DURATION"));
+}
+
+/// Its time is not known, and a wrong one would be worse than none.
+#[test]
+fn encrypted_information_is_ignored_and_reported_once() {
+    let encrypted = |event| {
+        let mut section = splice::insert(event, Out(Some(stamp(6))), 0);
+        section.truncate(section.len() - 4);
+        section[4] |= 0x80;
+        seal(section)
+    };
+    let sections = [(1, encrypted(1)), (2, encrypted(2))];
+    for format in BOTH {
+        let folder = tempfile::tempdir().unwrap();
+        let (playlist, said) =
+            package_into(folder.path(), format, &["--ad-markers", "both"], &sections);
+        assert_eq!(outline(&playlist), ["4.0"; 3], "{format:?}");
+        assert_eq!(said.matches("is encrypted").count(), 1, "{said}");
+    }
 }
 
 /// The playlist would grow for ever.

@@ -9,6 +9,7 @@
 
 mod bits;
 pub mod cmaf;
+mod cues;
 mod groups;
 pub mod mpegts;
 mod notice;

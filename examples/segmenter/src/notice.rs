@@ -35,6 +35,8 @@ pub enum Notice {
     CutAnywhere { pid: u16, bytes: u64 },
     /// The input ended without a random access point. It is one segment.
     NoRandomAccess { pid: u16 },
+    /// Splice information that is damaged, in the box that begins there. The box is kept.
+    UnreadableSplice { offset: u64 },
 }
 
 impl fmt::Display for Notice {
@@ -83,6 +85,10 @@ impl fmt::Display for Notice {
             Self::NoRandomAccess { pid } => {
                 write!(f, "no random access point in the input (PID {pid:#x})")
             }
+            Self::UnreadableSplice { offset } => write!(
+                f,
+                "the splice information at byte {offset} cannot be read: ignored"
+            ),
         }
     }
 }

@@ -187,6 +187,33 @@ impl SpliceInfo {
     }
 }
 
+impl SpliceInfo {
+    /// The time stamp of the command, if it has one.
+    pub(crate) fn stamp(&self) -> Option<u64> {
+        match self.command {
+            Command::Insert(insert) => match insert.action {
+                Action::Out { at, .. } | Action::In { at } => at,
+                Action::Cancel => None,
+            },
+            Command::Time(at) => at,
+            _ => None,
+        }
+    }
+
+    /// The same without the time stamp of the command.
+    pub(crate) fn without_stamp(mut self) -> Self {
+        match &mut self.command {
+            Command::Insert(insert) => match &mut insert.action {
+                Action::Out { at, .. } | Action::In { at } => *at = None,
+                Action::Cancel => {}
+            },
+            Command::Time(at) => *at = None,
+            _ => {}
+        }
+        self
+    }
+}
+
 /// A number of more than 32 bits.
 fn wide(bits: &mut Bits<'_>, len: u32) -> Option<u64> {
     let high = bits.number(len - 32)?;

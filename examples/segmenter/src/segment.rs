@@ -39,7 +39,8 @@ pub struct Splice {
     pub section: Vec<u8>,
     /// What it says.
     pub info: SpliceInfo,
-    /// When it takes effect, on the clock of [`Segment::start`]; when it came, if it tells no time.
+    /// When it takes effect, on the clock of [`Segment::start`]. In a transport stream the section
+    /// tells it, or else it is when that came; in an MP4 the message (`emsg`) tells it.
     pub at: i64,
 }
 

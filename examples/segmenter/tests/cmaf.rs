@@ -28,6 +28,8 @@ mod points;
 mod real_input;
 #[path = "cmaf/renewal.rs"]
 mod renewal;
+#[path = "cmaf/splices.rs"]
+mod splices;
 #[path = "cmaf/time.rs"]
 mod time;
 

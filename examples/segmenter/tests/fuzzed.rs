@@ -8,9 +8,17 @@ mod transport_streams;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-/// Runs a check on each of its target's inputs.
-fn replay(target: &str, check: fn(&[u8])) {
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// Runs the checks on each of their target's inputs. The memory is that of one target at a time.
+fn replay(target: &str, checks: [fn(&[u8]); 2]) {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus");
     let folder = fs::read_dir(corpus.join(target)).unwrap();
     let mut inputs: Vec<PathBuf> = folder.map(|entry| entry.unwrap().path()).collect();
@@ -19,16 +27,19 @@ fn replay(target: &str, check: fn(&[u8])) {
     for input in inputs {
         // Shown where the check fails.
         println!("{}", input.display());
-        check(&fs::read(input).unwrap());
+        let input = fs::read(input).unwrap();
+        checks.into_iter().for_each(|check| check(&input));
     }
 }
 
 #[test]
 fn transport_streams() {
-    replay("transport_streams", transport_streams::check);
+    let checks = [transport_streams::check, transport_streams::check_memory];
+    replay("transport_streams", checks);
 }
 
 #[test]
 fn fragmented_mp4() {
-    replay("fragmented_mp4", fragmented_mp4::check);
+    let checks = [fragmented_mp4::check, fragmented_mp4::check_memory];
+    replay("fragmented_mp4", checks);
 }

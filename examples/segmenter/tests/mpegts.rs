@@ -18,6 +18,8 @@ mod interleaving;
 mod jumps;
 #[path = "mpegts/programs.rs"]
 mod programs;
+#[path = "mpegts/real_audio.rs"]
+mod real_audio;
 #[path = "mpegts/reserved.rs"]
 mod reserved;
 #[path = "mpegts/sets.rs"]

@@ -7,14 +7,16 @@ use std::time::Duration;
 use super::boxes::{Extent, Header};
 use super::description::Totals;
 use super::error::CutError;
-use super::fragment::{Beginning, Fragment};
+use super::event::{Event, Unreadable};
+use super::fragment::{Beginning, Fragment, Fragments};
 use super::index::counted_bytes;
 use super::intake::{self, Intake};
 use super::kind::Kind;
-use super::marks::{Incomplete, Marks};
+use super::marks::{Border, Incomplete, Marks};
 use super::movie::Medium;
 use super::stream::{Progress, Stream};
 use super::timeline::Step;
+use crate::cues::MOST_WAITING;
 use crate::groups::Groups;
 use crate::notice::Notice;
 use crate::segment::{Segment, ticks_to_duration};
@@ -38,6 +40,8 @@ pub struct Cutter {
     growing: Growing,
     /// The last fragment, if only the next one tells whether its decode time is right.
     doubtful: Option<Place>,
+    /// The events that come with the next fragment.
+    events: Vec<Event>,
     /// The initialisation segment in force came again since the last fragment.
     is_renewed: bool,
     undecodable: Undecodable,
@@ -65,15 +69,13 @@ impl Default for Growing {
 }
 
 /// A fragment of the track that decides where to cut.
-#[derive(Clone, Copy)]
 struct Place {
     fragment: Fragment,
-    /// Where it begins, with what belongs to it.
-    at: usize,
-    /// No fragment before it lacks its data.
-    is_behind_whole: bool,
-    /// The segment that grows has media before it.
-    has_media_before: bool,
+    /// What comes with it.
+    events: Vec<Event>,
+    border: Border,
+    /// The place to cut at if it jumps.
+    border_of_jump: Border,
 }
 
 /// What is done with media that no decoder can begin with, after a jump.
@@ -114,6 +116,7 @@ impl Cutter {
             stream: None,
             growing: Growing::default(),
             doubtful: None,
+            events: Vec::new(),
             is_renewed: false,
             undecodable: Undecodable::Segment,
             release: Release::Exact,
@@ -148,7 +151,8 @@ impl Cutter {
     /// fragment begins with an access point: it has audio alone, or all fragments so far, two at
     /// least, had nothing but sync samples or just one at the start. An encoder that writes a
     /// fragment for each group of pictures then is one group of pictures ahead. Such a segment
-    /// lasts as long as its samples, and boxes behind the last fragment of the input are left out.
+    /// lasts as long as its samples. It has the fragments of the other tracks up to there. Boxes
+    /// behind the last fragment of the input, or before another `moov`, are left out.
     #[must_use]
     pub fn promptly(mut self) -> Self {
         self.release = Release::Prompt;
@@ -220,6 +224,7 @@ impl Cutter {
             && lasted.is_none()
         {
             stream.timeline.push(place.fragment, Step::Wild);
+            stream.take_events(place.events, place.fragment);
         }
         let whole = self.marks.whole;
         if self.marks.media == 0 || !stream.progress.has_begun() {
@@ -283,6 +288,7 @@ impl Cutter {
             // It counts from the start or the end of the file.
             Kind::MFRA => self.intake.leave_out_last(),
             Kind::SIDX | Kind::SSIX => self.take_index(header),
+            Kind::EMSG => self.take_event(header),
             kind => self.note(kind),
         }
         self.intake.next_box(len);
@@ -367,30 +373,47 @@ impl Cutter {
             of_tracks.fold(0, u64::saturating_add)
         };
         let before = bytes(&stream.totals);
-        let fragment = Fragment::read(self.intake.last(header), &stream.movie, &mut stream.totals)?;
+        let moof = self.intake.last(header);
+        let Fragments { deciding, others } =
+            Fragment::read(moof, &stream.movie, &mut stream.totals)?;
         let added = bytes(&stream.totals).saturating_sub(before);
         self.habit.missing = self.habit.missing.saturating_add(added);
-        self.settle(fragment, cuts);
-        let Some(stream) = &self.stream else {
-            return Ok(());
+        let has_jumped_beside = stream.beside.push(&others);
+        if deciding.is_some() {
+            self.settle(deciding, cuts);
+        }
+        let border = self.begin_fragment();
+        if has_jumped_beside {
+            self.marks.early.get_or_insert(border);
+        }
+        if let Some(fragment) = deciding {
+            self.take_deciding(fragment, border, cuts);
+        }
+        Ok(())
+    }
+
+    /// Takes note of a fragment, whose data is still to come. Returns the place before it.
+    fn begin_fragment(&mut self) -> Border {
+        let doubtful = self.doubtful.as_ref();
+        let doubtful = doubtful.map_or(0, |place| place.fragment.duration);
+        let lasted = self.stream.as_ref().map_or(0, |it| it.timeline.end());
+        let incomplete = Incomplete {
+            offset: self.intake.offset,
+            lasted: lasted.saturating_add(doubtful),
         };
-        // The data of the one before may come after this one.
-        let is_behind_whole = self.marks.incomplete.is_none();
-        let has_media_before = self.marks.media > 0;
-        let lasted = stream.timeline.end();
-        let offset = self.intake.offset;
-        let at = self
-            .marks
-            .begin_fragment(self.intake.at, Incomplete { offset, lasted });
-        let Some(fragment) = fragment else {
-            return Ok(());
-        };
+        self.marks.begin_fragment(self.intake.at, incomplete)
+    }
+
+    /// Takes a fragment of the track that decides where to cut.
+    fn take_deciding(&mut self, fragment: Fragment, border: Border, cuts: &mut Vec<Segment>) {
+        let Some(stream) = &self.stream else { return };
         self.habit.note(fragment);
+        let early = self.marks.early.take();
         let place = Place {
             fragment,
-            at,
-            is_behind_whole,
-            has_media_before,
+            events: mem::take(&mut self.events),
+            border,
+            border_of_jump: early.filter(|it| it.is_behind_whole).unwrap_or(border),
         };
         let is_renewed = mem::take(&mut self.is_renewed);
         if is_renewed && !stream.timeline.advances(fragment) {
@@ -402,7 +425,6 @@ impl Cutter {
         } else {
             self.doubtful = Some(place);
         }
-        Ok(())
     }
 
     /// Decides on a fragment whose decode time was in doubt, by the next one, if there is one.
@@ -418,26 +440,29 @@ impl Cutter {
     }
 
     /// Moves on to a fragment, and cuts before it if that is due.
-    fn advance(&mut self, place: Place, step: Step, cuts: &mut Vec<Segment>) {
+    fn advance(&mut self, mut place: Place, step: Step, cuts: &mut Vec<Segment>) {
         let Some(stream) = &mut self.stream else {
             return;
         };
-        if step == Step::Jump && !place.is_behind_whole {
+        if step == Step::Jump && !place.border_of_jump.is_behind_whole {
             // The segment cannot end here. The next fragment shows the jump again.
             stream.timeline.push(place.fragment, Step::Wild);
+            stream.take_events(place.events, place.fragment);
             return;
         }
-        let enters = place.is_behind_whole && stream.lets_in(place.fragment);
+        let lets_in = stream.lets_in(place.fragment);
         if step == Step::Jump {
             self.groups.restart();
-            if enters {
+            if lets_in {
                 self.groups.note(place.fragment.start);
             }
-            self.jump(place, enters, cuts);
+            self.jump(place, lets_in, cuts);
             return;
         }
+        let enters = place.border.is_behind_whole && lets_in;
         let is_first = stream.timeline.is_fresh();
         stream.timeline.push(place.fragment, step);
+        stream.take_events(mem::take(&mut place.events), place.fragment);
         if enters {
             self.groups.note(stream.timeline.now());
         }
@@ -445,8 +470,8 @@ impl Cutter {
             Progress::Cutting if is_first => {
                 self.growing.independent = stream.lets_in(place.fragment);
             }
-            Progress::Orphaned => self.leave_orphan(place, enters, cuts),
-            _ if enters => self.consider(place.at, cuts),
+            Progress::Orphaned => self.leave_orphan(&place, enters, cuts),
+            _ if enters => self.consider(place.border.at, cuts),
             _ => {}
         }
     }
@@ -459,24 +484,29 @@ impl Cutter {
         let by = stream.timeline.jump_to(place.fragment);
         let lasted = stream.timeline.end();
         if !stream.progress.has_begun() {
+            stream.cues.restart();
             stream.timeline.push(place.fragment, Step::Jump);
-            if enters {
-                self.consider(place.at, cuts);
+            stream.take_events(place.events, place.fragment);
+            if enters && place.border.is_behind_whole {
+                self.consider(place.border.at, cuts);
             }
             return;
         }
         if self.notices.len() < MOST_NOTICES {
             self.notices.push(Notice::Jump { ticks: by });
         }
-        if place.has_media_before {
-            self.cut_before(place.at, lasted, cuts);
+        let border = place.border_of_jump;
+        if border.has_media_before {
+            self.cut_before(border.at, lasted, cuts);
         }
         self.growing = Growing {
             discontinuity: true,
             independent: enters,
         };
         if let Some(stream) = &mut self.stream {
+            stream.cues.restart();
             stream.timeline.push(place.fragment, Step::Jump);
+            stream.take_events(place.events, place.fragment);
             stream.progress = if enters {
                 Progress::Cutting
             } else {
@@ -486,17 +516,18 @@ impl Cutter {
     }
 
     /// Ends media that no decoder can begin with, before an access point or if it is too much.
-    fn leave_orphan(&mut self, place: Place, enters: bool, cuts: &mut Vec<Segment>) {
-        let is_full = place.at >= self.capacity / 2;
-        if !place.is_behind_whole || !(enters || is_full) {
+    fn leave_orphan(&mut self, place: &Place, enters: bool, cuts: &mut Vec<Segment>) {
+        let border = place.border;
+        let is_full = border.at >= self.capacity / 2;
+        if !border.is_behind_whole || !(enters || is_full) {
             return;
         }
         let Some(stream) = &mut self.stream else {
             return;
         };
         let lasted = stream.timeline.elapsed();
-        if place.has_media_before {
-            self.cut_before(place.at, lasted, cuts);
+        if border.has_media_before {
+            self.cut_before(border.at, lasted, cuts);
         }
         if let Some(stream) = &mut self.stream
             && enters
@@ -518,7 +549,7 @@ impl Cutter {
 
     /// The segment with this data, unless it is dropped. The next one begins as usual.
     fn ended(&mut self, data: Vec<u8>, lasted: u64) -> Option<Segment> {
-        let stream = self.stream.as_ref()?;
+        let stream = self.stream.as_mut()?;
         if let (Progress::Orphaned, Undecodable::Dropped) = (&stream.progress, self.undecodable) {
             let bytes = data.len() as u64;
             self.growing.independent = false;
@@ -528,6 +559,7 @@ impl Cutter {
             return None;
         }
         let mut segment = stream.timeline.segment(data, lasted);
+        segment.splices = stream.cues.take_waiting();
         let independent = !matches!(stream.progress, Progress::Orphaned);
         let growing = Growing {
             discontinuity: false,
@@ -555,8 +587,12 @@ impl Cutter {
             return;
         }
         let is_full = start >= self.capacity / 2;
-        let wanted = if is_full { SHORTEST } else { self.target };
         let lasted = stream.timeline.elapsed();
+        let wanted = if stream.is_spliced(lasted) || is_full {
+            SHORTEST
+        } else {
+            self.target
+        };
         if stream.timeline.is_as_long(lasted, wanted) {
             self.cut_before(start, lasted, cuts);
         }
@@ -578,12 +614,26 @@ impl Cutter {
             && self.habit.missing == 0
             && self.doubtful.is_none()
             && self.marks.media > 0
-            && stream.timeline.is_as_long(lasted, self.target)
+            && stream.has_all_tracks()
+            && (stream.is_spliced(lasted) || stream.timeline.is_as_long(lasted, self.target))
         {
             self.cut_before(self.intake.at, lasted, cuts);
             if let Some(stream) = &mut self.stream {
                 stream.timeline.restart_behind();
             }
+        }
+    }
+
+    /// Reads an event message, which stays where it is.
+    fn take_event(&mut self, header: Header) {
+        self.note(header.kind);
+        match Event::read(self.intake.last(header)) {
+            Some(Ok(event)) if self.events.len() < MOST_WAITING => self.events.push(event),
+            Some(Err(Unreadable)) if self.notices.len() < MOST_NOTICES => {
+                let offset = self.intake.offset;
+                self.notices.push(Notice::UnreadableSplice { offset });
+            }
+            _ => {}
         }
     }
 

@@ -20,6 +20,19 @@ impl<'a> Fields<'a> {
         Some(*now)
     }
 
+    /// Text that ends with a zero, without that.
+    pub(crate) fn string(&mut self) -> Option<&'a [u8]> {
+        let len = self.0.iter().position(|byte| *byte == 0)?;
+        let text = self.bytes(len)?;
+        self.bytes(1)?;
+        Some(text)
+    }
+
+    /// All that is left.
+    pub(crate) fn rest(self) -> &'a [u8] {
+        self.0
+    }
+
     pub(crate) fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_be_bytes)
     }

@@ -33,7 +33,7 @@ mod run {
 const IS_NON_SYNC_SAMPLE: u32 = 0x0001_0000;
 const WORD_LEN: usize = 4;
 
-/// The samples of the track that decides where to cut, in one `moof`. There is at least one.
+/// The samples of one track in one `moof`. There is at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fragment {
     /// `baseMediaDecodeTime`.
@@ -43,6 +43,22 @@ pub(crate) struct Fragment {
     pub(crate) samples: u64,
     /// How many of them are sync samples.
     pub(crate) syncs: u64,
+    pub(crate) presentation: Presentation,
+}
+
+/// The fragments in one `moof`.
+pub(crate) struct Fragments {
+    /// Of the track that decides where to cut.
+    pub(crate) deciding: Option<Fragment>,
+    /// Of the other tracks, by number.
+    pub(crate) others: Vec<(u32, Fragment)>,
+}
+
+/// When samples are presented, in ticks behind the decode time of the first one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Presentation {
+    pub(crate) first: i64,
+    pub(crate) earliest: i64,
 }
 
 /// What kind of sample the first one is.
@@ -53,25 +69,31 @@ pub(crate) enum Beginning {
 }
 
 impl Fragment {
-    /// Reads a `moof`, and counts its samples. None if it has no samples of the track that decides where to cut.
+    /// Reads a `moof`, and counts its samples.
     pub(crate) fn read(
         moof: WholeBox<'_>,
         movie: &Movie,
         totals: &mut Totals,
-    ) -> Result<Option<Self>, CutError> {
+    ) -> Result<Fragments, CutError> {
         let mut whole: Option<Self> = None;
+        let mut others = Vec::new();
         for child in moof.children() {
             let child = child?;
             if child.kind != Kind::TRAF {
                 continue;
             }
             let (track, part) = Self::read_part(moof, child, movie, totals)?;
-            let Some(part) = part.filter(|_| track == movie.track.id) else {
+            let Some(part) = part else { continue };
+            if track != movie.track.id {
+                others.push((track, part));
                 continue;
-            };
+            }
             match &mut whole {
                 None => whole = Some(part),
                 Some(whole) => {
+                    let later = part.presentation.earliest_behind(whole.duration);
+                    let presentation = &mut whole.presentation;
+                    presentation.earliest = presentation.earliest.min(later);
                     whole.duration = whole
                         .duration
                         .checked_add(part.duration)
@@ -81,7 +103,10 @@ impl Fragment {
                 }
             }
         }
-        Ok(whole)
+        Ok(Fragments {
+            deciding: whole,
+            others,
+        })
     }
 
     /// Reads a `traf`: the track, and its samples if there are any.
@@ -121,6 +146,7 @@ impl Fragment {
             };
             let before = part.map_or(0, |part| part.duration);
             let duration = before.checked_add(run.duration);
+            let later = run.presentation.earliest_behind(before);
             part = Some(Self {
                 start,
                 duration: duration.ok_or_else(|| trun.unreadable())?,
@@ -129,9 +155,45 @@ impl Fragment {
                     .map_or(0, |part| part.samples)
                     .saturating_add(run.samples),
                 syncs: part.map_or(0, |part| part.syncs).saturating_add(run.syncs),
+                presentation: part.map_or(run.presentation, |part| Presentation {
+                    earliest: part.presentation.earliest.min(later),
+                    ..part.presentation
+                }),
             });
         }
         Ok((head.track, part))
+    }
+}
+
+impl Presentation {
+    /// The composition time offsets of a run: one word of each entry, behind its duration if it
+    /// has one.
+    fn of_run(entries: impl Iterator<Item = Option<(u32, u32)>>, version: u8) -> Self {
+        let mut elapsed = 0_i64;
+        let times = entries.flatten().map(|(duration, offset)| {
+            let offset = match version {
+                0 => i64::from(offset),
+                _ => i64::from(offset.cast_signed()),
+            };
+            let time = elapsed.saturating_add(offset);
+            elapsed = elapsed.saturating_add(duration.into());
+            time
+        });
+        let mut first = None;
+        let earliest = times.inspect(|time| {
+            first.get_or_insert(*time);
+        });
+        let earliest = earliest.min().unwrap_or_default();
+        Self {
+            first: first.unwrap_or_default(),
+            earliest,
+        }
+    }
+
+    /// The earliest time, counted from so many ticks before.
+    fn earliest_behind(self, ticks: u64) -> i64 {
+        let ticks = i64::try_from(ticks).unwrap_or(i64::MAX);
+        self.earliest.saturating_add(ticks)
     }
 }
 
@@ -196,6 +258,7 @@ struct Run {
     samples: u64,
     bytes: u64,
     syncs: u64,
+    presentation: Presentation,
     /// Of its first sample. None if it has no samples.
     first_flags: Option<u32>,
 }
@@ -203,7 +266,7 @@ struct Run {
 impl Run {
     fn read(trun: WholeBox<'_>, defaults: Defaults) -> Option<Self> {
         let mut fields = trun.fields();
-        let (_, flags) = fields.version_and_flags()?;
+        let (version, flags) = fields.version_and_flags()?;
         let count = fields.u32()?;
         let data_offset = fields.u32_if(flags, run::DATA_OFFSET, 0)?.cast_signed();
         let flags_of_first = fields.u32_if(flags, run::FIRST_SAMPLE_FLAGS, defaults.flags)?;
@@ -233,6 +296,19 @@ impl Run {
             } else {
                 Some(flags_of_first)
             };
+        let presentation = if flags & run::SAMPLE_COMPOSITION_TIME_OFFSET == 0 {
+            Presentation::default()
+        } else {
+            let before = len_of(flags & run::OF_EACH_SAMPLE) - WORD_LEN;
+            let entries = samples.chunks_exact(len_of_each).map(|entry| {
+                let duration = match flags & run::SAMPLE_DURATION {
+                    0 => defaults.duration,
+                    _ => first_word(entry)?,
+                };
+                Some((duration, first_word(entry.get(before..)?)?))
+            });
+            Presentation::of_run(entries, version)
+        };
         let first_flags = flags_of_first.filter(|_| count > 0);
         let is_sync = |flags: u32| Beginning::of(flags) == Beginning::Sync;
         let later_syncs = if flags & run::SAMPLE_FLAGS != 0 {
@@ -251,6 +327,7 @@ impl Run {
             samples: count.into(),
             bytes,
             syncs: later_syncs + u64::from(first_flags.is_some_and(is_sync)),
+            presentation,
             first_flags,
         })
     }

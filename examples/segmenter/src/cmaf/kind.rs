@@ -7,6 +7,8 @@ use std::fmt;
 pub struct Kind(pub [u8; 4]);
 
 impl Kind {
+    pub(crate) const EDTS: Self = Self(*b"edts");
+    pub(crate) const ELST: Self = Self(*b"elst");
     pub(crate) const EMSG: Self = Self(*b"emsg");
     pub(crate) const FREE: Self = Self(*b"free");
     pub(crate) const FTYP: Self = Self(*b"ftyp");

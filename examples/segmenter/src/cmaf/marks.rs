@@ -15,6 +15,20 @@ pub(crate) struct Marks {
     pub(crate) media: usize,
     /// The first fragment behind that.
     pub(crate) incomplete: Option<Incomplete>,
+    /// Before the first fragment of another track that has jumped, since the last one of the track
+    /// that decides where to cut.
+    pub(crate) early: Option<Border>,
+}
+
+/// A place between fragments.
+#[derive(Clone, Copy)]
+pub(crate) struct Border {
+    /// Where the fragment behind it begins, with what belongs to it.
+    pub(crate) at: usize,
+    /// No fragment before it lacks its data.
+    pub(crate) is_behind_whole: bool,
+    /// The segment that grows has media before it.
+    pub(crate) has_media_before: bool,
 }
 
 /// A fragment whose media data has not come yet.
@@ -36,6 +50,7 @@ impl Marks {
                 } else {
                     0
                 },
+                early: self.early,
                 ..Self::default()
             };
         } else if kind.leads_fragment() {
@@ -48,17 +63,27 @@ impl Marks {
         }
     }
 
-    /// Takes note of a fragment. Returns where that begins, with what belongs to it.
-    pub(crate) fn begin_fragment(&mut self, at: usize, incomplete: Incomplete) -> usize {
+    /// Takes note of a fragment. Returns the place before it.
+    pub(crate) fn begin_fragment(&mut self, at: usize, incomplete: Incomplete) -> Border {
+        let border = Border {
+            at: self.lead.take().unwrap_or(at),
+            // The data of the one before may come after this one.
+            is_behind_whole: self.incomplete.is_none(),
+            has_media_before: self.media > 0,
+        };
         self.renewal = None;
         self.incomplete.get_or_insert(incomplete);
-        self.lead.take().unwrap_or(at)
+        border
     }
 
     /// What is held begins so many bytes later from now on.
     pub(crate) fn shift(&mut self, by: usize) {
         let moved = |at: Option<usize>| at?.checked_sub(by);
         (self.lead, self.renewal) = (moved(self.lead), moved(self.renewal));
+        self.early = self.early.and_then(|border| {
+            let at = border.at.checked_sub(by)?;
+            Some(Border { at, ..border })
+        });
         self.whole = self.whole.saturating_sub(by);
         self.media = self.media.saturating_sub(by);
     }

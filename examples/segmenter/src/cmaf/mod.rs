@@ -6,13 +6,18 @@
 //! the index of the whole file (`mfra`), a `sidx` that counts bytes beyond its segment, and the
 //! repetition of an initialisation segment that is in force anyway.
 //!
+//! Event messages (`emsg`) with splice information are [splices](crate::Segment::splices), and stay in
+//! the segments.
+//!
 //! Decode times that jump are a [discontinuity](crate::Segment::discontinuity), once the next
 //! fragment or a repeated initialisation segment confirms them.
 
+mod beside;
 mod boxes;
 mod cutter;
 mod description;
 mod error;
+mod event;
 mod fields;
 mod fragment;
 mod held;

@@ -13,6 +13,8 @@ use super::kind::Kind;
 pub(crate) struct Movie {
     /// The track that decides where to cut.
     pub(crate) track: Track,
+    /// The other video and audio tracks, with the ticks in a second.
+    pub(crate) others: BTreeMap<u32, NonZeroU32>,
     /// Of every track that may have fragments.
     pub(crate) defaults: BTreeMap<u32, Defaults>,
     /// Of every video and audio track.
@@ -25,6 +27,8 @@ pub(crate) struct Track {
     pub(crate) medium: Medium,
     /// Ticks in a second.
     pub(crate) timescale: NonZeroU32,
+    /// The start of the media that is not presented, in ticks.
+    pub(crate) skipped: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,8 +74,11 @@ impl Movie {
         let track = first(Medium::Video)
             .or_else(|| first(Medium::Audio))
             .ok_or(CutError::NoTrack { offset })?;
+        let others = tracks.iter().filter(|other| other.id != track.id);
+        let others = others.map(|other| (other.id, other.timescale)).collect();
         Ok(Self {
             track,
+            others,
             defaults,
             descriptions,
         })
@@ -96,8 +103,28 @@ impl Track {
             timescale: after_times(mdhd)
                 .and_then(NonZeroU32::new)
                 .ok_or_else(|| mdhd.unreadable())?,
+            skipped: skipped(trak).unwrap_or(0),
         }))
     }
+}
+
+/// The first `media_time` of a `trak` that is no empty edit. ISO/IEC 14496-12, 8.6.6.
+fn skipped(trak: WholeBox<'_>) -> Option<i64> {
+    let edits = trak.child(Kind::EDTS).ok()??;
+    let mut fields = edits.child(Kind::ELST).ok()??.fields();
+    let (version, _) = fields.version_and_flags()?;
+    for _ in 0..fields.u32()? {
+        let _duration = fields.by_version(version)?;
+        let media_time = match version {
+            0 => fields.u32()?.cast_signed().into(),
+            _ => fields.u64()?.cast_signed(),
+        };
+        let _rate = fields.u32()?;
+        if media_time >= 0 {
+            return Some(media_time);
+        }
+    }
+    None
 }
 
 /// `handler_type`. ISO/IEC 14496-12, 8.4.3.

@@ -1,11 +1,14 @@
 //! What follows from one `moov`, up to the next one.
 
+use super::beside::Beside;
 use super::boxes::{WholeBox, outermost};
 use super::description::Totals;
 use super::error::CutError;
+use super::event::{Clock, Event};
 use super::fragment::{Beginning, Fragment};
 use super::movie::{Medium, Movie};
 use super::timeline::Timeline;
+use crate::cues::Cues;
 use crate::track::Track;
 
 /// A stream of fragments.
@@ -14,6 +17,10 @@ pub(crate) struct Stream {
     pub(crate) timeline: Timeline,
     pub(crate) totals: Totals,
     pub(crate) progress: Progress,
+    pub(crate) beside: Beside,
+    pub(crate) cues: Cues,
+    /// The composition time offset of the last access point.
+    offset: Option<i64>,
     /// As it came, to tell what only repeats it. Until it is complete, at least the `moov`.
     pub(crate) initialisation: Vec<u8>,
 }
@@ -42,10 +49,13 @@ impl Stream {
         let movie = Movie::read(moov)?;
         Ok(Self {
             timeline: Timeline::new(movie.track.timescale),
-            movie,
             totals: Totals::new(),
             progress: Progress::Initialising,
+            beside: Beside::new(movie.others.iter().map(|(id, scale)| (*id, *scale))),
+            cues: Cues::new(movie.track.timescale.get()),
+            offset: None,
             initialisation: moov.bytes().to_vec(),
+            movie,
         })
     }
 
@@ -68,6 +78,39 @@ impl Stream {
             Medium::Video => fragment.begins_with == Beginning::Sync,
             Medium::Audio => true,
         }
+    }
+
+    /// Takes the events that came with a fragment, the last one on the line of time.
+    pub(crate) fn take_events(&mut self, events: Vec<Event>, fragment: Fragment) {
+        let offset = fragment.presentation.first;
+        if self.lets_in(fragment) || self.offset.is_none() {
+            self.offset = Some(offset);
+        }
+        let now = i64::try_from(self.timeline.now()).unwrap_or(i64::MAX);
+        let clock = Clock {
+            timescale: self.movie.track.timescale,
+            earliest: now.saturating_add(fragment.presentation.earliest),
+            skipped: self.movie.track.skipped,
+            offset: self.offset.unwrap_or(offset),
+        };
+        for event in events {
+            let (splice, identity) = event.place(clock);
+            self.cues.take(splice, identity, now);
+        }
+    }
+
+    /// Whether the other tracks have come as far as the last fragment.
+    pub(crate) fn has_all_tracks(&self) -> bool {
+        let timescale = self.movie.track.timescale;
+        self.beside.has_reached(self.timeline.middle(), timescale)
+    }
+
+    /// Whether the segment that grows should end for a splice at an access point, when it has lasted
+    /// so many ticks.
+    pub(crate) fn is_spliced(&mut self, lasted: u64) -> bool {
+        let [start, lasted] = [self.timeline.segment_start(), lasted]
+            .map(|ticks| i64::try_from(ticks).unwrap_or(i64::MAX));
+        self.cues.is_due(start, start.saturating_add(lasted))
     }
 
     /// Whether there was anything to begin with in the input, of which there were so many bytes.

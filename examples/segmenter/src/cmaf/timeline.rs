@@ -8,7 +8,7 @@ use crate::segment::Segment;
 
 const NANOSECONDS: u32 = 1_000_000_000;
 /// A decode time further than this beside the expected one is a jump.
-const LONGEST_GAP: Duration = Duration::from_secs(10);
+pub(crate) const LONGEST_GAP: Duration = Duration::from_secs(10);
 /// The clock of notices.
 const NOTICE_TICKS: i128 = 90_000;
 
@@ -154,6 +154,17 @@ impl Timeline {
         self.last.map_or(0, |last| last.start)
     }
 
+    /// The decode time of the segment's first fragment.
+    pub(crate) fn segment_start(&self) -> u64 {
+        self.start
+    }
+
+    /// The decode time in the middle of the last fragment.
+    pub(crate) fn middle(&self) -> u64 {
+        let middle = |last: Fragment| last.start.saturating_add(last.duration / 2);
+        self.last.map_or(0, middle)
+    }
+
     /// Whether the next segment begins with the next fragment.
     pub(crate) fn is_fresh(&self) -> bool {
         self.state == State::Fresh
@@ -190,7 +201,8 @@ impl Timeline {
 }
 
 impl Fragment {
-    fn end(self) -> u64 {
+    /// The decode time at which its samples have ended.
+    pub(crate) fn end(self) -> u64 {
         self.start.saturating_add(self.duration)
     }
 }

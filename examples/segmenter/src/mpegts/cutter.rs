@@ -248,7 +248,7 @@ impl Cutter {
             let count = tables.programs;
             note(&mut self.notices, Notice::SeveralPrograms { count, kept });
         }
-        let mut passed = Passing::new(tables, &self.tables);
+        let mut passed = Passing::new(tables, &self.tables, self.policy);
         let tables = Arc::clone(&passed.current);
         passed
             .output

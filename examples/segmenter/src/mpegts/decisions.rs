@@ -108,7 +108,7 @@ impl Passing {
         if let Some(jump) = jump {
             context.note(Notice::Jump { ticks: jump.by });
             self.groups.restart();
-            self.cues.restart();
+            self.cues.cues.restart();
             match self.stage {
                 Stage::Seeking => {
                     self.stage = Stage::Orphan(Some(jump.start));
@@ -156,7 +156,7 @@ impl Passing {
             }
             Stage::First | Stage::Later(_) | Stage::Audio(_) => {
                 let is_full = self.output.len_before(unit.mark) >= context.policy.capacity / 2;
-                let is_spliced = self.cues.is_due(time - lasted, time);
+                let is_spliced = self.cues.cues.is_due(time - lasted, time);
                 let is_due =
                     lasted >= context.policy.target || is_full || is_spliced || self.breaks;
                 if is_due && lasted > 0 {

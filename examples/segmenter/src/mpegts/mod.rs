@@ -43,4 +43,5 @@ mod units;
 
 pub use cutter::Cutter;
 pub use error::CutError;
+pub(crate) use section::crc32;
 pub use sync::looks_like_transport_stream;

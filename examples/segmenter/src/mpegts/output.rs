@@ -17,7 +17,7 @@ use crate::segment::Segment;
 
 /// The number of payloads that are kept for the next segments.
 const MOST_SPARES: usize = 3;
-/// The bytes that wait for a jump.
+/// The bytes of all lanes that wait for a jump, and no more than the fourth part of the capacity.
 const LONGEST_EARLY: usize = 1 << 20;
 /// How long audio that has jumped alone waits for the next segment.
 const LONGEST_LONE: Ticks = 10 * SECOND;
@@ -86,9 +86,18 @@ pub(crate) struct Output {
     pub(crate) dropped: u64,
     /// A stream of audio that has jumped alone, and by how much.
     pub(crate) lone_jump: Option<(u16, Ticks)>,
+    capacity: usize,
 }
 
 impl Output {
+    /// Nothing yet. `capacity` is that of the cutter.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            capacity,
+            ..Self::default()
+        }
+    }
+
     /// Takes a payload for reuse.
     pub(crate) fn recycle(&mut self, mut payload: Vec<u8>) {
         if self.spares.len() < MOST_SPARES {
@@ -168,9 +177,13 @@ impl Output {
         let index = usize::from(index);
         let lane = &mut self.lanes[index];
         lane.note(packet, self.main_stamp);
-        if lane.has_jumped() && lane.early.packets.len() < LONGEST_EARLY {
-            lane.early.packets.extend_from_slice(bytes);
-            return;
+        if lane.has_jumped() {
+            let waiting: usize = self.lanes.iter().map(|it| it.early.packets.len()).sum();
+            if waiting < LONGEST_EARLY.min(self.capacity / 4) {
+                let early = &mut self.lanes[index].early;
+                early.packets.extend_from_slice(bytes);
+                return;
+            }
         }
         self.put_early(index);
         self.put(bytes, role);
@@ -373,7 +386,8 @@ impl Output {
             }
         }
         while let Some(end) = self.open.front().and_then(|front| front.end) {
-            let is_late = now.is_none_or(|now| (now - end.time).abs() > LONGEST_HOLD);
+            let is_late =
+                now.is_none_or(|now| (now - end.time).abs() > LONGEST_HOLD) || self.is_held_long();
             let number = self.first;
             let waits = |lane: &Lane| lane.may_bring_more(number, end.border);
             if !is_late && self.lanes.iter().any(waits) {
@@ -381,6 +395,14 @@ impl Output {
             }
             self.hand_out(end, segments);
         }
+    }
+
+    /// Whether the first segment should wait no more, however often the time has jumped since.
+    fn is_held_long(&self) -> bool {
+        let behind = self.open.iter().skip(1);
+        let passed = behind.filter_map(|segment| segment.end.map(|end| end.duration));
+        let bytes: usize = self.open.iter().map(|segment| segment.data.len()).sum();
+        passed.sum::<Ticks>() > LONGEST_HOLD || bytes > self.capacity
     }
 
     /// Whether a segment is a short rest before a jump that lacks a stream of audio.

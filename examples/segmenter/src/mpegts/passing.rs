@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 
-use super::cues::Cues;
+use super::cues::CueSections;
 use super::lanes::{Border, Clock, Lane};
 use super::output::{End, Fate, Output, Role};
 use super::packet::{PACKET_LEN, PAT_PID, Packet};
@@ -48,7 +48,7 @@ pub(super) struct Passing {
     /// The first lane's time when audio came after the latest picture.
     pub(super) quiet_since: Option<Ticks>,
     pub(super) groups: Groups,
-    pub(super) cues: Cues,
+    pub(super) cues: CueSections,
     pub(super) said_not_alone: bool,
     /// A stream that got packets inserted.
     pub(super) counted: Option<u16>,
@@ -117,11 +117,11 @@ pub(super) fn note(notices: &mut Vec<Notice>, notice: Notice) {
 }
 
 impl Passing {
-    pub(super) fn new(tables: Arc<Tables>, reader: &TableReader) -> Self {
+    pub(super) fn new(tables: Arc<Tables>, reader: &TableReader, policy: Policy) -> Self {
         let main = Main::new(tables.track, Timeline::default());
         let mut passing = Self {
             current: tables,
-            output: Output::default(),
+            output: Output::new(policy.capacity),
             pids: Pids::default(),
             main,
             fallback: None,
@@ -136,7 +136,7 @@ impl Passing {
             breaks: false,
             quiet_since: None,
             groups: Groups::default(),
-            cues: Cues::default(),
+            cues: CueSections::new(),
             said_not_alone: false,
             counted: None,
             units: Vec::new(),
@@ -342,7 +342,7 @@ impl Passing {
     /// Adds the splices that came to the first of the segments from this one on.
     pub(super) fn announce(&mut self, count: usize, context: &mut Context<'_>) {
         if let Some(first) = context.segments.get_mut(count) {
-            first.splices = self.cues.take_waiting();
+            first.splices = self.cues.cues.take_waiting();
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::track::Codec;
 use super::units::Entry;
-use Part::{PictureParameters, RecoveryPoint, SequenceParameters, VideoParameters};
+use Part::{PictureHeader, PictureParameters, RecoveryPoint, SequenceParameters, VideoParameters};
 
 /// Where the first slice is not found within this, the picture counts as none to begin with.
 const MAX_LEN: usize = 64 * 1024;
@@ -47,6 +47,8 @@ enum Part {
     SequenceParameters,
     PictureParameters,
     RecoveryPoint,
+    /// A unit of its own in a picture of several slices.
+    PictureHeader,
 }
 
 /// What one unit, from start code to start code, says.
@@ -203,7 +205,7 @@ pub(crate) enum Class {
     Trailing,
 }
 
-/// The class of a unit, by its first byte behind the start code.
+/// The class of a unit, by its first bytes behind the start code.
 pub(crate) fn classify(codec: Codec, unit: &[u8]) -> Class {
     let first = unit.first().copied().unwrap_or(0);
     match codec {
@@ -217,6 +219,12 @@ pub(crate) fn classify(codec: Codec, unit: &[u8]) -> Class {
             0..=31 => Class::Picture,
             33 => Class::Sets,
             32 | 34 | 35 | 39 => Class::Leading,
+            _ => Class::Trailing,
+        },
+        Codec::Vvc => match unit.get(1).map(|second| second >> 3) {
+            Some(0..=11) => Class::Picture,
+            Some(15) => Class::Sets,
+            Some(12..=14 | 16 | 17 | 19 | 20 | 23) => Class::Leading,
             _ => Class::Trailing,
         },
         Codec::Mpeg2 => match first {
@@ -316,14 +324,22 @@ impl Seen {
         Some(Unit::Passed)
     }
 
-    /// H.266, table 5: slices 0 to 11 (IDR, CRA and GDR are 7 to 10), parameters 15 and 16. The one
-    /// for several layers, 14, may be missing.
+    /// H.266, table 5: slices 0 to 11 (IDR, CRA and GDR are 7 to 10), parameters 15 and 16, picture
+    /// header 19. The parameters for several layers, 14, may be missing.
     fn look_at_vvc(&mut self, unit: &[u8]) -> Option<Unit> {
         match unit.get(1)? >> 3 {
-            7..=10 => return Some(Unit::Picture(Kind::Access)),
-            0..=11 => return Some(Unit::Picture(Kind::Predicted)),
+            kind @ 0..=11 => {
+                // `sh_picture_header_in_slice_header_flag`: the only slice.
+                let has_header = unit.get(2)? & 0x80 != 0;
+                return Some(match kind {
+                    _ if !has_header && !self.has(&[PictureHeader]) => Unit::Continues,
+                    7..=10 => Unit::Picture(Kind::Access),
+                    _ => Unit::Picture(Kind::Predicted),
+                });
+            }
             15 => self.add(SequenceParameters),
             16 => self.add(PictureParameters),
+            19 => self.add(PictureHeader),
             _ => {}
         }
         Some(Unit::Passed)

@@ -236,3 +236,87 @@ fn a_restarted_encoder_is_a_discontinuity_for_players() {
         [Notice::Jump { .. }]
     ));
 }
+
+/// As muxers write them that have a fragment for each track: audio of the new time comes first.
+#[test]
+fn fragments_of_audio_before_a_jump_of_the_video_go_with_it() {
+    let audio = |at: u64| fragment(&[Part::audio(48_000 * at, 47)]);
+    let head = [ftyp(), moov(&[Track::video(), Track::audio()])].concat();
+    for (is_repeated, restart) in [(false, 0), (true, 0), (false, 500), (true, 500)] {
+        let mut input = head.clone();
+        let mut len = 0;
+        for at in [0, 1, 2, restart, restart + 1, restart + 2] {
+            if at == restart && input.len() > head.len() * 2 {
+                len = input.len() - head.len();
+                if is_repeated {
+                    input.extend(&head);
+                }
+                input.extend(styp());
+            }
+            input.extend(audio(at));
+            input.extend(second(at, SYNC));
+        }
+        let cuts = cut(&input, 5 * SECOND);
+        assert_eq!(told(&cuts), [(3.0, false, true), (3.0, true, true)]);
+        assert_eq!(starts(&cuts), [0, 1000 * restart]);
+        assert_eq!(cuts[1].data.len(), len, "{is_repeated}, {restart}");
+        assert_eq!(names(&cuts)[2][0], "styp");
+    }
+    // Audio that jumps alone stays where it is.
+    let mut input = head;
+    for at in 0..6 {
+        input.extend(audio(if at < 3 { at } else { at + 500 }));
+        input.extend(second(at, SYNC));
+    }
+    let cuts = cut(&input, 3 * SECOND);
+    assert_eq!(told(&cuts), [(3.0, false, true), (3.0, false, true)]);
+    assert_eq!(cuts[1].data.len() - cuts[2].data.len(), 2 * audio(0).len());
+}
+
+#[test]
+fn one_wild_decode_time_between_fragments_of_audio_is_not_believed() {
+    let mut input = [ftyp(), moov(&[Track::video(), Track::audio()])].concat();
+    for (at, video) in [(0, 0), (1, 1), (2, 5000), (3, 3), (4, 4)] {
+        input.extend(fragment(&[Part::audio(48_000 * at, 47)]));
+        input.extend(second(video, SYNC));
+    }
+    let cuts = cut(&input, SECOND);
+    assert_eq!(told(&cuts), [(1.0, false, true); 5]);
+}
+
+/// Else it would lead the next segment, and players would wait for the video of its time.
+#[test]
+fn a_segment_is_complete_with_the_audio_of_its_last_fragment() {
+    let audio = |at: u64| fragment(&[Part::audio(48_000 * at, 47)]);
+    let head = [ftyp(), moov(&[Track::video(), Track::audio()])].concat();
+    for audio_first in [true, false] {
+        let mut input = head.clone();
+        for at in 0..4 {
+            let parts = [audio(at), second(at, SYNC)];
+            let parts = if audio_first {
+                parts
+            } else {
+                [parts[1].clone(), parts[0].clone()]
+            };
+            input.extend(parts.concat());
+        }
+        let cuts = promptly(&input, 2 * SECOND);
+        assert_eq!(told(&cuts), [(2.0, false, true); 2], "{audio_first}");
+        assert_eq!(
+            cuts[1].data.len(),
+            2 * (audio(0).len() + second(0, SYNC).len())
+        );
+    }
+    // Audio that has ended is not waited for longer than for the next fragment.
+    let input = [
+        &head[..],
+        &audio(0),
+        &second(0, SYNC),
+        &second(1, SYNC),
+        &second(2, SYNC),
+    ];
+    assert_eq!(
+        told(&promptly(&input.concat(), 2 * SECOND)),
+        [(2.0, false, true)]
+    );
+}

@@ -103,7 +103,7 @@ impl Track {
         }
     }
 
-    fn trak(&self) -> Vec<u8> {
+    fn trak(&self, others: &[u8]) -> Vec<u8> {
         let times = [by_version(self.version, 5), by_version(self.version, 6)].concat();
         let id = words(&[self.id, 0]);
         let timescale = words(&[self.timescale]);
@@ -115,6 +115,7 @@ impl Track {
             "trak",
             &[
                 &full("tkhd", self.version, 7, &[&times, &id, &[0; 60]]),
+                others,
                 &plain(
                     "mdia",
                     &[
@@ -143,7 +144,12 @@ impl Track {
 }
 
 pub(crate) fn moov(tracks: &[Track]) -> Vec<u8> {
-    let headers: Vec<u8> = tracks.iter().flat_map(Track::trak).collect();
+    moov_with(tracks, &[])
+}
+
+/// With these boxes in each `trak`.
+pub(crate) fn moov_with(tracks: &[Track], others: &[u8]) -> Vec<u8> {
+    let headers: Vec<u8> = tracks.iter().flat_map(|track| track.trak(others)).collect();
     let defaults: Vec<u8> = tracks.iter().flat_map(Track::trex).collect();
     let mvhd = full("mvhd", 0, 0, &[&[0; 96]]);
     plain("moov", &[&mvhd, &headers, &plain("mvex", &[&defaults])])

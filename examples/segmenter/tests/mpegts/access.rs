@@ -1,6 +1,6 @@
 //! Random access points: by the indicator, and by the bitstream.
 
-use super::common::muxer::{H264, HEVC, MPEG_AUDIO, MPEG2, MPEG4, PRIVATE_DATA, Pes, picture};
+use super::common::muxer::{H264, HEVC, MPEG_AUDIO, MPEG2, MPEG4, PRIVATE_DATA, Pes, VVC, picture};
 use super::*;
 
 /// Which of five pictures a second apart, all of them `content` but for the first, begin a
@@ -49,6 +49,18 @@ fn hevc_is_cut_at_irap_pictures() {
         };
         assert_eq!(
             cuts_at(HEVC, &picture::hevc(kind), &[]),
+            expected,
+            "NAL unit type {kind}"
+        );
+    }
+}
+
+#[test]
+fn vvc_is_cut_at_idr_cra_and_gdr_pictures() {
+    for kind in 0..=11 {
+        let expected = if (7..=10).contains(&kind) { EACH } else { NONE };
+        assert_eq!(
+            cuts_at(VVC, &picture::vvc(kind), &[]),
             expected,
             "NAL unit type {kind}"
         );

@@ -1,6 +1,6 @@
 //! Audio goes into the segment that its time belongs to.
 
-use super::common::muxer::MPEG_AUDIO;
+use super::common::muxer::{DISCONTINUITY, MPEG_AUDIO};
 use super::*;
 
 const OTHER_AUDIO: u16 = 0x102;
@@ -47,10 +47,10 @@ fn lead(cuts: &[Segment], pid: u16) -> f64 {
     f64::from(u32::try_from(leads.max().unwrap_or(0)).unwrap()) / 90_000.0
 }
 
-/// As `ffmpeg` packs several frames into a PES packet: it comes when its last frame is there.
+/// Up to a second and more.
 #[test]
 fn audio_that_comes_late_goes_into_the_segment_before() {
-    for late in [0, 2, 5, 10, 24] {
+    for late in [0, 2, 5, 10, 24, 25, 26, 36] {
         let bytes = stream(&[AUDIO], |index, _| {
             Some(START + index.checked_sub(late)? * FRAME)
         });
@@ -63,15 +63,39 @@ fn audio_that_comes_late_goes_into_the_segment_before() {
     }
 }
 
+/// As `ffmpeg` packs several frames into a PES packet: it comes when its last frame is there, with
+/// the time of its first one.
+#[test]
+fn audio_of_many_frames_comes_when_its_last_one_is_there() {
+    for frames in [4, 8, 10, 17, 25] {
+        let bytes = stream(&[AUDIO], |index, _| {
+            let is_full = (index + 1) % frames == 0;
+            is_full.then(|| START + (index + 1 - frames) * FRAME)
+        });
+        let cuts = cut(&bytes, Duration::from_secs(2));
+        assert_eq!(seconds(&cuts), [2.0; 5]);
+        assert!(lead(&cuts, AUDIO) <= 0.06, "{frames}");
+        // None goes further ahead than to the segment of its time.
+        for pair in cuts.windows(2) {
+            let last = joined::stamps(&pair[0].data, AUDIO).into_iter().max();
+            assert!(last < Some(pair[1].start), "{frames}");
+        }
+    }
+}
+
 #[test]
 fn each_of_two_audio_streams_is_waited_for() {
-    let bytes = stream(&[AUDIO, OTHER_AUDIO], |index, pid| {
-        let late = if pid == AUDIO { 3 } else { 20 };
-        Some(START + index.checked_sub(late)? * FRAME)
-    });
-    let cuts = cut(&bytes, Duration::from_secs(2));
-    assert_eq!(seconds(&cuts), [2.0; 5]);
-    assert!(lead(&cuts, AUDIO) <= 0.06 && lead(&cuts, OTHER_AUDIO) <= 0.06);
+    for (one, other) in [(3, 20), (0, 25), (25, 25), (30, 2)] {
+        let bytes = stream(&[AUDIO, OTHER_AUDIO], |index, pid| {
+            let late = if pid == AUDIO { one } else { other };
+            Some(START + index.checked_sub(late)? * FRAME)
+        });
+        let cuts = cut(&bytes, Duration::from_secs(2));
+        assert_eq!(seconds(&cuts), [2.0; 5]);
+        for pid in [AUDIO, OTHER_AUDIO] {
+            assert!(lead(&cuts, pid) <= 0.06, "{one}, {other}: {pid:#x}");
+        }
+    }
 }
 
 /// The number of bytes after which a segment comes out.
@@ -155,4 +179,31 @@ fn the_clock_and_other_streams_stay_where_they_are() {
     let all: Vec<u8> = cuts.iter().flat_map(|cut| cut.data.clone()).collect();
     assert!(all == muxer.bytes);
     assert!(lead(&cuts, AUDIO) > 0.1);
+}
+
+/// As of an encoder that loops a short file: the time since a segment has ended never grows.
+#[test]
+fn segments_do_not_wait_for_audio_while_the_time_jumps_back_again_and_again() {
+    let mut muxer = h264();
+    muxer.pes(&Pes {
+        pid: AUDIO,
+        ..picture(0, 0)
+    });
+    for round in 0..50 {
+        for half in 0..2 {
+            let restart = if round > 0 && half == 0 {
+                DISCONTINUITY
+            } else {
+                0
+            };
+            muxer.pes(&picture(half * 10, RANDOM_ACCESS | restart));
+        }
+    }
+    let mut cutter = Cutter::new(10 * Duration::from_secs(1));
+    let mut cuts = Vec::new();
+    cutter.push(&muxer.bytes, &mut cuts).unwrap();
+    // Each of them lasts 0.8 s, and at most 1.5 s of them wait.
+    assert!(cuts.len() >= 45, "{} segments", cuts.len());
+    cutter.finish(&mut cuts).unwrap();
+    joined::check(&muxer.bytes, &data(&cuts));
 }

@@ -166,10 +166,9 @@ fn audio_of_every_type_is_cut_alone() {
     }
 }
 
-/// Splice information, KLV, teletext and subtitles.
-#[test]
-fn everything_else_is_carried_through() {
-    let others = [
+/// Splice information, KLV, teletext and subtitles, by stream type and descriptors.
+fn others() -> [(u8, Vec<u8>); 5] {
+    [
         (0x86, vec![]),
         (0x15, vec![]),
         (PRIVATE_DATA, vec![0x05, 4, b'K', b'L', b'V', b'A']),
@@ -178,7 +177,79 @@ fn everything_else_is_carried_through() {
             PRIVATE_DATA,
             vec![0x59, 8, b'e', b'n', b'g', 0x10, 0, 1, 0, 1],
         ),
-    ];
+    ]
+}
+
+/// They have times, and none of them decides where to cut.
+#[test]
+fn audio_beside_any_of_the_others_is_cut_by_the_audio() {
+    // In a program with splice information, 0x86 is not DTS.
+    for (kind, descriptors) in audio_types().into_iter().filter(|(kind, _)| *kind != 0x86) {
+        for (other, of_other) in others() {
+            let mut muxer = Muxer::default();
+            muxer.pat(0, &[(1, PMT)]);
+            let other = Stream {
+                descriptors: of_other,
+                ..Stream::new(other, 0x300)
+            };
+            let audio = Stream {
+                descriptors: descriptors.clone(),
+                ..Stream::new(kind, AUDIO)
+            };
+            muxer.cueing_pmt(PMT, 1, &[other, audio]);
+            for index in 0..100 {
+                if index % 10 == 3 {
+                    muxer.pes(&Pes {
+                        pid: 0x300,
+                        content: vec![7; 300],
+                        ..picture(index, 0)
+                    });
+                }
+                muxer.pes(&Pes {
+                    pid: AUDIO,
+                    content: vec![1; 100],
+                    ..picture(index, 0)
+                });
+            }
+            let cuts = cut(&muxer.bytes, SECOND);
+            assert_eq!(cuts.len(), 4, "stream type {kind:#x}");
+            for cut in &cuts {
+                joined::check_beginning(&cut.data, AUDIO);
+            }
+        }
+    }
+}
+
+/// A stream wins over the table of a program that another one names there.
+#[test]
+fn a_pid_that_the_map_names_as_a_stream_is_no_table() {
+    let mut muxer = Muxer::default();
+    muxer.pat(0, &[(1, PMT), (2, AUDIO)]);
+    let streams = [Stream::new(H264, VIDEO), Stream::new(MPEG_AUDIO, AUDIO)];
+    muxer.pmt(PMT, 1, 0, &streams);
+    for index in 0..100 {
+        let flags = if index % 25 == 0 { RANDOM_ACCESS } else { 0 };
+        muxer.pes(&picture(index, flags));
+        muxer.pes(&Pes {
+            pid: AUDIO,
+            content: vec![2; 400],
+            ..picture(index, 0)
+        });
+    }
+    let cuts = cut(&muxer.bytes, SECOND);
+    assert_eq!(seconds(&cuts), [1.0; 4]);
+    // The counters of a table would be changed.
+    let all = data(&cuts).concat();
+    let of = |bytes: &[u8]| -> Vec<Vec<u8>> {
+        let audio = joined::packets(bytes).filter(|it| joined::pid(it) == AUDIO);
+        audio.map(<[u8]>::to_vec).collect()
+    };
+    assert!(of(&all) == of(&muxer.bytes));
+}
+
+#[test]
+fn everything_else_is_carried_through() {
+    let others = others();
     let mut muxer = Muxer::default();
     muxer.pat(0, &[(1, PMT)]);
     let mut streams = vec![Stream::new(H264, VIDEO)];

@@ -1,6 +1,6 @@
 //! Parameter sets that do not come at the start of a picture's own PES packet.
 
-use super::common::muxer::{HEVC, picture as content};
+use super::common::muxer::{HEVC, MPEG2, MPEG4, VVC, picture as content};
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -12,11 +12,44 @@ fn video_only(kind: u8) -> Muxer {
     muxer
 }
 
-/// The parameter sets of an IDR picture, and its slice.
-fn parts() -> (Vec<u8>, Vec<u8>) {
-    let mut sets = content::h264_idr();
-    let slice = sets.split_off(sets.len() - 6);
-    (sets, slice)
+/// The pictures of a codec.
+struct Codec {
+    kind: u8,
+    /// The parameter sets of an access point, and its slice.
+    sets: Vec<u8>,
+    slice: Vec<u8>,
+    /// A picture that needs others.
+    other: Vec<u8>,
+    /// The first bytes of the sets without which they are not begun.
+    start: usize,
+}
+
+impl Codec {
+    /// `slice` and `start` count bytes.
+    fn new(kind: u8, mut entry: Vec<u8>, slice: usize, other: &[u8], start: usize) -> Self {
+        let slice = entry.split_off(entry.len() - slice);
+        Self {
+            kind,
+            sets: entry,
+            slice,
+            other: other.to_vec(),
+            start,
+        }
+    }
+
+    fn h264() -> Self {
+        Self::new(H264, content::h264_idr(), 6, &content::h264_other(), 7)
+    }
+
+    fn all() -> [Self; 5] {
+        [
+            Self::h264(),
+            Self::new(HEVC, content::hevc(19), 6, &[0, 0, 1, 1 << 1, 1, 0x80], 7),
+            Self::new(VVC, content::vvc(8), 6, &[0, 0, 1, 0, 1, 0x80], 7),
+            Self::new(MPEG2, content::mpeg2(1), 7, &[0, 0, 1, 0, 0, 2 << 3, 0], 5),
+            Self::new(MPEG4, content::mpeg4(0), 6, &[0, 0, 1, 0xB6, 1 << 6, 0], 4),
+        ]
+    }
 }
 
 fn long(mut content: Vec<u8>) -> Vec<u8> {
@@ -62,13 +95,25 @@ fn check_counters(bytes: &[u8]) {
 
 #[test]
 fn in_a_pes_packet_of_their_own() {
-    let (sets, slice) = parts();
+    Codec::all()
+        .iter()
+        .for_each(in_a_pes_packet_of_their_own_of);
+}
+
+fn in_a_pes_packet_of_their_own_of(codec: &Codec) {
+    let Codec {
+        kind,
+        sets,
+        slice,
+        other,
+        start: _,
+    } = codec;
     for stamp_of_sets in [true, false] {
-        let mut muxer = video_only(H264);
+        let mut muxer = video_only(*kind);
         for index in 0..100 {
             if index % 25 > 0 {
                 muxer.pes(&Pes {
-                    content: long(content::h264_other()),
+                    content: long(other.clone()),
                     ..picture(index, 0)
                 });
                 continue;
@@ -88,25 +133,37 @@ fn in_a_pes_packet_of_their_own() {
         }
         let (cuts, notices) = cut_all(&muxer.bytes);
         assert_eq!(seconds(&cuts), [1.0; 4]);
-        assert_eq!(notices, []);
+        assert_eq!(notices, [], "{kind:#x}");
         joined::check(&muxer.bytes, &data(&cuts));
         for cut in &cuts {
             assert!(cut.independent);
-            assert!(elementary(&cut.data).starts_with(&sets));
+            assert!(elementary(&cut.data).starts_with(sets));
         }
     }
 }
 
 #[test]
 fn in_two_pes_packets_of_one_picture() {
-    let (sets, slice) = parts();
-    for at in 7..sets.len() {
-        let mut muxer = video_only(H264);
+    Codec::all()
+        .iter()
+        .for_each(in_two_pes_packets_of_one_picture_of);
+}
+
+fn in_two_pes_packets_of_one_picture_of(codec: &Codec) {
+    let Codec {
+        kind,
+        sets,
+        slice,
+        other,
+        start,
+    } = codec;
+    for at in *start..sets.len() {
+        let mut muxer = video_only(*kind);
         for index in 0..100 {
             let contents = if index % 25 > 0 {
-                vec![content::h264_other()]
+                vec![other.clone()]
             } else {
-                vec![sets[..at].to_vec(), [&sets[at..], &slice[..]].concat()]
+                vec![sets[..at].to_vec(), [&sets[at..], slice].concat()]
             };
             for (part, content) in contents.into_iter().enumerate() {
                 let whole = picture(index, 0);
@@ -120,31 +177,43 @@ fn in_two_pes_packets_of_one_picture() {
         }
         let (cuts, _) = cut_all(&muxer.bytes);
         assert_eq!(cuts.len(), 4, "split at {at}");
-        assert!(elementary(&cuts[1].data).starts_with(&sets[..7]));
+        assert!(elementary(&cuts[1].data).starts_with(&sets[..*start]));
         joined::check(&muxer.bytes, &data(&cuts));
     }
 }
 
 #[test]
 fn at_the_end_of_the_pes_packet_before() {
-    let (sets, slice) = parts();
+    Codec::all()
+        .iter()
+        .for_each(at_the_end_of_the_pes_packet_before_of);
+}
+
+fn at_the_end_of_the_pes_packet_before_of(codec: &Codec) {
+    let Codec {
+        kind,
+        sets,
+        slice,
+        other,
+        start: _,
+    } = codec;
     // The sets begin in the first packet, a middle one, and at the start of one.
     for len in [1, 100, 163, 164, 165, 166, 300, 700] {
         for split in [vec![], vec![50, 60, 70]] {
-            let mut muxer = video_only(H264);
+            let mut muxer = video_only(*kind);
             muxer.pes(&Pes {
-                content: [&sets[..], &slice].concat(),
+                content: [&sets[..], slice].concat(),
                 ..picture(0, 0)
             });
             for index in 1..100 {
                 let content = match index % 25 {
                     0 => long(slice.clone()),
                     24 => {
-                        let mut other = content::h264_other();
+                        let mut other = other.clone();
                         other.resize(other.len() + len, 0xAB);
-                        [&other[..], &sets].concat()
+                        [&other[..], sets].concat()
                     }
-                    _ => long(content::h264_other()),
+                    _ => long(other.clone()),
                 };
                 muxer.pes(&Pes {
                     content,
@@ -154,10 +223,10 @@ fn at_the_end_of_the_pes_packet_before() {
             }
             let (cuts, notices) = cut_all(&muxer.bytes);
             assert_eq!(seconds(&cuts), [1.0; 4], "{len}");
-            assert_eq!(notices, []);
+            assert_eq!(notices, [], "{kind:#x}");
             for cut in &cuts {
                 joined::check_beginning(&cut.data, VIDEO);
-                assert!(elementary(&cut.data).starts_with(&sets), "{len}");
+                assert!(elementary(&cut.data).starts_with(sets), "{len}");
                 assert!(cut.independent);
             }
             let all: Vec<u8> = cuts.iter().flat_map(|cut| cut.data.clone()).collect();
@@ -172,13 +241,23 @@ fn at_the_end_of_the_pes_packet_before() {
 
 #[test]
 fn once_at_the_start() {
-    let (sets, slice) = parts();
-    let mut muxer = video_only(H264);
+    Codec::all().iter().for_each(once_at_the_start_of);
+}
+
+fn once_at_the_start_of(codec: &Codec) {
+    let Codec {
+        kind,
+        sets,
+        slice,
+        other,
+        start: _,
+    } = codec;
+    let mut muxer = video_only(*kind);
     for index in 0..100 {
         let content = match index {
-            0 => [&sets[..], &slice].concat(),
+            0 => [&sets[..], slice].concat(),
             _ if index % 25 == 0 => slice.clone(),
-            _ => content::h264_other(),
+            _ => other.clone(),
         };
         muxer.pes(&Pes {
             content,
@@ -195,7 +274,7 @@ fn once_at_the_start() {
 /// Segments that decode alone are worth a wait of one target.
 #[test]
 fn at_every_other_access_point() {
-    let (sets, slice) = parts();
+    let Codec { sets, slice, .. } = Codec::h264();
     let mut muxer = video_only(H264);
     for index in 0..200 {
         let content = match index % 50 {
@@ -239,16 +318,32 @@ fn the_indicator_on_every_picture_is_no_access_point() {
 /// Slices of one picture in PES packets of their own.
 #[test]
 fn a_slice_that_begins_no_picture_is_no_access_point() {
-    let (sets, slice) = parts();
+    let Codec { sets, slice, .. } = Codec::h264();
+    let entry = [&sets[..], &slice].concat();
     let rest = [0, 0, 1, 0x65, 0x48, 0x84];
-    let mut muxer = video_only(H264);
+    check_slices(H264, &entry, &content::h264_other(), &rest);
+
+    let rest = [0, 0, 1, 19 << 1, 1, 0x40];
+    check_slices(HEVC, &content::hevc(19), &content::hevc(1), &rest);
+
+    // The picture header is a unit of its own if there are several slices.
+    let [sets, header, first, rest, other] = [
+        vec![0, 0, 1, 0, 15 << 3 | 1, 0x80, 0, 0, 1, 0, 16 << 3 | 1, 0x80],
+        vec![0, 0, 1, 0, 19 << 3 | 1, 0x80],
+        vec![0, 0, 1, 0, 8 << 3 | 1, 0x00],
+        vec![0, 0, 1, 0, 8 << 3 | 1, 0x40],
+        vec![0, 0, 1, 0, 1, 0x00],
+    ];
+    let entry = [&sets[..], &header, &first].concat();
+    check_slices(VVC, &entry, &[header, other].concat(), &rest);
+}
+
+fn check_slices(kind: u8, entry: &[u8], other: &[u8], rest: &[u8]) {
+    let mut muxer = video_only(kind);
     for index in 0..100 {
-        let content = match index % 25 {
-            0 => [&sets[..], &slice].concat(),
-            _ => content::h264_other(),
-        };
+        let content = if index % 25 == 0 { entry } else { other };
         muxer.pes(&Pes {
-            content,
+            content: content.to_vec(),
             ..picture(index, 0)
         });
         muxer.pes(&Pes {
@@ -257,7 +352,10 @@ fn a_slice_that_begins_no_picture_is_no_access_point() {
             ..picture(index, 0)
         });
     }
-    let (cuts, _) = cut_all(&muxer.bytes);
-    assert_eq!(seconds(&cuts), [1.0; 4]);
-    assert!(cuts.iter().all(|cut| cut.independent));
+    let mut cutter = Cutter::new(Duration::from_millis(400));
+    let mut cuts = Vec::new();
+    cutter.push(&muxer.bytes, &mut cuts).unwrap();
+    cutter.finish(&mut cuts).unwrap();
+    assert_eq!(seconds(&cuts), [1.0; 4], "{kind:#x}");
+    assert!(cuts.iter().all(|cut| cut.independent), "{kind:#x}");
 }
