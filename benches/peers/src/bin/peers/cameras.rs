@@ -13,16 +13,12 @@ use std::time::{Duration, Instant};
 use crate::figures::{Figures, Goal, Ratios, is_check, pairs};
 use crate::places::Place;
 use crate::programs::{Running, has_gstreamer, made};
-use crate::roles::camera::{self, EACH, LISTED};
+use crate::roles::camera::{self, EACH, KEPT, LISTED};
 
 /// More rounds take too long: each is twenty seconds for each side.
 const ROUNDS: usize = 11;
 /// As many processes of FFmpeg, and as many pipelines of GStreamer, as fit.
 const MOST_PEERS: u32 = 100;
-/// Files that are kept beyond the window: a segment stays for its own duration and that of the
-/// playlist, which rounds up to as many.
-const KEPT: u32 = LISTED + 1;
-
 fn counts() -> &'static [u32] {
     if is_check() { &[10] } else { &[10, 100, 1_000] }
 }
@@ -40,6 +36,7 @@ fn times() -> (Duration, Duration) {
 enum Side {
     Segments,
     Stream,
+    Plain,
     Ffmpeg,
     Gstreamer,
 }
@@ -49,6 +46,7 @@ impl Side {
         match self {
             Self::Segments => "finished segments in one process",
             Self::Stream => "transport streams cut in one process",
+            Self::Plain => "a plain loop that stores finished segments",
             Self::Ffmpeg => "a process of `ffmpeg -c copy -f hls` each",
             Self::Gstreamer => "`hlssink2` in one process of GStreamer",
         }
@@ -69,7 +67,7 @@ struct Cost {
 pub(crate) fn measure(figures: &mut Figures) -> io::Result<()> {
     let input = made("INPUT_CAMERA")?;
     // Read from the page cache by all.
-    let mut sides = vec![Side::Segments, Side::Stream, Side::Ffmpeg];
+    let mut sides = vec![Side::Segments, Side::Stream, Side::Plain, Side::Ffmpeg];
     if has_gstreamer(&["hlssink2", "tsdemux", "mpegtsmux", "h264parse", "aacparse"]) {
         sides.push(Side::Gstreamer);
     }
@@ -108,6 +106,9 @@ fn report(figures: &mut Figures, count: u32, sides: &[Side], found: &[Vec<Cost>]
         figures.amount(&what, &case, "segments", &late, goal);
     }
     for (peer, costs) in sides.iter().zip(found).skip(2) {
+        if *peer == Side::Plain {
+            continue;
+        }
         for (side, ours) in sides.iter().zip(found).take(2) {
             let (processor, memory) = match peer {
                 Side::Ffmpeg => (Goal::AtLeast(15.0), Goal::AtLeast(50.0)),
@@ -126,7 +127,7 @@ fn report(figures: &mut Figures, count: u32, sides: &[Side], found: &[Vec<Cost>]
 
 fn number_of(side: Side, count: u32) -> u32 {
     match side {
-        Side::Segments | Side::Stream => count,
+        Side::Segments | Side::Stream | Side::Plain => count,
         Side::Ffmpeg | Side::Gstreamer => count.min(MOST_PEERS),
     }
 }
@@ -140,11 +141,11 @@ fn run(side: Side, count: u32, input: &Path) -> io::Result<Cost> {
     let count = number_of(side, count);
     let (end, warm) = times();
     let mut programs = match side {
-        Side::Segments | Side::Stream => {
-            let kind = if side == Side::Stream {
-                camera::STREAM
-            } else {
-                camera::SEGMENTS
+        Side::Segments | Side::Stream | Side::Plain => {
+            let kind = match side {
+                Side::Stream => camera::STREAM,
+                Side::Plain => camera::PLAIN,
+                _ => camera::SEGMENTS,
             };
             // It ends by itself, after it was looked at.
             let time = end + EACH / 2;
@@ -179,7 +180,7 @@ fn run(side: Side, count: u32, input: &Path) -> io::Result<Cost> {
         memory += program.memory()?;
     }
     let late = match side {
-        Side::Segments | Side::Stream => of_ours(&mut programs[0], count)?,
+        Side::Segments | Side::Stream | Side::Plain => of_ours(&mut programs[0], count)?,
         Side::Ffmpeg | Side::Gstreamer => behind(folder.path(), count, start.elapsed())?,
     };
     let cameras = f64::from(count);

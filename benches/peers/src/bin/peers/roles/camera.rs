@@ -19,6 +19,7 @@ use segment_stream::{
 use segmenter::{Segment, Segmenter};
 
 use super::number;
+use crate::plain::{name, store};
 
 pub(super) const NAME: &str = "cameras";
 
@@ -27,9 +28,15 @@ pub(crate) const SEGMENTS: &str = "segments";
 /// A transport stream that is cut.
 pub(crate) const STREAM: &str = "stream";
 
+/// A loop on one thread that stores finished segments and removes old ones: the least that it takes.
+pub(crate) const PLAIN: &str = "plain";
+
 /// The duration of a segment, and the listed ones.
 pub(crate) const EACH: Duration = Duration::from_secs(2);
 pub(crate) const LISTED: u32 = 3;
+/// Files that are kept beyond the window: a segment stays for its own duration and that of the
+/// playlist, which rounds up to as many.
+pub(crate) const KEPT: u32 = LISTED + 1;
 const LENGTH: usize = 1_000_000;
 /// Of a transport stream, between two pieces.
 const PIECE: Duration = Duration::from_millis(100);
@@ -53,6 +60,10 @@ pub(super) fn play(arguments: &[&str]) -> io::Result<()> {
         return Err(io::Error::other("cameras have five arguments"));
     };
     let cameras = number(cameras)?;
+    let end = Duration::from_secs_f64(number(seconds)?);
+    if kind == PLAIN {
+        return plainly(cameras, end, Path::new(folder));
+    }
     let (returned, payloads) = unbounded();
     let mut all = Vec::new();
     for number in 0..cameras {
@@ -63,7 +74,7 @@ pub(super) fn play(arguments: &[&str]) -> io::Result<()> {
     }
     let clock = Clock {
         start: Instant::now(),
-        end: Duration::from_secs_f64(number(seconds)?),
+        end,
         cameras,
     };
     match kind {
@@ -80,6 +91,32 @@ pub(super) fn play(arguments: &[&str]) -> io::Result<()> {
         late += found.iter().filter(|it| **it > EACH).count();
         worst = found.into_iter().fold(worst, Duration::max);
     }
+    println!("{stored} {late} {}", worst.as_secs_f64());
+    Ok(())
+}
+
+fn plainly(cameras: u32, end: Duration, folder: &Path) -> io::Result<()> {
+    let folders: Vec<_> = (0..cameras)
+        .map(|number| folder.join(number.to_string()))
+        .collect();
+    folders.iter().try_for_each(fs::create_dir_all)?;
+    let payload = vec![0x47; LENGTH];
+    let clock = Clock {
+        start: Instant::now(),
+        end,
+        cameras,
+    };
+    let (mut stored, mut late, mut worst) = (0, 0, Duration::ZERO);
+    clock.each(EACH, |camera, turn, due| {
+        store(&folders[camera], turn.into(), &payload)?;
+        if let Some(old) = turn.checked_sub(LISTED + KEPT) {
+            fs::remove_file(folders[camera].join(name(old.into())))?;
+        }
+        stored += 1;
+        late += usize::from(due.elapsed() > EACH);
+        worst = worst.max(due.elapsed());
+        Ok(())
+    })?;
     println!("{stored} {late} {}", worst.as_secs_f64());
     Ok(())
 }
@@ -136,8 +173,8 @@ struct Clock {
 }
 
 impl Clock {
-    /// Calls for each camera in each interval, evenly spread over it, until the end. Returns early
-    /// calls never, and late ones as soon as it can.
+    /// Calls for each camera in each interval until the end. Cameras are spread over time, and a call
+    /// is never early.
     fn each(
         &self,
         interval: Duration,
