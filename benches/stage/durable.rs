@@ -25,7 +25,7 @@ pub(crate) fn measure(figures: &mut Figures) -> io::Result<()> {
             let folder = Place::Disk.folder()?;
             handed_over(folder.path(), segments, length, |_| (), store_durably)
         };
-        let sides = rounds([&mut one, &mut bare, &mut four, &mut sixteen])?;
+        let sides = rounds(&mut [&mut one, &mut bare, &mut four, &mut sixteen])?;
         let [one, bare, four, sixteen] = &sides;
         let what = "`Durability::Full`";
         let place = Place::Disk.name();

@@ -109,7 +109,7 @@ pub(crate) type Side<'a> = &'a mut dyn FnMut() -> io::Result<Duration>;
 /// Runs all sides in turn, once without counting it, and returns the seconds of each side, round by
 /// round. The first one changes from round to round, as a side finds memory that the one before it
 /// has used.
-pub(crate) fn rounds<const N: usize>(sides: [Side<'_>; N]) -> io::Result<[Vec<f64>; N]> {
+pub(crate) fn rounds<const N: usize>(sides: &mut [Side<'_>; N]) -> io::Result<[Vec<f64>; N]> {
     let mut found = std::array::from_fn(|_| Vec::new());
     for round in 0..=pairs() {
         for turn in 0..N {
@@ -128,7 +128,7 @@ pub(crate) fn ratios(
     mut ours: impl FnMut() -> io::Result<Duration>,
     mut theirs: impl FnMut() -> io::Result<Duration>,
 ) -> io::Result<Ratios> {
-    let [ours, theirs] = rounds([&mut ours, &mut theirs])?;
+    let [ours, theirs] = rounds(&mut [&mut ours, &mut theirs])?;
     Ok(Ratios::of(&ours, &theirs))
 }
 

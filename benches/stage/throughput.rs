@@ -39,7 +39,7 @@ pub(crate) fn measure(figures: &mut Figures) -> io::Result<()> {
             };
             let mut bare = || handed_over(place.folder()?.path(), segments, length, |_| (), store);
             let mut loops = || plain(place.folder()?.path(), segments, length, store);
-            let [ours, bare, loops] = rounds([&mut ours, &mut bare, &mut loops])?;
+            let [ours, bare, loops] = rounds(&mut [&mut ours, &mut bare, &mut loops])?;
 
             let behind = "the plain loop behind a bare channel";
             let found = Ratios::of(&ours, &bare);

@@ -58,9 +58,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         .split_once(END)
         .ok_or("the place for figures has no end")?;
     let table = figures.table()?;
-    fs::write(readme, format!("{before}{BEGIN}{table}{END}{after}"))?;
     fs::create_dir_all(plots)?;
-    figures.plot(Path::new(plots))
+    let plots = figures.plot(Path::new(plots))?;
+    let page = format!("{before}{BEGIN}{table}\n{plots}{END}{after}");
+    fs::write(readme, page)?;
+    Ok(())
 }
 
 /// One cell of the table.
@@ -197,7 +199,8 @@ impl Figures {
         Ok(text)
     }
 
-    fn plot(&self, folder: &Path) -> Result<(), Box<dyn Error>> {
+    /// Returns the lines that show the plots.
+    fn plot(&self, folder: &Path) -> Result<String, Box<dyn Error>> {
         let log_x = |least, most| Axes::LogX { least, most };
         let plots = [
             (
@@ -238,13 +241,15 @@ impl Figures {
                 log_x(30.0, 43_200.0),
             ),
         ];
+        let mut shown = String::new();
         for (name, title, axes, scale) in plots {
             if let Some(points) = self.points.get(name) {
                 let path = folder.join(format!("{name}.svg"));
-                lines(&path, title, axes, points, scale)?;
+                lines(&path, title, axes, points, &scale)?;
+                writeln!(shown, "![{title}](plots/{name}.svg)")?;
             }
         }
-        Ok(())
+        Ok(shown)
     }
 }
 
@@ -285,6 +290,7 @@ impl Line {
     }
 }
 
+#[derive(Clone, Copy)]
 enum Axes {
     LogX {
         least: f64,
@@ -304,7 +310,7 @@ fn lines(
     title: &str,
     axes: (&str, &str),
     series: &[Series],
-    scale: Axes,
+    scale: &Axes,
 ) -> Result<(), Box<dyn Error>> {
     let area = SVGBackend::new(path, (720, 420)).into_drawing_area();
     area.fill(&WHITE)?;
@@ -340,7 +346,7 @@ fn lines(
                 .draw()?;
         }};
     }
-    match scale {
+    match *scale {
         Axes::LogX { least, most } => {
             let ys = series.iter().flat_map(|it| &it.1).map(|point| point.1);
             let highest = 1.1 * ys.fold(1.5, f64::max);

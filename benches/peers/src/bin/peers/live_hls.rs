@@ -1,4 +1,4 @@
-//! `live_hls` on a whole file in memory, against FFmpeg, GStreamer and `cp`.
+//! `live_hls` on a whole file in memory, against `ffmpeg`, `hlssink2` and `cp`.
 
 use std::fs;
 use std::io;
@@ -45,11 +45,11 @@ pub(crate) fn measure(figures: &mut Figures) -> io::Result<()> {
     let mut gstreamer = || timed(|folder| by_gstreamer(&input, folder));
     let (ours, ffmpeg, copied, gstreamer) =
         if has_gstreamer(&["hlssink2", "tsdemux", "mpegtsmux", "h264parse", "aacparse"]) {
-            let all = rounds([&mut ours, &mut ffmpeg, &mut copied, &mut gstreamer])?;
+            let all = rounds(&mut [&mut ours, &mut ffmpeg, &mut copied, &mut gstreamer])?;
             let [ours, ffmpeg, copied, gstreamer] = all;
             (ours, ffmpeg, copied, Some(gstreamer))
         } else {
-            let [ours, ffmpeg, copied] = rounds([&mut ours, &mut ffmpeg, &mut copied])?;
+            let [ours, ffmpeg, copied] = rounds(&mut [&mut ours, &mut ffmpeg, &mut copied])?;
             (ours, ffmpeg, copied, None)
         };
     let found = Ratios::of(&ffmpeg, &ours);

@@ -27,7 +27,7 @@ pub(crate) fn measure(figures: &mut Figures) -> io::Result<()> {
             let mut theirs = || on_tokio(place, segments, length);
             let mut ours = || staged(place, segments, length);
             let mut loops = || plain::plain(place.folder()?.path(), segments, length, plain::store);
-            let [theirs, ours, loops] = rounds([&mut theirs, &mut ours, &mut loops])?;
+            let [theirs, ours, loops] = rounds(&mut [&mut theirs, &mut ours, &mut loops])?;
             let what = "oximedia-packager 0.1.8 on tokio, which writes in place";
             let found = Ratios::of(&theirs, &ours);
             figures.ratio(what, "the stage", &case, &found, Goal::AtLeast(goal));

@@ -83,7 +83,7 @@ pub(crate) fn made(variable: &str) -> io::Result<PathBuf> {
     path.ok_or_else(|| io::Error::other(format!("{variable} is not set: start benches/run")))
 }
 
-/// Whether GStreamer can package here; if not, says so.
+/// Whether there are these elements to package with; if not, says so.
 pub(crate) fn has_gstreamer(elements: &[&str]) -> bool {
     for element in elements {
         let found = Command::new("gst-inspect-1.0")

@@ -1,5 +1,5 @@
 //! Uploads: the stage over the HTTP sink against a loop of `ureq` and `object_store` on tokio, and
-//! `push_hls` against FFmpeg on the same stream, to nginx on this machine; and many writers over an
+//! `push_hls` against `ffmpeg` on the same stream, to nginx on this machine; and many writers over an
 //! origin that is far away.
 
 use std::io;
@@ -158,13 +158,7 @@ fn report(figures: &mut Figures, case: &str, kinds: &[(&str, Goal)], sides: &[Si
     let (ours, _) = kinds[0];
     for ((name, goal), side) in kinds.iter().zip(sides).skip(1) {
         let found = Ratios::of(&side.seconds, &sides[0].seconds);
-        figures.ratio(
-            &format!("time of {name}"),
-            &format!("{ours}"),
-            case,
-            &found,
-            *goal,
-        );
+        figures.ratio(&format!("time of {name}"), ours, case, &found, *goal);
     }
     for ((name, _), side) in kinds.iter().zip(sides) {
         let what = format!("processor time of {name}");
