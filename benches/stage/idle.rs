@@ -21,6 +21,8 @@ use crate::plain::{payload, store};
 const CHILD: &str = "SEGMENT_STREAM_BENCH_IDLE";
 const LENGTH: usize = 16 << 10;
 const EACH: Duration = Duration::from_secs(2);
+/// Turns until a segment is stored: 32 ms of a thousand streams.
+const TURNS: usize = 16;
 /// The first ones of a thread find no memory that was used before.
 const BEFORE: u64 = 2;
 
@@ -182,12 +184,12 @@ impl Receivers {
         })
     }
 
-    /// Asks the stream that was sent to half a round ago, so that its segment is stored.
+    /// Asks the stream that was sent to some turns ago, so that its segment is stored.
     fn ask(&mut self) -> io::Result<()> {
         if self.asked.is_empty() {
             return Ok(());
         }
-        let stream = (self.next + self.asked.len() / 2) % self.asked.len();
+        let stream = (self.next + self.asked.len() - TURNS) % self.asked.len();
         self.next += 1;
         match self.asked[stream].try_next() {
             Ok(item) => item.map(drop).map_err(io::Error::other),
