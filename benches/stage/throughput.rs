@@ -1,5 +1,5 @@
 //! Time for each segment when the producer only makes it: the stage against the plain loop behind a
-//! bare channel, and both against the plain loop on one thread.
+//! bare channel, with and without a third thread, and against the plain loop on one thread.
 
 use std::io;
 use std::path::Path;
@@ -38,12 +38,17 @@ pub(crate) fn measure(figures: &mut Figures) -> io::Result<()> {
                 staged(DiskSink::rooted(folder.path()), segments, length, |_| ())
             };
             let mut bare = || handed_over(place.folder()?.path(), segments, length, |_| (), store);
+            let mut onward = || handed_on(place.folder()?.path(), segments, length);
             let mut loops = || plain(place.folder()?.path(), segments, length, store);
-            let [ours, bare, loops] = rounds(&mut [&mut ours, &mut bare, &mut loops])?;
+            let sides = rounds(&mut [&mut ours, &mut bare, &mut onward, &mut loops])?;
+            let [ours, bare, onward, loops] = sides;
 
             let behind = "the plain loop behind a bare channel";
             let found = Ratios::of(&ours, &bare);
             figures.ratio("the stage", behind, &case, &found, Goal::AtMost(1.02));
+            let third = "the plain loop behind a bare channel, with a third thread";
+            let found = Ratios::of(&ours, &onward);
+            figures.ratio("the stage", third, &case, &found, Goal::None);
             let found = Ratios::of(&ours, &loops);
             figures.ratio("the stage", "the plain loop", &case, &found, Goal::None);
             let kib = (length >> 10) as f64;
@@ -111,6 +116,31 @@ pub(crate) fn handed_over(
         store(folder, number, &payload)?;
     }
     let took = start.elapsed();
+    let sent = producer.join().expect("the producer ends by itself");
+    sent.map_err(io::Error::other)?;
+    Ok(took)
+}
+
+/// The least that a third thread can cost: a second bare channel behind that loop, from which each
+/// payload comes out once it is stored, as from the stage.
+fn handed_on(folder: &Path, segments: u64, length: usize) -> io::Result<Duration> {
+    let start = Instant::now();
+    let (sender, receiver) = bounded(depth(length));
+    let (stored, out) = bounded(depth(length));
+    let producer = thread::spawn(move || {
+        (0..segments).try_for_each(|number| sender.send((number, payload(number, length))))
+    });
+    let folder = folder.to_path_buf();
+    let writer = thread::spawn(move || -> io::Result<()> {
+        for (number, payload) in &receiver {
+            store(&folder, number, &payload)?;
+            stored.send(payload).map_err(io::Error::other)?;
+        }
+        Ok(())
+    });
+    out.iter().for_each(drop);
+    let took = start.elapsed();
+    writer.join().expect("the writer ends by itself")?;
     let sent = producer.join().expect("the producer ends by itself");
     sent.map_err(io::Error::other)?;
     Ok(took)
