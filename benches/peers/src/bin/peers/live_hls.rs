@@ -13,22 +13,32 @@ use crate::programs::{has_gstreamer, made};
 /// The target duration on all sides, in seconds.
 const TARGET: &str = "2";
 
+/// Few large pictures, and many small ones.
+const INPUTS: [(&str, &str); 2] = [("INPUT_FAST", "50 Mbit/s"), ("INPUT_SLOW", "4 Mbit/s")];
+
 pub(crate) fn measure(figures: &mut Figures) -> io::Result<()> {
-    let (live_hls, input) = (made("LIVE_HLS")?, made("INPUT_FAST")?);
-    let megabytes = fs::metadata(&input)?.len() / 1_000_000;
-    let case = format!("tmpfs, {megabytes} MB of MPEG-TS");
+    let live_hls = made("LIVE_HLS")?;
+    for (input, rate) in INPUTS {
+        package(figures, &live_hls, &made(input)?, rate)?;
+    }
+    Ok(())
+}
+
+fn package(figures: &mut Figures, live_hls: &Path, input: &Path, rate: &str) -> io::Result<()> {
+    let megabytes = fs::metadata(input)?.len() / 1_000_000;
+    let case = format!("tmpfs, {megabytes} MB of MPEG-TS at {rate}");
     let mut ours = || {
         timed(|folder| {
-            let mut command = Command::new(&live_hls);
+            let mut command = Command::new(live_hls);
             command.args(["--target", TARGET, "--durability", "none", "--record"]);
-            command.arg(&input).arg(folder);
+            command.arg(input).arg(folder);
             command
         })
     };
     let mut ffmpeg = || {
         timed(|folder| {
             let mut command = Command::new("ffmpeg");
-            command.args(["-loglevel", "error", "-i"]).arg(&input);
+            command.args(["-loglevel", "error", "-i"]).arg(input);
             command.args(["-c", "copy", "-f", "hls", "-hls_list_size", "0"]);
             command.args(["-hls_time", TARGET]);
             command.arg(folder.join("live.m3u8"));
@@ -38,11 +48,11 @@ pub(crate) fn measure(figures: &mut Figures) -> io::Result<()> {
     let mut copied = || {
         timed(|folder| {
             let mut command = Command::new("cp");
-            command.arg(&input).arg(folder);
+            command.arg(input).arg(folder);
             command
         })
     };
-    let mut gstreamer = || timed(|folder| by_gstreamer(&input, folder));
+    let mut gstreamer = || timed(|folder| by_gstreamer(input, folder));
     let (ours, ffmpeg, copied, gstreamer) =
         if has_gstreamer(&["hlssink2", "tsdemux", "mpegtsmux", "h264parse", "aacparse"]) {
             let all = rounds(&mut [&mut ours, &mut ffmpeg, &mut copied, &mut gstreamer])?;
