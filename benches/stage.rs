@@ -1,12 +1,12 @@
-//! The stage against the plain loop: each figure is a ratio, of the two sides in turn.
+//! The stage against the plain loop: each figure is a ratio, of the sides in turn.
 //!
 //! ```text
-//! cargo bench --bench stage                      # everything, some minutes
-//! cargo bench --bench stage -- latency memory    # some of it
+//! cargo bench --bench stage                      # all rows
+//! cargo bench --bench stage -- latency memory    # some rows
 //! ```
 //!
-//! Figures go to standard output, and to `target/figures/stage.tsv` for `benches/run`, which makes
-//! the page of results of them.
+//! Figures go to standard output, and each row to a file of its own in `FIGURES` (by default
+//! `target/figures`), of which `benches/run` makes the page of results.
 
 #![allow(
     clippy::cast_precision_loss,
@@ -19,6 +19,8 @@
 mod durable;
 #[path = "stage/figures.rs"]
 mod figures;
+#[path = "stage/idle.rs"]
+mod idle;
 #[path = "stage/latency.rs"]
 mod latency;
 #[path = "stage/memory.rs"]
@@ -39,29 +41,35 @@ use std::io;
 
 use figures::Figures;
 
-type Group = fn(&mut Figures) -> io::Result<()>;
+type Row = fn(&mut Figures) -> io::Result<()>;
 
-const GROUPS: [(&str, Group); 6] = [
+const ROWS: [(&str, Row); 7] = [
     ("throughput", throughput::measure),
     ("overlap", overlap::measure),
     ("latency", latency::measure),
     ("memory", memory::measure),
     ("streams", streams::measure),
     ("durable", durable::measure),
+    ("idle", idle::measure),
 ];
 
 fn main() -> io::Result<()> {
-    if memory::is_child()? {
+    if memory::is_child()? || idle::is_child()? {
         return Ok(());
     }
     // Cargo itself passes `--bench`.
     let asked: Vec<String> = env::args().skip(1).filter(|it| it != "--bench").collect();
-    let is_asked = |name: &str| asked.is_empty() || asked.iter().any(|it| it == name);
-    let mut figures = Figures::default();
-    for (name, measure) in GROUPS {
-        if is_asked(name) {
-            measure(&mut figures)?;
+    for name in &asked {
+        if !ROWS.iter().any(|(row, _)| row == name) {
+            return Err(io::Error::other(format!("no row {name}")));
         }
     }
-    figures.save("stage")
+    for (name, measure) in ROWS {
+        if asked.is_empty() || asked.iter().any(|it| it == name) {
+            let mut figures = Figures::default();
+            measure(&mut figures)?;
+            figures.save(name)?;
+        }
+    }
+    Ok(())
 }

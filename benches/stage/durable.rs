@@ -1,5 +1,5 @@
-//! `Durability::Full` against a plain loop with the same two syncs, with one writer and with
-//! several.
+//! `Durability::Full` with one writer against a loop behind a bare channel with the same syncs and
+//! openings, and with several writers against one.
 
 use std::io;
 use std::thread;
@@ -7,28 +7,42 @@ use std::time::{Duration, Instant};
 
 use segment_stream::{DiskSink, Durability, ProducedSegment, SegmentStream, SegmentStreamConfig};
 
-use crate::figures::{Figures, Goal, ratios, size};
+use crate::figures::{Figures, Goal, Ratios, few, rounds, size};
 use crate::places::Place;
-use crate::plain::{name, payload, plain, store_durably};
+use crate::plain::{name, payload, store_durably};
+use crate::throughput::handed_over;
 
-const SIZES: [(usize, u64); 2] = [(16 << 10, 100), (256 << 10, 60)];
+/// The size, the number, and what sixteen writers should take of the time of one.
+const SIZES: [(usize, u64, f64); 2] = [(16 << 10, 100, 0.4), (256 << 10, 60, 0.5)];
 
 pub(crate) fn measure(figures: &mut Figures) -> io::Result<()> {
-    let place = Place::Disk;
-    for (length, segments) in SIZES {
-        for writers in [1, 4, 16] {
-            let goal = match writers {
-                1 => Goal::AtMost(1.05),
-                16 => Goal::AtMost(0.5),
-                _ => Goal::None,
-            };
-            let ours = || written(writers, segments, length);
-            let loops = || plain(place.folder()?.path(), segments, length, store_durably);
+    for (length, segments, most) in SIZES {
+        let segments = few(segments).max(16);
+        let mut one = || written(1, segments, length);
+        let mut four = || written(4, segments, length);
+        let mut sixteen = || written(16, segments, length);
+        let mut bare = || {
+            let folder = Place::Disk.folder()?;
+            handed_over(folder.path(), segments, length, |_| (), store_durably)
+        };
+        let sides = rounds(&mut [&mut one, &mut bare, &mut four, &mut sixteen])?;
+        let [one, bare, four, sixteen] = &sides;
+        let what = "`Durability::Full`";
+        let place = Place::Disk.name();
+        let length = size(length);
+        figures.ratio(
+            &format!("{what}, one writer"),
+            "a loop behind a bare channel with the same syncs and openings",
+            &format!("{place}, {length}"),
+            &Ratios::of(one, bare),
+            Goal::AtMost(1.02),
+        );
+        for (writers, times, goal) in [(4, four, Goal::None), (16, sixteen, Goal::AtMost(most))] {
             figures.ratio(
-                "`Durability::Full`",
-                "a plain loop that syncs file and folder",
-                &format!("{}, {}, {writers} writers", place.name(), size(length)),
-                &ratios(ours, loops)?,
+                &format!("{what}, {writers} writers"),
+                "one writer",
+                &format!("{place}, {length}"),
+                &Ratios::of(times, one),
                 goal,
             );
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::bounded;
 use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig, sink};
 
-use crate::figures::{Figures, Goal, PAIRS, Ratios, Verdict};
+use crate::figures::{Figures, Goal, Ratios, Verdict, pairs};
 use crate::places::Place;
 use crate::plain::{payload, store};
 
@@ -59,7 +59,7 @@ impl Case {
 pub(crate) fn measure(figures: &mut Figures) -> io::Result<()> {
     for case in [Case::Burst, Case::Stalled, Case::OneAtATime] {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        for _ in 0..PAIRS {
+        for _ in 0..pairs() {
             ours.push(of_send(case)?);
             theirs.push(of_channel(case)?);
         }

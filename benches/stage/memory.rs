@@ -9,7 +9,7 @@ use std::thread;
 
 use segment_stream::{ProducedSegment, SegmentStream, SegmentStreamConfig, sink};
 
-use crate::figures::{Figures, Goal, PAIRS, Ratios, size};
+use crate::figures::{Figures, Goal, Ratios, pairs, size};
 use crate::plain::payload;
 
 const CHILD: &str = "SEGMENT_STREAM_BENCH_MEMORY";
@@ -24,7 +24,7 @@ pub(crate) fn measure(figures: &mut Figures) -> io::Result<()> {
         // with one arena it is seen what the segments take.
         let allowed = (depth + producers + 1) * LENGTH + BESIDES;
         let mut found = Vec::new();
-        for _ in 0..PAIRS {
+        for _ in 0..pairs() {
             let output = Command::new(env::current_exe()?)
                 .env("MALLOC_ARENA_MAX", "1")
                 .env(CHILD, format!("{depth} {producers}"))

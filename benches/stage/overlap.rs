@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 
 use segment_stream::DiskSink;
 
-use crate::figures::{Figures, Goal, PAIRS, Ratios, size};
+use crate::figures::{Figures, Goal, Ratios, few, pairs, size};
 use crate::places::Place;
 use crate::plain::{payload, plain, store};
 use crate::throughput::{SIZES, handed_over, staged};
 
 pub(crate) fn measure(figures: &mut Figures) -> io::Result<()> {
     for (length, segments) in SIZES {
+        let segments = few(segments);
         let (mut ours, mut bare) = (Vec::new(), Vec::new());
-        for pair in 0..=PAIRS {
+        for pair in 0..=pairs() {
             let writing = plain(Place::Memory.folder()?.path(), segments, length, store)?;
             let rounds = rounds_for(writing, segments, length);
             let busy = move |payload: &[u8]| work(payload, rounds);
@@ -23,7 +24,7 @@ pub(crate) fn measure(figures: &mut Figures) -> io::Result<()> {
             let folder = Place::Memory.folder()?;
             let stage = staged(DiskSink::rooted(folder.path()), segments, length, busy)?;
             let folder = Place::Memory.folder()?;
-            let channel = handed_over(folder.path(), segments, length, busy)?;
+            let channel = handed_over(folder.path(), segments, length, busy, store)?;
             if pair > 0 {
                 ours.push(stage.as_secs_f64() / longer.as_secs_f64());
                 bare.push(channel.as_secs_f64() / longer.as_secs_f64());

@@ -1,6 +1,6 @@
 //! What everybody writes by hand: a loop that stores each segment where it was made.
 
-#![allow(dead_code, reason = "the peers' measurements use another part of it")]
+#![allow(dead_code, reason = "each program that measures uses a part of it")]
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -25,15 +25,18 @@ pub(crate) fn store(folder: &Path, number: u64, payload: &[u8]) -> io::Result<()
     fs::rename(temp, folder.join(name(number)))
 }
 
-/// The same so that it survives a power cut.
+/// The same so that it survives a power cut, with the syncs and openings of `Durability::Full`: the
+/// folder is opened before the rename, and once more after the sync, as XFS needs it.
 pub(crate) fn store_durably(folder: &Path, number: u64, payload: &[u8]) -> io::Result<()> {
     let temp = folder.join(format!(".{number:05}.tmp"));
     let mut file = create(&temp)?;
     file.write_all(payload)?;
     file.sync_all()?;
     drop(file);
+    let opened = File::open(folder)?;
     fs::rename(temp, folder.join(name(number)))?;
-    File::open(folder)?.sync_all()
+    opened.sync_all()?;
+    File::open(folder).map(drop)
 }
 
 fn create(path: &Path) -> io::Result<File> {

@@ -9,7 +9,7 @@ use segment_stream::{
     DiskSink, ProducedSegment, SegmentSender, SegmentStream, SegmentStreamConfig, sink,
 };
 
-use crate::figures::{Figures, Goal, PAIRS, Ratios, ratios, size};
+use crate::figures::{Figures, Goal, Ratios, pairs, ratios, size};
 use crate::places::Place;
 use crate::plain::payload;
 
@@ -41,7 +41,7 @@ pub(crate) fn measure(figures: &mut Figures) -> io::Result<()> {
         );
         figures.point("streams", "a segment", count as f64, found.median());
     }
-    idle(figures)
+    asleep(figures)
 }
 
 fn open(folder: &std::path::Path) -> io::Result<Halves> {
@@ -77,10 +77,10 @@ fn through(count: usize) -> io::Result<Duration> {
     Ok(start.elapsed())
 }
 
-fn idle(figures: &mut Figures) -> io::Result<()> {
+fn asleep(figures: &mut Figures) -> io::Result<()> {
     const STREAMS: usize = 500;
     let mut found = Vec::new();
-    for _ in 0..PAIRS {
+    for _ in 0..pairs() {
         let before = resident()?;
         let streams: Vec<Halves> = (0..STREAMS)
             .map(|_| {

@@ -1,5 +1,5 @@
-//! Time for each segment where the producer does nothing but make it: the stage against the plain
-//! loop, and what of the difference is the price of any second thread.
+//! Time for each segment when the producer only makes it: the stage against the plain loop behind a
+//! bare channel, with and without a third thread, and against the plain loop on one thread.
 
 use std::io;
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::bounded;
 use segment_stream::{DiskSink, ProducedSegment, SegmentStream, SegmentStreamConfig};
 
-use crate::figures::{Figures, Goal, ratios, size};
+use crate::figures::{Figures, Goal, Ratios, few, rounds, size};
 use crate::places::Place;
 use crate::plain::{name, payload, plain, store};
 
@@ -31,23 +31,30 @@ fn depth(length: usize) -> usize {
 pub(crate) fn measure(figures: &mut Figures) -> io::Result<()> {
     for place in Place::BOTH {
         for (length, segments) in SIZES {
-            let goal = Goal::AtMost(if length < 256 << 10 { 1.10 } else { 1.05 });
+            let segments = few(segments);
             let case = format!("{}, {}", place.name(), size(length));
-            let ours = || {
+            let mut ours = || {
                 let folder = place.folder()?;
                 staged(DiskSink::rooted(folder.path()), segments, length, |_| ())
             };
-            let loops = || plain(place.folder()?.path(), segments, length, store);
-            let found = ratios(ours, loops)?;
-            figures.ratio("the stage", "a plain loop", &case, &found, goal);
+            let mut bare = || handed_over(place.folder()?.path(), segments, length, |_| (), store);
+            let mut onward = || handed_on(place.folder()?.path(), segments, length);
+            let mut loops = || plain(place.folder()?.path(), segments, length, store);
+            let sides = rounds(&mut [&mut ours, &mut bare, &mut onward, &mut loops])?;
+            let [ours, bare, onward, loops] = sides;
+
+            let behind = "the plain loop behind a bare channel";
+            let found = Ratios::of(&ours, &bare);
+            figures.ratio("the stage", behind, &case, &found, Goal::AtMost(1.02));
+            let third = "the plain loop behind a bare channel, with a third thread";
+            let found = Ratios::of(&ours, &onward);
+            figures.ratio("the stage", third, &case, &found, Goal::None);
+            let found = Ratios::of(&ours, &loops);
+            figures.ratio("the stage", "the plain loop", &case, &found, Goal::None);
             let kib = (length >> 10) as f64;
             figures.point("throughput", place.name(), kib, found.median());
-
-            let bare = || handed_over(place.folder()?.path(), segments, length, |_| ());
-            let loops = || plain(place.folder()?.path(), segments, length, store);
-            let found = ratios(bare, loops)?;
-            let what = "the plain loop behind a bare channel";
-            figures.ratio(what, "a plain loop", &case, &found, Goal::None);
+            let found = Ratios::of(&bare, &loops);
+            figures.ratio(behind, "the plain loop", &case, &found, Goal::None);
             let series = format!("{}, bare channel", place.name());
             figures.point("throughput", &series, kib, found.median());
         }
@@ -94,6 +101,7 @@ pub(crate) fn handed_over(
     segments: u64,
     length: usize,
     work: impl Fn(&[u8]) + Send + 'static,
+    store: impl Fn(&Path, u64, &[u8]) -> io::Result<()>,
 ) -> io::Result<Duration> {
     let start = Instant::now();
     let (sender, receiver) = bounded(depth(length));
@@ -108,6 +116,31 @@ pub(crate) fn handed_over(
         store(folder, number, &payload)?;
     }
     let took = start.elapsed();
+    let sent = producer.join().expect("the producer ends by itself");
+    sent.map_err(io::Error::other)?;
+    Ok(took)
+}
+
+/// The least that a third thread can cost: a second bare channel behind that loop, from which each
+/// payload comes out once it is stored, as from the stage.
+fn handed_on(folder: &Path, segments: u64, length: usize) -> io::Result<Duration> {
+    let start = Instant::now();
+    let (sender, receiver) = bounded(depth(length));
+    let (stored, out) = bounded(depth(length));
+    let producer = thread::spawn(move || {
+        (0..segments).try_for_each(|number| sender.send((number, payload(number, length))))
+    });
+    let folder = folder.to_path_buf();
+    let writer = thread::spawn(move || -> io::Result<()> {
+        for (number, payload) in &receiver {
+            store(&folder, number, &payload)?;
+            stored.send(payload).map_err(io::Error::other)?;
+        }
+        Ok(())
+    });
+    out.iter().for_each(drop);
+    let took = start.elapsed();
+    writer.join().expect("the writer ends by itself")?;
     let sent = producer.join().expect("the producer ends by itself");
     sent.map_err(io::Error::other)?;
     Ok(took)

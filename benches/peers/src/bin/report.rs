@@ -1,5 +1,4 @@
-//! Makes the page of results of the figures that were measured: the table in the README, and the
-//! plots.
+//! Makes the page of results of the rows that are kept: the tables in the README, and the plots.
 //!
 //! ```text
 //! cargo run --release --bin report -- FIGURES README PLOTS
@@ -16,6 +15,23 @@ use plotters::prelude::*;
 
 const BEGIN: &str = "<!-- figures -->\n";
 const END: &str = "<!-- end of figures -->\n";
+/// The order of the rows. Others follow by name.
+const ROWS: [&str; 14] = [
+    "throughput",
+    "durable",
+    "cameras",
+    "live_hls",
+    "push",
+    "uploads",
+    "distance",
+    "idle",
+    "instructions",
+    "overlap",
+    "latency",
+    "memory",
+    "streams",
+    "original",
+];
 const COLOURS: [RGBColor; 6] = [
     RGBColor(31, 119, 180),
     RGBColor(255, 127, 14),
@@ -42,13 +58,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         .split_once(END)
         .ok_or("the place for figures has no end")?;
     let table = figures.table()?;
-    fs::write(readme, format!("{before}{BEGIN}{table}{END}{after}"))?;
     fs::create_dir_all(plots)?;
-    figures.plot(Path::new(plots))
+    let plots = figures.plot(Path::new(plots))?;
+    let page = format!("{before}{BEGIN}{table}\n{plots}{END}{after}");
+    fs::write(readme, page)?;
+    Ok(())
 }
 
 /// One cell of the table.
-struct Ratio {
+struct Figure {
     case: String,
     median: String,
     range: String,
@@ -56,57 +74,38 @@ struct Ratio {
     is_met: bool,
 }
 
-/// Of one kind, against one thing, in one place.
-struct Row {
+/// Of one kind, against one thing or in one unit, in one place.
+struct Line {
     what: String,
     against: String,
     place: String,
-    ratios: Vec<Ratio>,
+    figures: Vec<Figure>,
 }
 
 #[derive(Default)]
 struct Figures {
-    rows: Vec<Row>,
+    ratios: Vec<Line>,
+    amounts: Vec<Line>,
     /// By plot and series, in the order in which they were measured.
     points: BTreeMap<String, Vec<Series>>,
+    /// Each with the rows that it has measured.
+    machines: Vec<(String, Vec<String>)>,
 }
 
 fn read(folder: &Path) -> Result<Figures, Box<dyn Error>> {
     let mut figures = Figures::default();
-    let mut files: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
-    // The stage comes before its peers.
-    files.sort_by_key(|file| std::cmp::Reverse(file.file_name()));
-    for file in files {
-        for line in fs::read_to_string(file.path())?.lines() {
-            let fields: Vec<_> = line.split('\t').collect();
-            match fields[..] {
-                [
-                    "ratio",
-                    what,
-                    against,
-                    case,
-                    median,
-                    least,
-                    most,
-                    _,
-                    goal,
-                    judged,
-                ] => {
-                    let (place, case) = case.rsplit_once(", ").unwrap_or(("", case));
-                    let ratio = Ratio {
-                        case: case.into(),
-                        median: short(median)?,
-                        range: format!("{}–{}", short(least)?, short(most)?),
-                        goal: goal.into(),
-                        is_met: judged == "met",
-                    };
-                    figures.enter(what, against, place, ratio);
-                }
-                ["point", plot, series, x, y] => {
-                    figures.point(plot, series, (x.parse()?, y.parse()?));
-                }
-                _ => return Err(format!("no figure: {line}").into()),
-            }
+    let mut rows = Vec::new();
+    for file in fs::read_dir(folder)? {
+        let path = file?.path();
+        let name = path.file_stem().and_then(|it| it.to_str());
+        let name = name.ok_or("a row without a name")?.to_owned();
+        let place = ROWS.iter().position(|row| *row == name);
+        rows.push((place.unwrap_or(ROWS.len()), name, path));
+    }
+    rows.sort();
+    for (_, row, path) in rows {
+        for line in fs::read_to_string(path)?.lines() {
+            figures.take(&row, line)?;
         }
     }
     Ok(figures)
@@ -122,19 +121,52 @@ fn short(number: &str) -> Result<String, std::num::ParseFloatError> {
 }
 
 impl Figures {
-    fn enter(&mut self, what: &str, against: &str, place: &str, ratio: Ratio) {
-        let is_it =
-            |row: &&mut Row| row.what == what && row.against == against && row.place == place;
-        if let Some(row) = self.rows.iter_mut().find(is_it) {
-            row.ratios.push(ratio);
-        } else {
-            self.rows.push(Row {
-                what: what.into(),
-                against: against.into(),
-                place: place.into(),
-                ratios: vec![ratio],
-            });
+    fn take(&mut self, row: &str, line: &str) -> Result<(), Box<dyn Error>> {
+        let fields: Vec<_> = line.split('\t').collect();
+        match fields[..] {
+            ["machine", machine] => {
+                let known = self.machines.iter_mut().find(|it| it.0 == machine);
+                match known {
+                    Some((_, rows)) => rows.push(row.into()),
+                    None => self.machines.push((machine.into(), vec![row.into()])),
+                }
+            }
+            [
+                kind @ ("ratio" | "amount"),
+                what,
+                against,
+                case,
+                median,
+                least,
+                most,
+                count,
+                goal,
+                judged,
+            ] => {
+                let (place, case) = case.rsplit_once(", ").unwrap_or(("", case));
+                let range = match count {
+                    "1" => String::new(),
+                    _ => format!(" ({}–{})", short(least)?, short(most)?),
+                };
+                let figure = Figure {
+                    case: case.into(),
+                    median: short(median)?,
+                    range,
+                    goal: goal.into(),
+                    is_met: judged == "met",
+                };
+                let lines = match kind {
+                    "ratio" => &mut self.ratios,
+                    _ => &mut self.amounts,
+                };
+                enter(lines, what, against, place, figure);
+            }
+            ["point", plot, series, x, y] => {
+                self.point(plot, series, (x.parse()?, y.parse()?));
+            }
+            _ => return Err(format!("no figure: {line}").into()),
         }
+        Ok(())
     }
 
     fn point(&mut self, plot: &str, series: &str, point: (f64, f64)) {
@@ -146,91 +178,119 @@ impl Figures {
     }
 
     fn table(&self) -> Result<String, Box<dyn Error>> {
-        let mut text = format!("{}\n\n", machine()?);
+        let mut text = String::new();
+        for (machine, rows) in &self.machines {
+            let which = match self.machines.len() {
+                1 => String::new(),
+                _ => format!(" ({})", rows.join(", ")),
+            };
+            writeln!(text, "Measured on {machine}{which}.\n")?;
+        }
         text += "| Measured | against | where | median of the ratios (least–most) | goal |\n";
         text += "|---|---|---|---|---|\n";
-        for row in &self.rows {
-            let list = |of: &dyn Fn(&Ratio) -> String| {
-                let each: Vec<_> = row.ratios.iter().map(of).collect();
-                each.join("<br>")
-            };
-            let ratios = list(&|it| format!("{}: **{}** ({})", it.case, it.median, it.range));
-            let goals = list(&|it| {
-                if it.is_met {
-                    it.goal.clone()
-                } else {
-                    format!("{}, not reached", it.goal)
-                }
-            });
-            writeln!(
-                text,
-                "| {} | {} | {} | {} | {} |",
-                row.what, row.against, row.place, ratios, goals
-            )?;
+        for line in &self.ratios {
+            line.write(&mut text)?;
+        }
+        text += "\n| Measured | in | where | median (least–most) | goal |\n";
+        text += "|---|---|---|---|---|\n";
+        for line in &self.amounts {
+            line.write(&mut text)?;
         }
         Ok(text)
     }
 
-    fn plot(&self, folder: &Path) -> Result<(), Box<dyn Error>> {
-        let points = |name: &str| self.points.get(name).map(Vec::as_slice).unwrap_or_default();
-        lines(
-            &folder.join("throughput.svg"),
-            "Time for each segment, a plain loop = 1",
-            ("segment size in KiB", "ratio to the plain loop"),
-            points("throughput"),
-            Axes::LogX {
-                least: 16.0,
-                most: 16_384.0,
-            },
-        )?;
-        lines(
-            &folder.join("latency.svg"),
-            "send with a free slot",
+    /// Returns the lines that show the plots.
+    fn plot(&self, folder: &Path) -> Result<String, Box<dyn Error>> {
+        let log_x = |least, most| Axes::LogX { least, most };
+        let plots = [
             (
-                "quantile, in nines (1 = p90, 2 = p99, 3 = p99.9)",
-                "nanoseconds",
+                "throughput",
+                "Time for each segment, the plain loop = 1",
+                ("segment size in KiB", "ratio to the plain loop"),
+                log_x(16.0, 16_384.0),
             ),
-            points("latency"),
-            Axes::LogY {
-                most: 3.0,
-                lowest: 10.0,
-                highest: 1e6,
-            },
-        )?;
-        lines(
-            &folder.join("streams.svg"),
-            "Time for each segment by number of streams, one stream = 1",
-            ("streams", "ratio to one stream"),
-            points("streams"),
-            Axes::LogX {
-                least: 1.0,
-                most: 1_000.0,
-            },
+            (
+                "latency",
+                "send with a free slot",
+                (
+                    "quantile, in nines (1 = p90, 2 = p99, 3 = p99.9)",
+                    "nanoseconds",
+                ),
+                Axes::LogY {
+                    most: 3.0,
+                    lowest: 10.0,
+                    highest: 1e6,
+                },
+            ),
+            (
+                "streams",
+                "Time for each segment by number of streams, one stream = 1",
+                ("streams", "ratio to one stream"),
+                log_x(1.0, 1_000.0),
+            ),
+            (
+                "cameras",
+                "Processor time of a camera",
+                ("cameras", "ms a second"),
+                log_x(10.0, 1_000.0),
+            ),
+            (
+                "push",
+                "Processor time of a push by length of the window",
+                ("listed segments of 2 s", "µs"),
+                log_x(30.0, 43_200.0),
+            ),
+        ];
+        let mut shown = String::new();
+        for (name, title, axes, scale) in plots {
+            if let Some(points) = self.points.get(name) {
+                let path = folder.join(format!("{name}.svg"));
+                lines(&path, title, axes, points, &scale)?;
+                writeln!(shown, "![{title}](plots/{name}.svg)")?;
+            }
+        }
+        Ok(shown)
+    }
+}
+
+fn enter(lines: &mut Vec<Line>, what: &str, against: &str, place: &str, figure: Figure) {
+    let is_it =
+        |line: &&mut Line| line.what == what && line.against == against && line.place == place;
+    if let Some(line) = lines.iter_mut().find(is_it) {
+        line.figures.push(figure);
+    } else {
+        lines.push(Line {
+            what: what.into(),
+            against: against.into(),
+            place: place.into(),
+            figures: vec![figure],
+        });
+    }
+}
+
+impl Line {
+    fn write(&self, text: &mut String) -> std::fmt::Result {
+        let list = |of: &dyn Fn(&Figure) -> String| {
+            let each: Vec<_> = self.figures.iter().map(of).collect();
+            each.join("<br>")
+        };
+        let figures = list(&|it| format!("{}: **{}**{}", it.case, it.median, it.range));
+        let goals = list(&|it| {
+            if it.is_met {
+                it.goal.clone()
+            } else {
+                format!("{}, not reached", it.goal)
+            }
+        });
+        let (what, against, place) = (&self.what, &self.against, &self.place);
+        writeln!(
+            text,
+            "| {what} | {against} | {place} | {figures} | {goals} |"
         )
     }
 }
 
-/// What it was measured on.
-fn machine() -> Result<String, Box<dyn Error>> {
-    let processors = fs::read_to_string("/proc/cpuinfo")?;
-    let model = processors
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"));
-    let model = model.map_or("a processor without a name", |it| {
-        it.trim_start_matches(['\t', ' ', ':'])
-    });
-    let cores = std::thread::available_parallelism()?;
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
-    let kernel: String = kernel
-        .chars()
-        .take_while(|it| it.is_ascii_digit() || *it == '.')
-        .collect();
-    Ok(format!(
-        "Measured on {cores} cores of a virtual machine ({model}), Linux {}.",
-        kernel.trim_end_matches('.')
-    ))
-}
-
+#[derive(Clone, Copy)]
 enum Axes {
     LogX {
         least: f64,
@@ -250,7 +310,7 @@ fn lines(
     title: &str,
     axes: (&str, &str),
     series: &[Series],
-    scale: Axes,
+    scale: &Axes,
 ) -> Result<(), Box<dyn Error>> {
     let area = SVGBackend::new(path, (720, 420)).into_drawing_area();
     area.fill(&WHITE)?;
@@ -286,7 +346,7 @@ fn lines(
                 .draw()?;
         }};
     }
-    match scale {
+    match *scale {
         Axes::LogX { least, most } => {
             let ys = series.iter().flat_map(|it| &it.1).map(|point| point.1);
             let highest = 1.1 * ys.fold(1.5, f64::max);
