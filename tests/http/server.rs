@@ -75,6 +75,19 @@ impl Exchange<'_> {
         self.part(self.request.length())
     }
 
+    /// Reads the whole body, unless the client goes before.
+    pub fn whole_body(&mut self) -> Option<Vec<u8>> {
+        let mut body = vec![0; self.request.length()];
+        self.reader.read_exact(&mut body).ok()?;
+        Some(body)
+    }
+
+    /// Waits until the client goes.
+    pub fn until_the_client_goes(&mut self) {
+        let mut rest = Vec::new();
+        self.reader.read_to_end(&mut rest).unwrap_or_default();
+    }
+
     /// Reads this many bytes of the body.
     pub fn part(&mut self, count: usize) -> Vec<u8> {
         let mut body = vec![0; count];
@@ -121,10 +134,7 @@ impl Exchange<'_> {
 /// Takes the body, and waits until the client goes.
 pub fn hang(exchange: &mut Exchange<'_>) -> Then {
     exchange.body();
-    exchange
-        .reader
-        .read_to_end(&mut Vec::new())
-        .unwrap_or_default();
+    exchange.until_the_client_goes();
     Then::Close
 }
 
