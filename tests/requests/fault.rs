@@ -64,8 +64,8 @@ impl Fault {
     pub(crate) fn all() -> Vec<Self> {
         let mut all = Vec::new();
         for status in [
-            301, 304, 307, 400, 401, 403, 404, 405, 408, 409, 410, 411, 412, 413, 415, 416, 421, 425,
-            429, 431, 451, 500, 501, 502, 503, 504, 505, 507, 511, 599,
+            301, 304, 307, 400, 401, 403, 404, 405, 408, 409, 410, 411, 412, 413, 415, 416, 421,
+            425, 429, 431, 451, 500, 501, 502, 503, 504, 505, 507, 511, 599,
         ] {
             all.push(Self::Refused(status, ""));
         }
@@ -104,6 +104,11 @@ impl Fault {
     /// Whether nothing is lost, whatever request it hits.
     pub(crate) fn is_harmless(self) -> bool {
         matches!(self, Self::SaidToBeTheLast | Self::Interim)
+    }
+
+    /// Whether the server does what the request asks for.
+    pub(crate) fn is_carried_out(self) -> bool {
+        !matches!(self, Self::Refused(..) | Self::Early(_) | Self::Closed(_))
     }
 
     /// Whether it says of an object that is there that it is not.

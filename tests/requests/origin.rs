@@ -225,9 +225,7 @@ fn serve(world: &Mutex<World>, exchange: &mut Exchange<'_>) -> Then {
             }
             Then::Close
         }
-        Some(Fault::LastOfItsConnection) => {
-            deliver(world, exchange, |reply| reply, Then::Close)
-        }
+        Some(Fault::LastOfItsConnection) => deliver(world, exchange, |reply| reply, Then::Close),
         Some(Fault::SaidToBeTheLast) => {
             let said = |reply: Vec<u8>| {
                 let line = reply.windows(2).position(|it| it == b"\r\n").unwrap() + 2;

@@ -78,7 +78,7 @@ fn quick(time: Duration) -> RetryPolicy {
 
 /// Runs the session with this fault, and checks it. Returns the number of requests.
 pub(crate) fn run(setup: Setup, at: Option<At>) -> usize {
-    let origin = Origin::start(setup, at);
+    let origin = Origin::start(setup.clone(), at);
     let mut case = Case {
         setup,
         at,
@@ -128,8 +128,11 @@ impl Case<'_> {
     }
 
     fn segment(&self, number: u64) -> ProducedSegment {
-        let length = if number == LARGE { self.setup.large } else { 500 };
-        ProducedSegment::media(number, payload(number, length), 1.0).with_path(name(number))
+        let mut data = payload(number, 500);
+        if number == LARGE {
+            data.resize(self.setup.large, 0x47);
+        }
+        ProducedSegment::media(number, data, 1.0).with_path(name(number))
     }
 
     fn resume(&self) -> Publisher {
@@ -220,7 +223,10 @@ impl Case<'_> {
         }
         let waiting = publisher.waiting_for_deletion().count();
         self.check(waiting == 0 || !self.deletes(), "deletions still wait");
-        self.check(publisher.finish_timeout(Duration::from_secs(60)).is_ok(), "it does not end");
+        self.check(
+            publisher.finish_timeout(Duration::from_secs(60)).is_ok(),
+            "it does not end",
+        );
     }
 
     /// Whether the sinks know the server as one that deletes.
@@ -248,7 +254,12 @@ impl Case<'_> {
             }
         }
         let lost = |it: &(&u64, &bool)| !*it.1;
-        let lost: BTreeSet<_> = self.outcomes.iter().filter(lost).map(|it| name(*it.0)).collect();
+        let lost: BTreeSet<_> = self
+            .outcomes
+            .iter()
+            .filter(lost)
+            .map(|it| name(*it.0))
+            .collect();
         for name in self.origin.names() {
             let is_known = name == PLAYLIST
                 || listed.contains(&name)
@@ -258,7 +269,15 @@ impl Case<'_> {
             self.check(is_known || !self.deletes(), &stays);
         }
         let unfinished = self.origin.unfinished();
-        self.check(unfinished == 0 || self.left_uploads, "an upload is left");
+        let is_left = self.left_uploads || self.has_lost_the_beginning_of_an_upload();
+        self.check(unfinished == 0 || is_left, "an upload is left");
+    }
+
+    /// Nobody knows the number of such an upload. `S3Sink::sweep` finds it.
+    fn has_lost_the_beginning_of_an_upload(&self) -> bool {
+        let hit = self.origin.hit();
+        let is_carried_out = self.at.is_some_and(|at| at.fault.is_carried_out());
+        is_carried_out && hit.iter().any(|line| line.starts_with("POST "))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use segment_stream::{HttpOptions, SegmentSink};
@@ -10,13 +11,15 @@ use crate::origin::{Store, name};
 use crate::server::{Exchange, Server};
 
 /// A sink, and a server for it.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Setup {
     label: &'static str,
     pub(crate) store: fn() -> Box<dyn Store>,
     pub(crate) sink: fn(&Server, HttpOptions) -> Box<dyn SegmentSink>,
     /// The bytes of one of the segments.
     pub(crate) large: usize,
+    /// The requests that differ from those of another line.
+    pub(crate) own: Option<RangeInclusive<usize>>,
 }
 
 impl Setup {
@@ -26,7 +29,10 @@ impl Setup {
             #[cfg(feature = "s3")]
             Self::of("S3Sink", s3::bucket, s3::whole, 500),
             #[cfg(feature = "s3")]
-            Self::of("S3Sink, parts", s3::bucket, s3::parts, s3::PART + 100),
+            Self {
+                own: Some(7..=12),
+                ..Self::of("S3Sink, parts", s3::bucket, s3::parts, s3::PART + 100)
+            },
         ]
     }
 
@@ -41,6 +47,7 @@ impl Setup {
             store,
             sink,
             large,
+            own: None,
         }
     }
 }
@@ -86,7 +93,11 @@ impl Store for Objects {
             204 => String::new(),
             _ => format!("Content-Length: {}\r\n", body.len()),
         };
-        [format!("HTTP/1.1 {status} X\r\n{length}\r\n").into_bytes(), body].concat()
+        [
+            format!("HTTP/1.1 {status} X\r\n{length}\r\n").into_bytes(),
+            body,
+        ]
+        .concat()
     }
 
     fn names(&self) -> Vec<String> {

@@ -247,12 +247,7 @@ pub fn keys() -> S3Keys {
 }
 
 /// The whole reply of a store with these rules, which does what the request asks for.
-pub fn reply(
-    rules: &Rules,
-    state: &mut State,
-    exchange: &Exchange<'_>,
-    body: Vec<u8>,
-) -> Vec<u8> {
+pub fn reply(rules: &Rules, state: &mut State, exchange: &Exchange<'_>, body: Vec<u8>) -> Vec<u8> {
     let now = rules.now();
     let (status, headers, text) = match check(rules, exchange, body, now) {
         Err((status, error)) => (status, String::new(), error.into_bytes()),
@@ -454,11 +449,7 @@ fn check_digest(request: &Request, body: &[u8]) -> Result<(), (u16, String)> {
 fn crc(polynomial: u64, bits: u32, data: &[u8]) -> [u8; 8] {
     let ones = u64::MAX >> (64 - bits);
     let table: Vec<u64> = (0..16)
-        .map(|nibble| {
-            (0..4).fold(nibble, |rest, _| {
-                (rest >> 1) ^ (polynomial * (rest & 1))
-            })
-        })
+        .map(|nibble| (0..4).fold(nibble, |rest, _| (rest >> 1) ^ (polynomial * (rest & 1))))
         .collect();
     let nibbles = data.iter().flat_map(|byte| [byte & 15, byte >> 4]);
     let rest = nibbles.fold(ones, |rest, nibble| {
