@@ -76,6 +76,7 @@ impl Exchange<'_> {
     }
 
     /// Reads the whole body, unless the client goes before.
+    #[allow(dead_code, reason = "for the tests of every request")]
     pub fn whole_body(&mut self) -> Option<Vec<u8>> {
         let mut body = vec![0; self.request.length()];
         self.reader.read_exact(&mut body).ok()?;

@@ -113,7 +113,7 @@ impl Fault {
 
     /// Whether it says of an object that is there that it is not.
     pub(crate) fn says_gone(self) -> bool {
-        matches!(self, Self::Refused(404 | 410, ""))
+        matches!(self, Self::Refused(404 | 410, _))
     }
 
     /// Whether it says of a DELETE that there is no such thing.

@@ -178,7 +178,7 @@ fn serve(world: &Mutex<World>, exchange: &mut Exchange<'_>) -> Then {
             if exchange.whole_body().is_none() {
                 return Then::Close;
             }
-            if status == 404 && code.is_empty() || status == 410 {
+            if matches!(status, 404 | 410) {
                 // Then it is gone.
                 world.lock().unwrap().answer_to_deletion(exchange);
             }

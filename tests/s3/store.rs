@@ -247,6 +247,7 @@ pub fn keys() -> S3Keys {
 }
 
 /// The whole reply of a store with these rules, which does what the request asks for.
+#[allow(dead_code, reason = "for the tests of every request")]
 pub fn reply(rules: &Rules, state: &mut State, exchange: &Exchange<'_>, body: Vec<u8>) -> Vec<u8> {
     let now = rules.now();
     let (status, headers, text) = match check(rules, exchange, body, now) {
@@ -417,8 +418,10 @@ fn check_headers(request: &Request, signed: &str) -> Result<(), (u16, String)> {
     Ok(())
 }
 
+type Digest = fn(&[u8]) -> String;
+
 /// The headers with a digest of the body, and the digests.
-const DIGESTS: [(&str, fn(&[u8]) -> String); 5] = [
+const DIGESTS: [(&str, Digest); 5] = [
     ("content-md5", |body| base64(&md5::Md5::digest(body))),
     ("x-amz-checksum-sha256", |body| {
         base64(&Sha256::digest(body))
