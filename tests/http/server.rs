@@ -181,6 +181,13 @@ impl Server {
                     shared.open.lock().unwrap().push((connection, clone));
                     let shared = Arc::clone(&shared);
                     let (open, exchange) = (Arc::clone(&open), Arc::clone(&exchange));
+                    // A thread that has ended keeps its stack until it is joined.
+                    let (ended, running): (Vec<_>, Vec<_>) =
+                        serving.into_iter().partition(JoinHandle::is_finished);
+                    serving = running;
+                    for thread in ended {
+                        thread.join().unwrap();
+                    }
                     serving.push(thread::spawn(move || {
                         let _closed = Closed(&shared, connection);
                         if let Some(ends) = open(stream) {
