@@ -75,6 +75,20 @@ impl Exchange<'_> {
         self.part(self.request.length())
     }
 
+    /// Reads the whole body, unless the client goes before.
+    #[allow(dead_code, reason = "for the tests of every request")]
+    pub fn whole_body(&mut self) -> Option<Vec<u8>> {
+        let mut body = vec![0; self.request.length()];
+        self.reader.read_exact(&mut body).ok()?;
+        Some(body)
+    }
+
+    /// Waits until the client goes.
+    pub fn until_the_client_goes(&mut self) {
+        let mut rest = Vec::new();
+        self.reader.read_to_end(&mut rest).unwrap_or_default();
+    }
+
     /// Reads this many bytes of the body.
     pub fn part(&mut self, count: usize) -> Vec<u8> {
         let mut body = vec![0; count];
@@ -121,10 +135,7 @@ impl Exchange<'_> {
 /// Takes the body, and waits until the client goes.
 pub fn hang(exchange: &mut Exchange<'_>) -> Then {
     exchange.body();
-    exchange
-        .reader
-        .read_to_end(&mut Vec::new())
-        .unwrap_or_default();
+    exchange.until_the_client_goes();
     Then::Close
 }
 
@@ -170,6 +181,13 @@ impl Server {
                     shared.open.lock().unwrap().push((connection, clone));
                     let shared = Arc::clone(&shared);
                     let (open, exchange) = (Arc::clone(&open), Arc::clone(&exchange));
+                    // A thread that has ended keeps its stack until it is joined.
+                    let (ended, running): (Vec<_>, Vec<_>) =
+                        serving.into_iter().partition(JoinHandle::is_finished);
+                    serving = running;
+                    for thread in ended {
+                        thread.join().unwrap();
+                    }
                     serving.push(thread::spawn(move || {
                         let _closed = Closed(&shared, connection);
                         if let Some(ends) = open(stream) {

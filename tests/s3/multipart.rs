@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Condvar, Mutex};
 
-use segment_stream::{ProducedSegment, S3Options, S3Sink, SegmentSink, SinkErrorKind};
+use segment_stream::{ProducedSegment, S3Integrity, S3Options, S3Sink, SegmentSink, SinkErrorKind};
 
 use super::common::segments::payload;
 use super::server::{timely, within};
@@ -40,6 +40,28 @@ fn a_large_object_goes_in_equal_parts() {
         if request.line.contains("partNumber") {
             assert!(request.header("content-md5").is_some());
         }
+    }
+}
+
+/// The store compares the checksum of each part, wants it again in the completion, and allows a
+/// checksum of the whole object or of checksums as Amazon does.
+#[test]
+fn the_checksum_of_each_part_is_in_the_completion() {
+    for integrity in [
+        S3Integrity::Crc32,
+        S3Integrity::Crc32c,
+        S3Integrity::Crc64Nvme,
+        S3Integrity::Sha256,
+    ] {
+        let store = store(|_| Instead::Nothing);
+        let options = S3Options::default().part_size(PART).integrity(integrity);
+        let mut segment = large();
+        segment.data.truncate(PART + 1);
+        let stored = store.sink_with(options).write(&segment, &within(60_000));
+        stored.unwrap_or_else(|error| panic!("{integrity:?}: {error}"));
+        assert_eq!(store.actions(), ["create", "part", "part", "complete"]);
+        let object = store.object("live/0.ts").unwrap();
+        assert!(object.data == segment.data, "another object");
     }
 }
 

@@ -148,7 +148,13 @@ fn a_large_object_goes_in_parts() {
     let Some(real) = Real::start("a_large_object_goes_in_parts") else {
         return;
     };
-    for integrity in [S3Integrity::Md5, S3Integrity::Crc32c, S3Integrity::Sha256] {
+    for integrity in [
+        S3Integrity::Md5,
+        S3Integrity::Crc32,
+        S3Integrity::Crc32c,
+        S3Integrity::Crc64Nvme,
+        S3Integrity::Sha256,
+    ] {
         let options = S3Options::default().part_size(PART).integrity(integrity);
         let data = payload(7, 2 * PART + 100);
         let segment = ProducedSegment::media(0, data, 2.0).with_path("0.ts");

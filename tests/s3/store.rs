@@ -42,17 +42,28 @@ impl Default for Rules {
     }
 }
 
+impl Rules {
+    /// The clock of the store.
+    fn now(&self) -> Timestamp {
+        Timestamp::now() + SignedDuration::from_secs(self.ahead)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
     pub data: Vec<u8>,
     pub headers: Vec<(String, String)>,
 }
 
+fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let mut found = headers.iter();
+    let (_, value) = found.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+    Some(value)
+}
+
 impl Object {
     pub fn header(&self, name: &str) -> Option<&str> {
-        let mut found = self.headers.iter();
-        let (_, value) = found.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-        Some(value)
+        header(&self.headers, name)
     }
 }
 
@@ -62,7 +73,15 @@ pub struct Upload {
     pub key: String,
     pub headers: Vec<(String, String)>,
     pub parts: BTreeMap<usize, Vec<u8>>,
+    /// The elements of the parts in a completion, as the algorithm of the upload wants them.
+    checksums: BTreeMap<usize, String>,
     pub begun: Timestamp,
+}
+
+impl Upload {
+    fn algorithm(&self) -> Option<&str> {
+        header(&self.headers, "x-amz-checksum-algorithm")
+    }
 }
 
 #[derive(Default)]
@@ -81,6 +100,7 @@ impl State {
             key: key.to_owned(),
             headers,
             parts: BTreeMap::new(),
+            checksums: BTreeMap::new(),
             begun,
         };
         self.uploads.insert(id.clone(), upload);
@@ -103,6 +123,10 @@ impl Signed {
     pub fn parameter(&self, name: &str) -> Option<&str> {
         let (_, value) = self.query.iter().find(|(known, _)| known == name)?;
         Some(value)
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        header(&self.headers, name)
     }
 
     /// What the request is about.
@@ -158,7 +182,7 @@ impl Store {
             let (state, actions) = (Arc::clone(&state), Arc::clone(&actions));
             move |exchange| {
                 let body = exchange.body();
-                let now = Timestamp::now() + SignedDuration::from_secs(rules.ahead);
+                let now = rules.now();
                 let (status, headers, text) = match check(&rules, exchange, body, now) {
                     Err((status, error)) => (status, String::new(), error.into_bytes()),
                     Ok(signed) => {
@@ -180,7 +204,9 @@ impl Store {
                         }
                     }
                 };
-                answer(exchange, status, &headers, &text, now)
+                let reply = encoded(exchange, status, &headers, &text, now);
+                exchange.write(reply).unwrap_or_default();
+                Then::Keep
             }
         });
         Self {
@@ -220,14 +246,25 @@ pub fn keys() -> S3Keys {
     S3Keys::new(KEY, SECRET)
 }
 
+/// The whole reply of a store with these rules, which does what the request asks for.
+#[allow(dead_code, reason = "for the tests of every request")]
+pub fn reply(rules: &Rules, state: &mut State, exchange: &Exchange<'_>, body: Vec<u8>) -> Vec<u8> {
+    let now = rules.now();
+    let (status, headers, text) = match check(rules, exchange, body, now) {
+        Err((status, error)) => (status, String::new(), error.into_bytes()),
+        Ok(signed) => act(state, signed, now),
+    };
+    encoded(exchange, status, &headers, &text, now)
+}
+
 /// A reply with this status and this text in chunks, as Amazon's errors are.
-fn answer(
-    exchange: &mut Exchange<'_>,
+fn encoded(
+    exchange: &Exchange<'_>,
     status: u16,
     headers: &str,
     text: &[u8],
     now: Timestamp,
-) -> Then {
+) -> Vec<u8> {
     let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT");
     let mut reply = format!("HTTP/1.1 {status} X\r\nDate: {date}\r\n{headers}").into_bytes();
     let is_head = exchange.request.line.starts_with("HEAD ");
@@ -250,8 +287,7 @@ fn answer(
         }
         reply.extend_from_slice(b"0\r\n\r\n");
     }
-    exchange.write(reply).unwrap_or_default();
-    Then::Keep
+    reply
 }
 
 pub fn error(code: &str, more: &str) -> String {
@@ -382,16 +418,48 @@ fn check_headers(request: &Request, signed: &str) -> Result<(), (u16, String)> {
     Ok(())
 }
 
+type Digest = fn(&[u8]) -> String;
+
+/// The headers with a digest of the body, and the digests.
+const DIGESTS: [(&str, Digest); 5] = [
+    ("content-md5", |body| base64(&md5::Md5::digest(body))),
+    ("x-amz-checksum-sha256", |body| {
+        base64(&Sha256::digest(body))
+    }),
+    ("x-amz-checksum-crc32", |body| {
+        base64(&crc(0xEDB8_8320, 32, body)[4..])
+    }),
+    ("x-amz-checksum-crc32c", |body| {
+        base64(&crc(0x82F6_3B78, 32, body)[4..])
+    }),
+    ("x-amz-checksum-crc64nvme", |body| {
+        base64(&crc(0x9A6C_9329_AC4B_C9B5, 64, body))
+    }),
+];
+
 fn check_digest(request: &Request, body: &[u8]) -> Result<(), (u16, String)> {
-    let expected = request.header("content-md5");
-    let found = base64(&md5::Md5::digest(body));
-    let is_damaged = expected.is_some_and(|expected| expected != found);
-    let expected = request.header("x-amz-checksum-sha256");
-    let found = base64(&Sha256::digest(body));
-    if is_damaged || expected.is_some_and(|expected| expected != found) {
+    let is_wrong = DIGESTS.iter().any(|(header, digest)| {
+        let expected = request.header(header);
+        expected.is_some_and(|expected| expected != digest(body))
+    });
+    if is_wrong {
         return Err((400, error("BadDigest", "")));
     }
     Ok(())
+}
+
+/// A cyclic redundancy check with a reversed polynomial, four bits at a time.
+fn crc(polynomial: u64, bits: u32, data: &[u8]) -> [u8; 8] {
+    let ones = u64::MAX >> (64 - bits);
+    let table: Vec<u64> = (0..16)
+        .map(|nibble| (0..4).fold(nibble, |rest, _| (rest >> 1) ^ (polynomial * (rest & 1))))
+        .collect();
+    let nibbles = data.iter().flat_map(|byte| [byte & 15, byte >> 4]);
+    let rest = nibbles.fold(ones, |rest, nibble| {
+        let at = (rest ^ u64::from(nibble)) & 15;
+        (rest >> 4) ^ table[usize::try_from(at).unwrap()]
+    });
+    (rest ^ ones).to_be_bytes()
 }
 
 /// Does what the request asks for: a status, header lines and a text.
@@ -431,6 +499,17 @@ fn act(state: &mut State, signed: Signed, now: Timestamp) -> (u16, String, Vec<u
             (204, none(), Vec::new())
         }
         "create" => {
+            // One of them has no checksum of checksums, another one has nothing else.
+            let algorithm = signed.header("x-amz-checksum-algorithm");
+            let is_allowed = match (algorithm, signed.header("x-amz-checksum-type")) {
+                (Some("CRC64NVME"), kind) => kind == Some("FULL_OBJECT"),
+                (Some("SHA256"), kind) => kind.is_none_or(|kind| kind == "COMPOSITE"),
+                (Some("CRC32" | "CRC32C"), _) | (None, None) => true,
+                _ => false,
+            };
+            if !is_allowed {
+                return refuse(400, "InvalidRequest");
+            }
             let id = state.begin(&signed.key, signed.headers, now);
             let text = format!(
                 "<InitiateMultipartUploadResult><UploadId>{id}</UploadId></InitiateMultipartUploadResult>"
@@ -440,17 +519,28 @@ fn act(state: &mut State, signed: Signed, now: Timestamp) -> (u16, String, Vec<u
         "part" => {
             let number = signed.parameter("partNumber").unwrap().parse().unwrap();
             let upload = state.uploads.get_mut(&id).unwrap();
+            let checksum = match upload.algorithm() {
+                None => String::new(),
+                Some(name) => {
+                    let header = format!("x-amz-checksum-{}", name.to_ascii_lowercase());
+                    let Some(value) = signed.header(&header) else {
+                        return refuse(400, "InvalidRequest");
+                    };
+                    format!("<Checksum{name}>{value}</Checksum{name}>")
+                }
+            };
+            upload.checksums.insert(number, checksum);
             upload.parts.insert(number, signed.body);
             (200, format!("ETag: \"tag <{number}>\"\r\n"), Vec::new())
         }
         "complete" => {
             let upload = state.uploads.remove(&id).unwrap();
             let mut expected = "<CompleteMultipartUpload>".to_owned();
-            for number in upload.parts.keys() {
+            for (number, checksum) in &upload.checksums {
                 let tag = format!("&quot;tag &lt;{number}&gt;&quot;");
                 let _ = write!(
                     expected,
-                    "<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>"
+                    "<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag>{checksum}</Part>"
                 );
             }
             expected.push_str("</CompleteMultipartUpload>");

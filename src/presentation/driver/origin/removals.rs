@@ -53,8 +53,13 @@ impl Removals {
         self.urgent.pop_front()
     }
 
-    /// The next removal, if it is its turn.
-    pub(super) fn next(&mut self, is_idle: bool, now: Instant) -> Option<Removal> {
+    /// The next removal that can be carried out, if it is its turn.
+    pub(super) fn next(
+        &mut self,
+        is_idle: bool,
+        now: Instant,
+        can_be: impl Fn(&Removal) -> bool,
+    ) -> Option<Removal> {
         let is_their_turn = match self.turn {
             Turn::Over => false,
             Turn::Due => true,
@@ -64,7 +69,8 @@ impl Removals {
             self.turn = Turn::Over;
             return None;
         }
-        let removal = self.waiting.pop_front()?;
+        let place = self.waiting.iter().position(can_be)?;
+        let removal = self.waiting.remove(place)?;
         if matches!(self.turn, Turn::Due) {
             self.turn = Turn::Since(now);
         }

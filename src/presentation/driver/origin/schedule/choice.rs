@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::{InFlight, Lifecycle, Progress, Schedule};
 use crate::presentation::driver::origin::lane::{Kept, Lane};
 use crate::presentation::driver::origin::pending::Pending;
-use crate::presentation::driver::origin::report::Fate;
+use crate::presentation::driver::origin::report::{Fate, Removal};
 use crate::presentation::driver::origin::step::{Next, Put, Reason};
 
 impl Schedule {
@@ -37,7 +37,13 @@ impl Schedule {
             self.refill();
             ready = self.ready(now);
         }
-        if let Some(removal) = self.removals.next(ready.is_err(), now) {
+        let lanes = &self.lanes;
+        // A text that is to be put again would come back after its removal.
+        let has_no_text = |removal: &Removal| {
+            let lane = lanes.get(&removal.path);
+            lane.is_none_or(|lane| lane.kept.is_none())
+        };
+        if let Some(removal) = self.removals.next(ready.is_err(), now, has_no_text) {
             self.set_in_flight(&removal.path, None, now);
             return Next::Remove(removal);
         }

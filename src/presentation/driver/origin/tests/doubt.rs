@@ -192,3 +192,29 @@ fn the_end_waits_until_the_last_text_is_settled() {
         assert_eq!(world.fates("live"), "0S 1L");
     }
 }
+
+/// A side file that is not needed any more is removed after its repetition, and not before it.
+#[test]
+fn what_is_put_again_is_removed_afterwards() {
+    let mut world = World::live();
+    world.submit(secs(0.0), 0, vec![document("state", 0, Role::State)]);
+    world.remove(secs(1.0), "other");
+    world.remove(secs(1.0), "state");
+    let origin = world.origin.clone();
+    let mut calls = 0;
+    let mut sink = origin.sink(|_| {
+        calls += 1;
+        match calls {
+            1 => late(secs(0.5), secs(1.0)),
+            _ => stored(secs(0.1)),
+        }
+    });
+    world.run(secs(60.0), &mut sink);
+    let last = origin.texts("state").pop();
+    assert_eq!(last, Some(u64::MAX), "{:?}", origin.calls());
+    // What is not in doubt does not wait for it.
+    let calls = origin.calls();
+    let other = calls.iter().find(|call| call.path.ends_with("other"));
+    assert!(other.unwrap().at < TARGET / 2 + secs(0.5));
+    assert_eq!(world.schedule.unsettled().len(), 0);
+}
