@@ -6,14 +6,10 @@ broadcast() {
   shift 4
   rm -rf "$served/live"
   start "$live_hls" --realtime --target 1 "$@" "$input" "$served/live"
-  local packager=$! outcome said
+  local packager=$!
   await "$served/live/$manifest"
   # shellcheck disable=SC2086
-  if said=$(play "live/$manifest" "$player" 180 $options); then
-    outcome="fine"
-  else
-    outcome="FAILED: $said"
-  fi
+  try "live/$manifest" "$player" 180 $options
   kill -INT "$packager" 2>/dev/null || true
   wait "$packager" || true
   say "broadcast, $manifest" "$player" "$outcome"

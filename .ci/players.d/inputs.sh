@@ -14,7 +14,7 @@ make_inputs() {
 
 # Plays what live_hls makes of an input.
 input() {
-  local input=$1 name player outcome said new
+  local input=$1 name player said new
   name=$(basename "$input")
   local ours=$served/ours-$name theirs=$served/theirs-$name
   mkdir "$theirs"
@@ -25,13 +25,15 @@ input() {
   ffmpeg -nostdin -v error -i "$input" -map 0 -c copy -f hls -hls_time 2 -hls_list_size 0 \
     $(case $name in *.mp4) echo -hls_segment_type fmp4 ;; esac) "$theirs/live.m3u8" 2>/dev/null || true
   for player in hls shaka; do
-    outcome=fine
-    if ! said=$(play "ours-$name/live.m3u8" "$player" 90 rate=4); then
-      # Without trouble on the other output, it is ours.
-      if play "theirs-$name/live.m3u8" "$player" 90 rate=4 >/dev/null; then
-        outcome="FAILED: $said"
-      else
+    try "ours-$name/live.m3u8" "$player" 90 rate=4
+    if [ "${outcome%%:*}" = FAILED ]; then
+      said=${outcome#*: }
+      # Without trouble on the other output, it is ours, unless it does not come again.
+      try "theirs-$name/live.m3u8" "$player" 90 rate=4
+      if [ "${outcome%%:*}" = FAILED ]; then
         outcome="as on FFmpeg's output: $said"
+      else
+        try "ours-$name/live.m3u8" "$player" 90 rate=4
       fi
     fi
     say "$name" "$player" "$outcome"
@@ -43,13 +45,12 @@ input() {
 
 # Plays the MPD of a fragmented MP4, after its end.
 mpd() {
-  local input=$1 name player outcome said new
+  local input=$1 name player new
   name=$(basename "$input")
   local ours=$served/dash-$name
   "$live_hls" --dash --target 2 --window 600 "$input" "$ours" >/dev/null 2>&1
   for player in dash shaka; do
-    outcome=fine
-    said=$(play "dash-$name/live.mpd" "$player" 90 rate=2) || outcome="FAILED: $said"
+    try "dash-$name/live.mpd" "$player" 90 rate=2
     say "$name, MPD" "$player" "$outcome"
   done
   # FFmpeg plays a single Period only.

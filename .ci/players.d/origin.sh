@@ -19,7 +19,7 @@ for kind in ts mp4; do
   packager=$!
   await "$work/origin/root/live/live.m3u8"
   for player in hls shaka; do
-    said=$(play "$origin/live.m3u8" "$player" 180 live=60) && outcome=fine || outcome="FAILED: $said"
+    try "$origin/live.m3u8" "$player" 180 live=60
     say "nginx, $kind" "$player" "$outcome"
   done
   object=$(grep -v '^#' "$work/origin/root/live/live.m3u8" | tail -n 1)

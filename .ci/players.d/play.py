@@ -4,7 +4,7 @@ play.py ROOT PLAYERS MANIFEST PLAYER SECONDS [rate=N] [live=SECONDS] [join=SECON
 
 ROOT is served, with PLAYERS (hls.js, dash.js, shaka.js) below /players. MANIFEST is a path below ROOT, or a URL of another
 server. SECONDS limits the whole play. The options are those of play.html. Exits with 1 if the player did not
-reach the end, had a fatal error, or stalled.
+reach the end or had a fatal error, and with 3 if it only stalled.
 """
 import functools
 import http.server
@@ -73,4 +73,4 @@ with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
     browser.terminate()
     browser.wait()
 print(json.dumps(result))
-sys.exit(0 if result["ended"] and not result["stalls"] else 1)
+sys.exit(1 if not result["ended"] else 3 if result["stalls"] else 0)

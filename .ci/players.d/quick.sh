@@ -1,4 +1,6 @@
 # A few inputs, and broadcasts of half a minute.
+# The machine of CI may be slow.
+stalls=slow
 source .ci/players.d/inputs.sh
 source .ci/players.d/broadcasts.sh
 
