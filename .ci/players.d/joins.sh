@@ -1,4 +1,5 @@
-# Joins of a broadcast in hls.js while the machine is busy. A join hangs if it has no picture after 15 s.
+# Joins of a broadcast in hls.js while the machine is busy. A join hangs if 15 s pass without a picture and without a first
+# playlist, segment, parsed segment or buffered segment.
 joins=16 loops=6
 
 encode 1200 50 0 -f mpegts "$work/broadcast.ts"

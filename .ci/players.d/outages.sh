@@ -17,8 +17,7 @@ outage() {
   local packager=("$live_hls" --realtime --resume --target 2 --window 60 "$@" "$input" "$served/live")
   start "${packager[@]}"
   local process=$! watching=()
-  # Shaka Player takes the length of the first playlist that it sees for that of the window. If the outage is longer, it
-  # drops all segments and fails (5.2.12).
+  # Shaka Player takes the length of the first playlist that it sees for that of the window.
   await_segments "$served/live/live.m3u8" 14
   for viewer in $viewers; do
     play "live/${viewer%:*}" "${viewer#*:}" $((before + seconds + after + 60)) live=$((before + seconds + after)) \
