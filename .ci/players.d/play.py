@@ -1,9 +1,10 @@
-"""Plays a playlist or an MPD in Chromium, with hls.js, dash.js or Shaka Player, and prints what happened as JSON.
+"""Plays a manifest in Chromium, with hls.js, dash.js or Shaka Player, and prints the result as JSON.
 
-play.py ROOT PLAYERS PATH PLAYER RATE SECONDS [LIVE]
+play.py ROOT PLAYERS MANIFEST PLAYER SECONDS [rate=N] [live=SECONDS] [join=SECONDS]
 
-ROOT is served, with PLAYERS (hls.js, dash.js, shaka.js) below /players. PATH is the manifest below ROOT. SECONDS is how long
-the player has. LIVE is how many seconds of a dynamic MPD are played. Exits with 1 if it did not reach the end, had a fatal error, or stalled.
+ROOT is served, with PLAYERS (hls.js, dash.js, shaka.js) below /players. MANIFEST is a path below ROOT, or a URL of another
+server. SECONDS limits the whole play. The options are those of play.html. Exits with 1 if the player did not
+reach the end or had a fatal error, and with 3 if it only stalled.
 """
 import functools
 import http.server
@@ -13,8 +14,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import urllib.parse
 
-root, players, path, player, rate, seconds, *live = sys.argv[1:]
+root, players, manifest, player, seconds, *options = sys.argv[1:]
 page = os.path.join(os.path.dirname(os.path.abspath(__file__)), "play.html")
 told = threading.Event()
 result = {}
@@ -58,9 +60,10 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=root))
 threading.Thread(target=server.serve_forever, daemon=True).start()
-url = f"http://127.0.0.1:{server.server_port}/play.html?url=/{path}&player={player}&rate={rate}"
-if live:
-    url += f"&live={live[0]}"
+if "://" not in manifest:
+    manifest = f"/{manifest}"
+query = urllib.parse.urlencode({"url": manifest, "player": player, **dict(option.split("=") for option in options)})
+url = f"http://127.0.0.1:{server.server_port}/play.html?{query}"
 with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--mute-audio", "--disable-dev-shm-usage",
              "--autoplay-policy=no-user-gesture-required", f"--user-data-dir={profile}"]
@@ -70,4 +73,4 @@ with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
     browser.terminate()
     browser.wait()
 print(json.dumps(result))
-sys.exit(0 if result["ended"] and not result["stalls"] else 1)
+sys.exit(1 if not result["ended"] else 3 if result["stalls"] else 0)

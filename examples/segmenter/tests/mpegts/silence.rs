@@ -1,5 +1,8 @@
 //! Video that is announced and does not come, or falls silent.
 
+use segmenter::Segmenter;
+
+use super::common::muxer::section;
 use super::*;
 
 const TWO_SECONDS: Duration = Duration::from_secs(2);
@@ -106,4 +109,41 @@ fn a_short_silence_changes_nothing() {
     assert_eq!(notices, []);
     assert!(cuts.iter().all(|cut| !cut.discontinuity));
     joined::check(&bytes, &data(&cuts));
+}
+
+/// The packets of a PID.
+fn packets(bytes: &[u8], pid: u16) -> Vec<&[u8]> {
+    let of_pid = |packet: &&[u8]| u16::from_be_bytes([packet[1] & 0x1F, packet[2]]) == pid;
+    bytes.chunks(188).filter(of_pid).collect()
+}
+
+#[test]
+fn players_are_told_of_no_video_that_a_segment_lacks() {
+    let bytes = stream(1000, |index| !(300..600).contains(&index));
+    let mut segmenter = Segmenter::new(TWO_SECONDS).for_players(None);
+    let mut cuts = Vec::new();
+    segmenter.push(&bytes, &mut cuts).unwrap();
+    segmenter.finish(&mut cuts).unwrap();
+    // As if the video had never been announced.
+    let mut silent = Muxer::default();
+    silent.pat(0, &[(1, PMT)]);
+    // Its PID stays that of the PCR.
+    let pcr = (VIDEO | 0xE000).to_be_bytes();
+    let audio = (AUDIO | 0xE000).to_be_bytes();
+    let body = [&pcr[..], &[0xF0, 0, 0x0F], &audio, &[0xF0, 0]].concat();
+    silent.section(PMT, &section(2, 1, 0, &body));
+    let (without, with) = (packets(&silent.bytes, PMT), stream(0, |_| false));
+    let with = packets(&with, PMT);
+    let mut lacking = 0;
+    for cut in &cuts {
+        let has_video = !packets(&cut.data, VIDEO).is_empty();
+        lacking += u32::from(!has_video);
+        let expected = if has_video { &with } else { &without };
+        for packet in packets(&cut.data, PMT) {
+            // Behind the counter.
+            assert_eq!(packet[4..], expected[0][4..]);
+        }
+    }
+    assert_eq!(lacking, 4);
+    joined::check_each(&bytes, &data(&cuts));
 }
