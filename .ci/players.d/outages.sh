@@ -36,12 +36,6 @@ outage() {
   for viewer in $viewers; do
     said=$(python3 .ci/players.d/outage.py "$work/${viewer/:/-}.json" "$killed" "$resumed") && outcome=$said ||
       outcome="FAILED: $said"
-    # Shaka Player (5.1.12, 5.2.12) takes the segments that it holds for the window, and drops those that are older than the
-    # window before the clock. If a segment comes later than its own length after the outage, that drops one more with
-    # each playlist, and in the end all: it freezes, or fails in 5.2.12. FFmpeg's playlists do the same.
-    case $viewer:$outcome in
-      live.m3u8:shaka:FAILED*) outcome="known trouble of Shaka Player, on FFmpeg's output as well: $said" ;;
-    esac
     say "$seconds s, ${input##*.}, ${viewer%:*}" "${viewer#*:}" "$outcome"
   done
   kill -KILL "$process"

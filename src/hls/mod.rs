@@ -8,6 +8,12 @@
 //! Types that are not of HLS alone call a playlist a manifest.
 //! Clauses (§) are those of RFC 8216, unless the draft that revises it
 //! (draft-pantos-hls-rfc8216bis) is named.
+//!
+//! # Players after an outage
+//!
+//! hls.js returns to its latency when a killed session is resumed. Shaka Player (5.1, 5.2) needs dates
+//! and its setting `manifest.availabilityWindowOverride`, the length of the window in seconds.
+//! Otherwise its window shrinks with each playlist, until it freezes or fails.
 
 mod attributes;
 mod clip;
