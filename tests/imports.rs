@@ -161,7 +161,7 @@ const ORDER: &[&str] = &[
     "presentation::measure",
     "presentation::number",
     "presentation::enter",
-    "presentation::step",
+    "presentation::settle",
     "presentation::room",
     "presentation::side_file",
     "presentation::work",

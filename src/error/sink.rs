@@ -253,8 +253,8 @@ impl SinkError {
         }
     }
 
-    /// Whether the object may be stored all the same, now or later. A publisher then puts the
-    /// current version again.
+    /// Whether the object may be stored all the same, now or later. The publisher of an `Origin` then
+    /// puts the current version again.
     ///
     /// If the sink has not said it, the kind of the [`io_error`](SinkError::io_error) decides. The
     /// outcome is unknown after `TimedOut`, `WouldBlock`, `ConnectionReset`, `ConnectionAborted`,

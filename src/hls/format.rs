@@ -9,7 +9,7 @@ use super::key;
 use super::multivariant::{
     BandwidthNotice, Bandwidths, Listed, Measured, MultivariantPlaylist, Shared,
 };
-use super::render::{Kept, Settled, render, render_clip};
+use super::render::{FixedHeader, Kept, render, render_clip};
 use super::start::Start;
 use super::tags::{self, TagError, TagErrorKind};
 use crate::presentation::beside::Beside;
@@ -57,8 +57,8 @@ impl Playlist {
         }
     }
 
-    fn settled(&self, view: &View<'_>) -> Settled {
-        Settled {
+    fn fixed(&self, view: &View<'_>) -> FixedHeader {
+        FixedHeader {
             version: self.version.unwrap_or(3),
             target_secs: view.settings.target_secs.unwrap_or(1),
             start: self.config.start,
@@ -179,9 +179,9 @@ impl Format for Hls {
             return self.main(view);
         };
         let playlist = &mut self.playlists[rendition];
-        let settled = playlist.settled(view);
+        let fixed = playlist.fixed(view);
         let rendition = &view.renditions[rendition];
-        render(&playlist.config, settled, rendition, &mut playlist.kept)
+        render(&playlist.config, fixed, rendition, &mut playlist.kept)
     }
 
     fn follow(&mut self, view: &View<'_>) {
@@ -242,8 +242,8 @@ impl Format for Hls {
             Some(start.map_err(io::Error::other)?.precise())
         };
         let rendition = &view.renditions[rendition];
-        let settled = playlist.settled(view);
-        render_clip(&playlist.config, settled, rendition, &cut.numbers, start)
+        let fixed = playlist.fixed(view);
+        render_clip(&playlist.config, fixed, rendition, &cut.numbers, start)
     }
 
     /// "The EXTINF duration of each Media Segment in the Playlist file, when rounded to the nearest

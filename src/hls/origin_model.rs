@@ -493,10 +493,10 @@ fn script(seed: u64) {
     live.run(secs(2 * segments + 100));
     let last = live.shown(secs(1_000));
     let expected = format!("{}.ts\n#EXT-X-ENDLIST\n", segments - 1);
-    let standing = live.handle.core().standing(0);
+    let standing = live.handle.core().version_state(0);
     let is_published = matches!(
         standing,
-        crate::presentation::submission::Standing::Published
+        crate::presentation::submission::VersionState::Published
     );
     // A last version that was refused is told by `finish`.
     assert!(

@@ -14,7 +14,7 @@ use super::config::MediaPlaylist;
 use super::date;
 use super::date_range;
 use super::key;
-use super::render::{GAP, Kept, Settled, render};
+use super::render::{FixedHeader, GAP, Kept, render};
 use super::start::Start;
 use super::tags;
 use crate::presentation::config::{Dates, Extent};
@@ -43,7 +43,7 @@ fn foreign(what: impl std::fmt::Display) -> Refusal {
 pub(crate) struct Parsed {
     /// Everything that the text does not hold is as in a new one.
     pub(crate) rendition: Rendition,
-    pub(crate) settled: Settled,
+    pub(crate) fixed: FixedHeader,
 }
 
 pub(crate) fn parse(text: &[u8], config: &MediaPlaylist) -> Result<Parsed, Refusal> {
@@ -70,7 +70,7 @@ pub(crate) fn parse(text: &[u8], config: &MediaPlaylist) -> Result<Parsed, Refus
     // A segment that renders differently would change, and a listed segment must not.
     let again = render(
         config,
-        parsed.settled,
+        parsed.fixed,
         &parsed.rendition,
         &mut Kept::default(),
     );
@@ -353,7 +353,7 @@ impl<'a> Reading<'a> {
                 "its EXT-X-PROGRAM-DATE-TIME differs from the configuration",
             ));
         }
-        let settled = Settled {
+        let fixed = FixedHeader {
             version,
             target_secs: target,
             start: self.start,
@@ -372,7 +372,7 @@ impl<'a> Reading<'a> {
         rendition.ranges.were_rendered();
         rendition.ranges.were_published();
         rendition.was_listed(rendition.end(), rendition.total());
-        Ok(Parsed { rendition, settled })
+        Ok(Parsed { rendition, fixed })
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) struct Kept {
 
 /// The header values that never change once published.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Settled {
+pub(crate) struct FixedHeader {
     pub(crate) version: u64,
     pub(crate) target_secs: u64,
     pub(crate) start: Option<Start>,
@@ -51,7 +51,7 @@ pub(crate) struct Settled {
 /// Renders the whole text.
 pub(crate) fn render(
     config: &MediaPlaylist,
-    settled: Settled,
+    fixed: FixedHeader,
     rendition: &Rendition,
     kept: &mut Kept,
 ) -> io::Result<Text> {
@@ -61,7 +61,7 @@ pub(crate) fn render(
         media: rendition.media_sequence,
         discontinuity: rendition.discontinuity_sequence,
     };
-    header(config, config.kind, settled, numbers, &mut text)?;
+    header(config, config.kind, fixed, numbers, &mut text)?;
     let (first, end) = (rendition.media_sequence, rendition.end());
     // With those whose place has left, as tags that still apply stay.
     ranges(rendition.ranges.within(..=first), &mut text)?;
@@ -146,7 +146,7 @@ impl Kept {
 /// there, and each key has an IV of its own, so that no number is needed to play it.
 pub(super) fn render_clip(
     config: &MediaPlaylist,
-    settled: Settled,
+    fixed: FixedHeader,
     rendition: &Rendition,
     numbers: &Range<u64>,
     start: Option<Start>,
@@ -160,8 +160,8 @@ pub(super) fn render_clip(
         media: first,
         discontinuity: rendition.discontinuity_sequence + before,
     };
-    let settled = Settled { start, ..settled };
-    header(config, Extent::AtTheEnd, settled, first, &mut text)?;
+    let fixed = FixedHeader { start, ..fixed };
+    header(config, Extent::AtTheEnd, fixed, first, &mut text)?;
     ranges(rendition.ranges.within(..first.media), &mut text)?;
     let mut previous = None;
     for (number, entry) in (first.media..).zip(rendition.section(numbers)) {
@@ -183,19 +183,19 @@ struct Numbers {
 fn header(
     config: &MediaPlaylist,
     kind: Extent,
-    settled: Settled,
+    fixed: FixedHeader,
     numbers: Numbers,
     text: &mut Writer<Vec<u8>>,
 ) -> io::Result<()> {
     text.write_line(HlsLine::from(M3u))?;
-    text.write_line(HlsLine::from(Version::new(settled.version)))?;
+    text.write_line(HlsLine::from(Version::new(fixed.version)))?;
     if config.independent_segments {
         text.write_line(HlsLine::from(IndependentSegments))?;
     }
-    if let Some(start) = settled.start {
+    if let Some(start) = fixed.start {
         writeln!(text.get_mut(), "{}", start.print())?;
     }
-    text.write_line(HlsLine::from(Targetduration::new(settled.target_secs)))?;
+    text.write_line(HlsLine::from(Targetduration::new(fixed.target_secs)))?;
     text.write_line(HlsLine::from(MediaSequence::new(numbers.media)))?;
     if numbers.discontinuity > 0 {
         // Must come before the first segment and the first discontinuity (§4.3.3.3). The default

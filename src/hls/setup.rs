@@ -95,11 +95,11 @@ impl Setup {
         check(&parsed, previous, &mut state).map_err(refuse)?;
         let ranges = self.core().resume_ranges(&parsed.rendition);
         ranges.map_err(|error| refuse(Refusal::new(configuration, error.to_string())))?;
-        let Parsed { rendition, settled } = parsed;
-        playlist.start = settled.start;
-        let target = self.settle(settled.target_secs);
+        let Parsed { rendition, fixed } = parsed;
+        playlist.start = fixed.start;
+        let target = self.agree_on_target(fixed.target_secs);
         target.map_err(|error| refuse(Refusal::new(configuration, error.to_string())))?;
-        let index = self.add(playlist, rendition, Some(settled.version));
+        let index = self.add(playlist, rendition, Some(fixed.version));
         let index =
             index.map_err(|error| refuse(Refusal::new(configuration, error.to_string())))?;
         self.restore(index, previous, state);
@@ -108,7 +108,7 @@ impl Setup {
     }
 
     /// The target duration of the standing playlists wins, and all share it.
-    fn settle(&self, target_secs: u64) -> io::Result<()> {
+    fn agree_on_target(&self, target_secs: u64) -> io::Result<()> {
         let mut core = self.core();
         let is_first = core.format.playlists.is_empty();
         match core.settings.target_secs {

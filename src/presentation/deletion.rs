@@ -1,4 +1,5 @@
-//! Deletion: bounded after each push, and on a full disk before a write is repeated.
+//! The order, the limits and the state of deletion after a push. On a full disk `room.rs` deletes
+//! as well, before a write is repeated.
 
 use std::io;
 use std::time::Duration;

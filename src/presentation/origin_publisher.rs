@@ -10,7 +10,7 @@ use super::format::Format;
 use super::notice::Notice;
 use super::over_origin::Unsent;
 use super::publisher::{Handle, Pushed};
-use super::submission::Standing;
+use super::submission::VersionState;
 use crate::error::SinkError;
 use crate::internal::deadline::Deadline;
 use crate::internal::sync::lock;
@@ -145,7 +145,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         let own = self.own();
         let core = lock(&self.shared.core);
         let is_over = core.renditions[self.rendition].is_over();
-        let is_needed = !is_over || matches!(core.standing(own), Standing::Due);
+        let is_needed = !is_over || matches!(core.version_state(own), VersionState::Due);
         drop(core);
         if is_needed {
             return false;
@@ -192,17 +192,17 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
         let mut kind = PublishErrorKind::Sink;
         for p in concerned {
             let p = *p;
-            match core.standing(p) {
-                Standing::Failed(error) => errors.push(error),
+            match core.version_state(p) {
+                VersionState::Failed(error) => errors.push(error),
                 // Begun after the wait, by another thread.
-                Standing::Awaited if is_awaited(&core, p) && !is_too_late => {}
-                Standing::Awaited => {
+                VersionState::Awaited if is_awaited(&core, p) && !is_too_late => {}
+                VersionState::Awaited => {
                     kind = PublishErrorKind::TimedOut;
                     let why = "it is not certain that the newest version stands";
                     let path = &core.publications[p].manifest.path;
                     errors.push(SinkError::transient(why).with_path(path));
                 }
-                Standing::Due | Standing::Published => {}
+                VersionState::Due | VersionState::Published => {}
             }
         }
         let notices = core.take_notices(own);
@@ -226,7 +226,7 @@ impl<F: Format, S: SegmentSink> Handle<F, S> {
 
 /// Whether a manifest is under way, and its thread runs.
 fn is_awaited<F: Format>(core: &Core<F>, p: usize) -> bool {
-    let is_awaited = matches!(core.standing(p), Standing::Awaited);
+    let is_awaited = matches!(core.version_state(p), VersionState::Awaited);
     is_awaited && core.port_of(p).is_some_and(|port| port.is_running())
 }
 

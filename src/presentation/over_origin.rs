@@ -12,7 +12,7 @@ use super::driver::origin::{Port, Refused, Removal};
 use super::format::{Format, ManifestKind};
 use super::job::Rendered;
 use super::notice::Notice;
-use super::submission::{Progress, Standing, Submitted, Version};
+use super::submission::{Progress, Submitted, Version, VersionState};
 use crate::error::SinkError;
 
 /// Errors that are dropped without the lock, as they are foreign code.
@@ -54,9 +54,9 @@ impl<F: Format> Core<F> {
         }
     }
 
-    pub(crate) fn standing(&self, p: usize) -> Standing {
+    pub(crate) fn version_state(&self, p: usize) -> VersionState {
         let it = &self.publications[p];
-        it.submissions.standing(it.version, it.landed)
+        it.submissions.version_state(it.version, it.landed)
     }
 
     /// Hands the newest version of a manifest over, unless it has landed or is under way.
@@ -65,8 +65,10 @@ impl<F: Format> Core<F> {
     ///
     /// It has no text, or was not taken.
     pub(crate) fn submit(&mut self, p: usize, spent: &mut Spent) -> Result<(), Unsent> {
-        let is_wanted = matches!(self.standing(p), Standing::Due | Standing::Failed(_))
-            && self.publications[p].is_unpublished()
+        let is_wanted = matches!(
+            self.version_state(p),
+            VersionState::Due | VersionState::Failed(_)
+        ) && self.publications[p].is_unpublished()
             && !self.publications[p].has_no_text()
             && self.is_publishable(p);
         let Some(port) = self.port_of(p).filter(|_| is_wanted) else {
@@ -105,7 +107,7 @@ impl<F: Format> Core<F> {
 
     /// After the end no newer version is due.
     pub(crate) fn rest_at_the_end(&self, p: usize) {
-        let is_over = self.has_ended(p) && matches!(self.standing(p), Standing::Published);
+        let is_over = self.has_ended(p) && matches!(self.version_state(p), VersionState::Published);
         if let Some(port) = self.publications[p].port.as_ref().filter(|_| is_over) {
             port.rest();
         }

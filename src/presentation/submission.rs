@@ -60,9 +60,9 @@ pub(crate) struct Version {
     pub(crate) old_state: Option<Removal>,
 }
 
-/// How the newest version of a manifest fares.
+/// The state of the newest version of a manifest.
 #[derive(Debug)]
-pub(crate) enum Standing {
+pub(crate) enum VersionState {
     /// It is at the origin, and nothing can replace it.
     Published,
     /// It is under way, or an earlier one may still replace it.
@@ -78,19 +78,19 @@ impl Submissions {
     }
 
     /// How a version fares. `landed` is the last one that landed.
-    pub(super) fn standing(&self, version: u64, landed: u64) -> Standing {
+    pub(super) fn version_state(&self, version: u64, landed: u64) -> VersionState {
         if version == landed {
             return match &self.unreplaced {
-                _ if self.settled >= version => Standing::Published,
-                Some(error) => Standing::Failed(error.clone()),
-                None => Standing::Awaited,
+                _ if self.settled >= version => VersionState::Published,
+                Some(error) => VersionState::Failed(error.clone()),
+                None => VersionState::Awaited,
             };
         }
         let it = self.versions.iter().find(|it| it.version == version);
         match it.map(|it| &it.progress) {
-            Some(Progress::UnderWay) => Standing::Awaited,
-            Some(Progress::Failed(error)) => Standing::Failed(error.clone()),
-            Some(Progress::Landed | Progress::Superseded) | None => Standing::Due,
+            Some(Progress::UnderWay) => VersionState::Awaited,
+            Some(Progress::Failed(error)) => VersionState::Failed(error.clone()),
+            Some(Progress::Landed | Progress::Superseded) | None => VersionState::Due,
         }
     }
 

@@ -24,6 +24,7 @@ const OURS: &[&str] = &[
     "#EXT-X-DISCONTINUITY\n",
     "#EXT-X-PLAYLIST-TYPE:",
     "#EXT-X-INDEPENDENT-SEGMENTS\n",
+    "#EXT-X-START:",
     "#EXT-X-MAP:",
     "#EXT-X-PROGRAM-DATE-TIME:",
     "#EXT-X-GAP\n",

@@ -14,7 +14,7 @@ use crate::presentation::format::Format;
 use crate::presentation::notice::Notice;
 use crate::presentation::publication::Publication;
 use crate::presentation::retention::Retention;
-use crate::presentation::submission::Standing;
+use crate::presentation::submission::VersionState;
 use crate::sink::ObjectKind;
 
 impl<F: Format> Core<F> {
@@ -70,7 +70,7 @@ impl<F: Format> Core<F> {
                 Action::Put(_) => None,
             };
         }
-        let is_over = matches!(self.standing(p), Standing::Published);
+        let is_over = matches!(self.version_state(p), VersionState::Published);
         let state = self.unneeded_state(p).filter(|_| is_over)?;
         Some(Removal::state(state))
     }
