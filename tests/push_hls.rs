@@ -11,6 +11,8 @@ mod frames;
 mod ends;
 #[path = "push_hls/origin.rs"]
 mod origin;
+#[path = "push_hls/receivers.rs"]
+mod receivers;
 #[allow(dead_code, reason = "the tests of the sinks use the rest")]
 #[path = "http/server.rs"]
 mod server;
