@@ -147,7 +147,7 @@ impl Server {
     where
         F: Fn(&mut Exchange<'_>) -> Then + Send + Sync + 'static,
     {
-        Self::start_with(plain, exchange)
+        Self::start_with(|stream| Some(plain(stream)), exchange)
     }
 
     /// Starts at the address of a server that was dropped.
@@ -162,7 +162,7 @@ impl Server {
             }
             thread::yield_now();
         };
-        Self::listen(listener, plain, exchange)
+        Self::listen(listener, |stream| Some(plain(stream)), exchange)
     }
 
     /// `open` makes two ends of each connection, or none if the handshake fails.
@@ -279,9 +279,9 @@ impl Drop for Server {
     }
 }
 
-fn plain(stream: TcpStream) -> Option<Ends> {
+fn plain(stream: TcpStream) -> Ends {
     let reader = stream.try_clone().unwrap();
-    Some((Box::new(reader), Box::new(stream)))
+    (Box::new(reader), Box::new(stream))
 }
 
 /// Drops the clone that would keep a connection open, also if its thread panics.
