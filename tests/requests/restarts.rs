@@ -179,6 +179,11 @@ impl Killed {
         last
     }
 
+    fn object(&self, number: u64) -> Option<Vec<u8>> {
+        let world = self.world.lock().unwrap();
+        world.store.object(&name(number)).map(<[u8]>::to_vec)
+    }
+
     fn is_dead(&self) -> bool {
         self.world.lock().unwrap().is_dead
     }
@@ -312,9 +317,7 @@ fn job(killed: &mut Killed, segments: Box<dyn SegmentSink>, manifests: Box<dyn S
         }
         let item = item.unwrap_or_else(|| stream.next().unwrap());
         if item.is_ok() {
-            let world = killed.world.lock().unwrap();
-            let object = world.store.object(&name(number));
-            assert_eq!(object, Some(&*media(number).data), "{number}");
+            assert_eq!(killed.object(number), Some(media(number).data), "{number}");
         }
         outcomes.insert(number, item.is_ok());
         // A manifest that could not be put is put by a later push.
