@@ -13,6 +13,9 @@ mod journal;
 mod live_first;
 #[path = "backfill/origin.rs"]
 mod origin;
+#[cfg(all(feature = "hls", feature = "http"))]
+#[path = "backfill/outage.rs"]
+mod outage;
 #[cfg(feature = "hls")]
 #[path = "backfill/playlists.rs"]
 mod playlists;

@@ -7,6 +7,20 @@ mod common;
 #[allow(dead_code, reason = "other tests use the rest")]
 mod frames;
 
+#[path = "push_hls/ends.rs"]
+mod ends;
+#[path = "push_hls/origin.rs"]
+mod origin;
+#[path = "push_hls/receivers.rs"]
+mod receivers;
+#[allow(dead_code, reason = "the tests of the sinks use the rest")]
+#[path = "http/server.rs"]
+mod server;
+#[cfg(feature = "s3")]
+#[allow(dead_code, reason = "the tests of the S3 sink use the rest")]
+#[path = "s3/store.rs"]
+mod store;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

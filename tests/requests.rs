@@ -12,6 +12,8 @@ mod common;
 mod fault;
 #[path = "requests/origin.rs"]
 mod origin;
+#[path = "requests/restarts.rs"]
+mod restarts;
 #[allow(dead_code, reason = "the tests of the sinks use the rest")]
 #[path = "http/server.rs"]
 mod server;

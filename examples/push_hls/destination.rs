@@ -7,6 +7,11 @@ use segment_stream::{HttpOptions, HttpSink, SegmentSink};
 
 use crate::options::{Options, Receiver};
 
+/// The age from which an unfinished upload counts as one of a killed session. That of a running one
+/// ends within minutes.
+#[cfg(feature = "s3")]
+const LEFT: std::time::Duration = std::time::Duration::from_secs(60 * 60);
+
 /// Makes sinks of one destination. All of them share its connections.
 pub(crate) enum Destination {
     Http(HttpSink),
@@ -45,6 +50,16 @@ impl Destination {
         Err("s3:// needs the feature `s3`: cargo run --features hls,s3,tls …".into())
     }
 
+    /// Aborts the uploads that a killed session has left in a store. Returns what there is to say.
+    /// No failure ends the session: some stores cannot list uploads, and some keys must not.
+    pub(crate) fn sweep(&self) -> Vec<String> {
+        match self {
+            Self::Http(_) => Vec::new(),
+            #[cfg(feature = "s3")]
+            Self::S3(sink) => sweep(sink.clone()),
+        }
+    }
+
     pub(crate) fn sink(&self) -> Box<dyn SegmentSink> {
         match self {
             Self::Http(sink) => Box::new(sink.clone()),
@@ -52,6 +67,23 @@ impl Destination {
             Self::S3(sink) => Box::new(sink.clone()),
         }
     }
+}
+
+#[cfg(feature = "s3")]
+fn sweep(mut sink: segment_stream::S3Sink) -> Vec<String> {
+    let swept = match sink.sweep(LEFT) {
+        Ok(swept) => swept,
+        Err(error) => return vec![error.to_string()],
+    };
+    let aborted = swept.aborted.first().map(|first| {
+        let (count, first) = (swept.aborted.len(), first.display());
+        format!("aborted {count} unfinished uploads of earlier sessions, the first of {first}")
+    });
+    let kept = swept.errors.first().map(|first| {
+        let count = swept.errors.len();
+        format!("{count} unfinished uploads of earlier sessions are left: {first}")
+    });
+    aborted.into_iter().chain(kept).collect()
 }
 
 fn http(options: &Options) -> HttpOptions {

@@ -32,7 +32,7 @@ mod publication;
 use destination::Destination;
 use options::{HELP, Options, Restart};
 use packager::Packager;
-use publication::{Publication, account_name};
+use publication::{Deletion, Publication, account_name};
 use support::arguments::Command;
 use support::display::Display;
 use support::input::Source;
@@ -41,6 +41,9 @@ use support::producer::Producer;
 
 /// The interval at which the input and the origin are looked at while no segment comes.
 const LOOKING_EVERY: Duration = Duration::from_millis(500);
+
+/// The rounds of deletions that may fail in a row at the end.
+const REFUSALS: usize = 10;
 
 fn main() -> ExitCode {
     // Each failure has its own line on standard error. The log is off unless RUST_LOG is set.
@@ -83,6 +86,7 @@ fn push(
 ) -> Result<(), Box<dyn Error>> {
     let input = source.open("a transport stream or an MP4")?;
     let destination = Destination::new(url, options)?;
+    display.notes(destination.sweep());
     let mut publication = Publication::open(&destination, options)?;
     let config = SegmentStreamConfig::default();
     let sinks = |_| publication.segment_sink(&destination);
@@ -172,17 +176,28 @@ fn push_rest(
     Ok(())
 }
 
-/// Waits until players cannot need the old objects, and deletes them. Ctrl-C keeps them.
+/// Waits until players cannot need the old objects, and deletes them and the side file. Ctrl-C keeps
+/// them, and so does an origin that refuses all deletions for some seconds.
 fn delete_old_objects(publication: &mut Publication, interrupt: &Interrupt, display: &Display) {
-    let waiting = publication.waiting_for_deletion();
+    let mut waiting = publication.waiting_for_deletion();
     if waiting > 0 && !interrupt.was_asked() {
         display.complain(format_args!(
             "waiting to delete {waiting} old objects that players may still request (Ctrl-C keeps \
              them)"
         ));
     }
-    while publication.waiting_for_deletion() > 0 && !interrupt.was_asked() {
-        publication.delete_due(display);
+    let mut refusals = 0;
+    while !interrupt.was_asked() {
+        let deletion = publication.delete_due(display);
+        let before = std::mem::replace(&mut waiting, publication.waiting_for_deletion());
+        match deletion {
+            Deletion::Fine if waiting == 0 => return,
+            Deletion::Refused if waiting == before => refusals += 1,
+            Deletion::Fine | Deletion::Refused => refusals = 0,
+        }
+        if refusals == REFUSALS {
+            return display.complain("the objects that could not be deleted are kept");
+        }
         interrupt.wait(LOOKING_EVERY);
     }
 }

@@ -21,12 +21,22 @@ pub(crate) struct Publication {
     publisher: MediaPlaylistPublisher<Origin<Box<dyn SegmentSink>>>,
     origin: OriginHandle,
     alarm: Alarm,
+    /// The notices since the end, each of which is told once.
+    told: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Alarm {
     Off,
     On,
+}
+
+/// The result of a round of deletions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deletion {
+    Fine,
+    /// An object was not deleted, which may be the side file.
+    Refused,
 }
 
 impl Publication {
@@ -59,6 +69,7 @@ impl Publication {
             playlist,
             publisher,
             alarm: Alarm::Off,
+            told: Vec::new(),
         })
     }
 
@@ -106,7 +117,7 @@ impl Publication {
 
     pub(crate) fn end(&mut self, display: &Display) -> Result<(), PublishError> {
         let pushed = self.publisher.finish()?;
-        tell(&pushed.notices, display);
+        self.tell_once(&pushed.notices, display);
         Ok(())
     }
 
@@ -115,13 +126,32 @@ impl Publication {
         self.publisher.suspend().map(drop)
     }
 
-    /// The number of objects that wait for deletion.
+    /// The number of objects that wait for deletion, without the side file, which is deleted after
+    /// them.
     pub(crate) fn waiting_for_deletion(&self) -> usize {
         self.publisher.waiting_for_deletion().count()
     }
 
-    pub(crate) fn delete_due(&mut self, display: &Display) {
-        tell(&self.publisher.delete_due().notices, display);
+    /// Tries to delete each due object, and the side file if it is due.
+    pub(crate) fn delete_due(&mut self, display: &Display) -> Deletion {
+        let notices = self.publisher.delete_due().notices;
+        self.tell_once(&notices, display);
+        let is_refused = |notice: &Notice| matches!(notice, Notice::NotDeleted(_));
+        if notices.iter().any(is_refused) {
+            Deletion::Refused
+        } else {
+            Deletion::Fine
+        }
+    }
+
+    fn tell_once(&mut self, notices: &[Notice], display: &Display) {
+        for notice in notices {
+            let text = notice.to_string();
+            if !self.told.contains(&text) {
+                tell(std::slice::from_ref(notice), display);
+                self.told.push(text);
+            }
+        }
     }
 }
 

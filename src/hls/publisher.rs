@@ -321,7 +321,8 @@ impl<D: Destination> MediaPlaylistPublisher<D> {
     /// as [`Notice::NotDeleted`](super::Notice::NotDeleted).
     ///
     /// Call it after the end and in pauses. After the end only the clock counts, because no more
-    /// media comes. The side file is deleted as soon as no file waits.
+    /// media comes. The side file is deleted as soon as no file waits; if that fails, it is
+    /// reported as well, and the next call tries again.
     pub fn delete_due(&mut self) -> Pushed {
         self.handle.delete_due()
     }
@@ -333,7 +334,7 @@ impl<D: Destination> MediaPlaylistPublisher<D> {
         self.handle.core().usage()
     }
 
-    /// The files that no playlist names and that wait for deletion.
+    /// The files that no playlist names and that wait for deletion. The side file is not one of them.
     pub fn waiting_for_deletion(&self) -> impl Iterator<Item = PathBuf> + use<D> {
         self.handle.waiting_for_deletion().into_iter()
     }

@@ -147,13 +147,22 @@ impl Server {
     where
         F: Fn(&mut Exchange<'_>) -> Then + Send + Sync + 'static,
     {
-        Self::start_with(
-            |stream| {
-                let reader = stream.try_clone().unwrap();
-                Some((Box::new(reader), Box::new(stream)))
-            },
-            exchange,
-        )
+        Self::start_with(|stream| Some(plain(stream)), exchange)
+    }
+
+    /// Starts at the address of a server that was dropped.
+    #[allow(dead_code, reason = "for the tests of every request")]
+    pub fn start_again<F>(address: SocketAddr, exchange: F) -> Self
+    where
+        F: Fn(&mut Exchange<'_>) -> Then + Send + Sync + 'static,
+    {
+        let listener = loop {
+            if let Ok(listener) = TcpListener::bind(address) {
+                break listener;
+            }
+            thread::yield_now();
+        };
+        Self::listen(listener, |stream| Some(plain(stream)), exchange)
     }
 
     /// `open` makes two ends of each connection, or none if the handshake fails.
@@ -162,7 +171,14 @@ impl Server {
         O: Fn(TcpStream) -> Option<Ends> + Send + Sync + 'static,
         F: Fn(&mut Exchange<'_>) -> Then + Send + Sync + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::listen(TcpListener::bind("127.0.0.1:0").unwrap(), open, exchange)
+    }
+
+    fn listen<O, F>(listener: TcpListener, open: O, exchange: F) -> Self
+    where
+        O: Fn(TcpStream) -> Option<Ends> + Send + Sync + 'static,
+        F: Fn(&mut Exchange<'_>) -> Then + Send + Sync + 'static,
+    {
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared::default());
         let (open, exchange) = (Arc::new(open), Arc::new(exchange));
@@ -195,7 +211,11 @@ impl Server {
                         }
                     }));
                 }
-                shared.open.lock().unwrap().clear();
+                drop(listener);
+                // Those that came while the server was dropped.
+                for (_, stream) in shared.open.lock().unwrap().drain(..) {
+                    let _ = stream.shutdown(std::net::Shutdown::Both);
+                }
                 for thread in serving {
                     thread.join().unwrap();
                 }
@@ -257,6 +277,11 @@ impl Drop for Server {
             ended.unwrap();
         }
     }
+}
+
+fn plain(stream: TcpStream) -> Ends {
+    let reader = stream.try_clone().unwrap();
+    (Box::new(reader), Box::new(stream))
 }
 
 /// Drops the clone that would keep a connection open, also if its thread panics.

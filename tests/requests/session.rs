@@ -51,7 +51,7 @@ struct Case<'a> {
     left_uploads: bool,
 }
 
-fn name(number: u64) -> String {
+pub(crate) fn name(number: u64) -> String {
     format!("{number:03}.ts")
 }
 
@@ -65,7 +65,7 @@ fn playlist() -> MediaPlaylist {
         .side_file_lines(2)
 }
 
-fn quick(time: Duration) -> RetryPolicy {
+pub(crate) fn quick(time: Duration) -> RetryPolicy {
     RetryPolicy {
         least: time,
         most: time,
@@ -282,7 +282,7 @@ impl Case<'_> {
 }
 
 /// Waits until the thread of the publisher has nothing to put.
-fn until_idle(handle: &OriginHandle) {
+pub(crate) fn until_idle(handle: &OriginHandle) {
     loop {
         let health = handle.health();
         if health.waiting == 0 && health.in_flight_for.is_none() {
