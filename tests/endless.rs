@@ -24,7 +24,7 @@ use segment_stream::{
 
 /// The sends of the whole run; a tenth of them before the first look at the memory.
 const SENDS: u64 = if cfg!(debug_assertions) {
-    500_000
+    250_000
 } else {
     10_000_000
 };

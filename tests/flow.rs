@@ -176,7 +176,7 @@ fn accepted_by(producers: Vec<thread::JoinHandle<u64>>) -> BTreeMap<u64, u64> {
 fn every_segment_of_eight_producers_comes_out_once() {
     WRITERS.into_iter().for_each(|writers| {
         let each = if writers == 1 {
-            cases(4_000, 10_000)
+            cases(2_500, 10_000)
         } else {
             cases(1_000, 2_000)
         };

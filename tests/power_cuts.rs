@@ -46,7 +46,7 @@ use segment_stream::{DiskSink, Durability, Existing, ProducedSegment, SegmentSin
 
 /// How many states are looked at after one call.
 fn most() -> usize {
-    cases(96, 4_096)
+    cases(64, 4_096)
 }
 
 /// Two pages and a part of one.

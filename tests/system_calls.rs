@@ -112,7 +112,7 @@ fn a_call_that_fails_once_costs_its_segment_and_no_other() {
     for (number, setup) in Setup::all().into_iter().enumerate() {
         let clean = run(setup, &[]);
         for (position, call) in clean.calls.iter().enumerate() {
-            if !is_tried(position, number, 2) {
+            if !is_tried(position, number, 3) {
                 continue;
             }
             for code in some(codes(call), position.midpoint(number), 1) {
@@ -131,7 +131,7 @@ fn a_call_that_fails_for_ever_ends_and_nothing_false_is_said() {
     for (number, setup) in Setup::all().into_iter().enumerate() {
         let clean = run(setup, &[]);
         for (position, call) in clean.calls.iter().enumerate() {
-            if !is_tried(position, number, 2) {
+            if !is_tried(position, number, 3) {
                 continue;
             }
             for code in some(codes(call), position.midpoint(number), 1) {

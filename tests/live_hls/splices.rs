@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
+use std::thread;
 
 use segmenter::scte35::{self, Command, SpliceInfo};
 
@@ -84,9 +85,14 @@ fn time(section: &[u8]) -> Option<u64> {
 
 /// The playlist of the [`input`]. Either format gives the same.
 fn package(options: &[&str], sections: &[(u64, Vec<u8>)]) -> String {
-    let [of_stream, of_mp4] = BOTH.map(|format| {
-        let folder = tempfile::tempdir().unwrap();
-        package_into(folder.path(), format, options, sections).0
+    let [of_stream, of_mp4] = thread::scope(|scope| {
+        let packaged = BOTH.map(|format| {
+            scope.spawn(move || {
+                let folder = tempfile::tempdir().unwrap();
+                package_into(folder.path(), format, options, sections).0
+            })
+        });
+        packaged.map(|it| it.join().unwrap())
     });
     assert_eq!(outline(&of_mp4), outline(&of_stream));
     let relative = |playlist: &str| {
